@@ -1,0 +1,31 @@
+//! What keeps a client from being set up.
+
+use crate::error::InputError;
+
+/// The client could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigurationError {
+    /// Settings are missing: all of them, each with what it may be called.
+    #[error("missing: {}", .0.join("; "))]
+    Missing(Vec<String>),
+    /// A setting has a value that cannot be one.
+    #[error("{setting} is not usable: {source}")]
+    Value {
+        /// Which setting.
+        setting: String,
+        /// What is wrong with it.
+        source: InputError,
+    },
+    /// The base URL cannot be used.
+    #[error("the base URL {url} cannot be used: {reason}")]
+    BaseUrl {
+        /// The URL, without credentials.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// The HTTP client could not be made.
+    #[error("the HTTP client cannot be made; is a TLS feature (`rustls` or `native-tls`) on?")]
+    HttpClient(#[source] reqwest::Error),
+}

@@ -1,0 +1,136 @@
+//! What is refused before a request is made.
+
+/// A name, SID, size or other input that the service would refuse, or that would reach another
+/// resource than the one meant. No request was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InputError {
+    /// A name of no characters.
+    #[error("the {what} is empty; give it 1 to {limit} characters")]
+    Empty {
+        /// What the text was to name.
+        what: &'static str,
+        /// Most characters allowed.
+        limit: usize,
+    },
+    /// A name of too many characters.
+    #[error("the {what} has {length} characters, at most {limit} are allowed: \"{start}…\"")]
+    TooLong {
+        /// What the text was to name.
+        what: &'static str,
+        /// Most characters allowed.
+        limit: usize,
+        /// Characters it has.
+        length: usize,
+        /// Its first characters.
+        start: String,
+    },
+    /// A name that a URL path cannot carry.
+    #[error(
+        "the {what} \"{name}\" cannot be sent: as a segment of a URL path it addresses another \
+         resource; choose another name"
+    )]
+    DotSegment {
+        /// What the text was to name.
+        what: &'static str,
+        /// The text.
+        name: String,
+    },
+    /// A unique name that the service would take for a SID.
+    #[error(
+        "the unique name \"{name}\" is shaped like a SID, and the service would take it for one; \
+         to address an object by its SID use the call that ends in `_by_id`"
+    )]
+    SidShaped {
+        /// The text.
+        name: String,
+    },
+    /// A text that is not the SID it is to be.
+    #[error("\"{text}\" is not the SID of {of}, which is `{prefix}` and 32 hexadecimal digits")]
+    Sid {
+        /// The two letters it should begin with.
+        prefix: &'static str,
+        /// What it should be the SID of.
+        of: &'static str,
+        /// The text, cut if long.
+        text: String,
+    },
+    /// Data of too many bytes.
+    #[error("the {what} takes {size} bytes as JSON, at most {limit} are allowed")]
+    DataTooLarge {
+        /// What the data is for.
+        what: &'static str,
+        /// Most bytes of JSON text allowed.
+        limit: usize,
+        /// Bytes it takes.
+        size: usize,
+    },
+    /// Data that cannot be written as JSON.
+    #[error("the {what} cannot be written as JSON: {reason}")]
+    Encode {
+        /// What the data is for.
+        what: &'static str,
+        /// What serde says.
+        reason: String,
+    },
+    /// A time to live that is too long.
+    #[error("the time to live is {seconds} seconds, 0 (never) to {limit} are allowed")]
+    Ttl {
+        /// Seconds asked for.
+        seconds: u64,
+        /// Most seconds allowed.
+        limit: u64,
+    },
+    /// A page size out of range.
+    #[error("the page size is {size}, 1 to {limit} are allowed")]
+    PageSize {
+        /// Records per page asked for.
+        size: usize,
+        /// Most records per page.
+        limit: usize,
+    },
+    /// A list index below 0.
+    #[error("the list index {index} is negative; indexes begin at 0")]
+    Index {
+        /// The index.
+        index: i64,
+    },
+    /// An update that changes nothing.
+    #[error("the update of {what} changes nothing; give it new data or a time to live")]
+    NothingToUpdate {
+        /// What was to be updated.
+        what: &'static str,
+    },
+    /// A request that could not be put together.
+    #[error("the request cannot be made: {reason}")]
+    Request {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// How many characters of a refused text an error shows.
+const SHOWN: usize = 40;
+
+fn start(text: &str) -> String {
+    text.chars().take(SHOWN).collect()
+}
+
+impl InputError {
+    pub(crate) fn too_long(what: &'static str, limit: usize, length: usize, text: &str) -> Self {
+        Self::TooLong {
+            what,
+            limit,
+            length,
+            start: start(text),
+        }
+    }
+
+    pub(crate) fn sid(prefix: &'static str, of: &'static str, text: &str) -> Self {
+        Self::Sid {
+            prefix,
+            of,
+            text: start(text),
+        }
+    }
+}

@@ -1,0 +1,490 @@
+//! [`SyncClient`], and the ways to set one up.
+
+use std::env;
+use std::fmt::{self, Debug};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use progenitor_client::ResponseValue;
+use serde::de::DeserializeOwned;
+use url::{Host, Url};
+
+use crate::api::{self, ErrorBody, ServiceReference};
+use crate::credentials::Credentials;
+use crate::documents::Documents;
+use crate::error::{ConfigurationError, InputError, Result};
+use crate::lists::{List, Lists};
+use crate::maps::{Map, Maps};
+use crate::retry::{Attempt, Observer, RetryPolicy};
+use crate::sids::{ListSid, MapSid, StreamSid};
+use crate::streams::{Stream, Streams};
+use crate::transport::{self, Transport};
+
+/// A client of one Sync Service.
+///
+/// It is cheap to clone, and the clones share their connections. The helpers are grouped by the kind
+/// of object: [`documents`](Self::documents), [`lists`](Self::lists), [`maps`](Self::maps) and
+/// [`streams`](Self::streams) create, find and remove objects; [`list`](Self::list),
+/// [`map`](Self::map) and [`stream`](Self::stream) work with what is in one of them.
+///
+/// ```
+/// # #[cfg(feature = "emulator")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use serde_json::{Value, json};
+/// use twilio_sync::Emulator;
+///
+/// let emulator = Emulator::start().await?;
+/// let sync = emulator.client()?; // or SyncClient::from_env()?
+///
+/// let desks = sync.documents::<Value>();
+/// desks.create("desk-7", &json!({"busy": false})).await?;
+/// desks.mutate("desk-7", |desk| desk["busy"] = json!(true)).await?;
+/// assert_eq!(desks.get("desk-7").await?.data, json!({"busy": true}));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "emulator"))]
+/// # fn main() {}
+/// ```
+#[derive(Clone)]
+pub struct SyncClient {
+    api: Arc<api::Client>,
+    service: Arc<ServiceReference>,
+}
+
+impl Debug for SyncClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SyncClient")
+            .field("base_url", &self.api.baseurl)
+            .field("service", &self.service.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SyncClient {
+    /// A client set up step by step.
+    pub fn builder() -> SyncClientBuilder {
+        SyncClientBuilder::default()
+    }
+
+    /// A client set up from environment variables.
+    ///
+    /// | variable | or | what |
+    /// | --- | --- | --- |
+    /// | `TWILIO_ACCOUNT_SID` | `MASTER_ACCOUNT_SID`, `ACCOUNT_SID` | the account, `AC…` |
+    /// | `TWILIO_API_KEY` and `TWILIO_API_SECRET` | `ACCOUNT_SID` (holding `SK…`) and `AUTH_TOKEN` | an API key |
+    /// | `TWILIO_AUTH_TOKEN` | `AUTH_TOKEN` | the auth token, instead of an API key |
+    /// | `TWILIO_SYNC_SERVICE_SID` | `SYNC_SERVICE_SID` | the Service, `IS…` or `default` |
+    /// | `TWILIO_REGION`, `TWILIO_EDGE` | | where to call, optional |
+    /// | `TWILIO_SYNC_BASE_URL` | | another address of the service, optional |
+    ///
+    /// # Errors
+    ///
+    /// If variables are missing, which are named all at once, or have unusable values.
+    pub fn from_env() -> Result<Self> {
+        SyncClientBuilder::from_variables(|name| env::var(name).ok())?.build()
+    }
+
+    /// The same client for another Service: a SID, or `default`.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither.
+    pub fn with_service(&self, service: impl Into<String>) -> Result<Self> {
+        Ok(Self {
+            api: Arc::clone(&self.api),
+            service: Arc::new(ServiceReference::new(service)?),
+        })
+    }
+
+    /// The Service this client works with.
+    #[must_use]
+    pub fn service(&self) -> &ServiceReference {
+        &self.service
+    }
+
+    /// The generated client, with a method for each of the 48 operations. See [`api`].
+    #[must_use]
+    pub fn api(&self) -> &api::Client {
+        &self.api
+    }
+
+    /// Awaits a call of the generated client.
+    ///
+    /// ```no_run
+    /// # async fn f(sync: twilio_sync::SyncClient) -> twilio_sync::Result<()> {
+    /// let service = sync.call(sync.api().fetch_service(sync.service())).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the call fails, in this crate's [`Error`](crate::Error) rather than the generated one: it
+    /// says which call failed, after how many attempts, and whether a write may have taken effect.
+    pub async fn call<R: DeserializeOwned>(
+        &self,
+        request: impl Future<Output = Result<ResponseValue<R>, api::Error<ErrorBody>>>,
+    ) -> Result<R> {
+        transport::call(request).await
+    }
+
+    /// The Documents of the Service, holding values of type `T`.
+    #[must_use]
+    pub fn documents<T>(&self) -> Documents<T> {
+        Documents::new(self.clone())
+    }
+
+    /// The Lists of the Service.
+    #[must_use]
+    pub fn lists(&self) -> Lists {
+        Lists::new(self.clone())
+    }
+
+    /// The items, of type `T`, of the List with a unique name.
+    ///
+    /// The name is checked when a call is made.
+    #[must_use]
+    pub fn list<T>(&self, name: impl Into<String>) -> List<T> {
+        List::by_name(self.clone(), name)
+    }
+
+    /// The items, of type `T`, of the List with a SID.
+    #[must_use]
+    pub fn list_by_id<T>(&self, sid: &ListSid) -> List<T> {
+        List::by_id(self.clone(), sid)
+    }
+
+    /// The Maps of the Service.
+    #[must_use]
+    pub fn maps(&self) -> Maps {
+        Maps::new(self.clone())
+    }
+
+    /// The items, of type `T`, of the Map with a unique name.
+    ///
+    /// The name is checked when a call is made.
+    #[must_use]
+    pub fn map<T>(&self, name: impl Into<String>) -> Map<T> {
+        Map::by_name(self.clone(), name)
+    }
+
+    /// The items, of type `T`, of the Map with a SID.
+    #[must_use]
+    pub fn map_by_id<T>(&self, sid: &MapSid) -> Map<T> {
+        Map::by_id(self.clone(), sid)
+    }
+
+    /// The Message Streams of the Service.
+    #[must_use]
+    pub fn streams(&self) -> Streams {
+        Streams::new(self.clone())
+    }
+
+    /// The Message Stream with a unique name, for messages of type `T`.
+    ///
+    /// The name is checked when a call is made.
+    #[must_use]
+    pub fn stream<T>(&self, name: impl Into<String>) -> Stream<T> {
+        Stream::by_name(self.clone(), name)
+    }
+
+    /// The Message Stream with a SID, for messages of type `T`.
+    #[must_use]
+    pub fn stream_by_id<T>(&self, sid: &StreamSid) -> Stream<T> {
+        Stream::by_id(self.clone(), sid)
+    }
+}
+
+/// Sets up a [`SyncClient`]. Credentials and a Service are needed, the rest is optional.
+///
+/// ```
+/// use std::time::Duration;
+/// use twilio_sync::{Credentials, RetryPolicy, SyncClient};
+///
+/// # fn f() -> twilio_sync::Result<()> {
+/// let sync = SyncClient::builder()
+///     .credentials(Credentials::api_key("AC…", "SK…", "secret".into())?)
+///     .service("IS…")
+///     .region("ie1")
+///     .timeout(Duration::from_secs(10))
+///     .retry(RetryPolicy::default().max_attempts(3))
+///     .on_attempt(|attempt| println!("{} {:?}", attempt.operation, attempt.status))
+///     .build()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SyncClientBuilder {
+    credentials: Option<Credentials>,
+    service: Option<String>,
+    region: Option<String>,
+    edge: Option<String>,
+    base_url: Option<String>,
+    connect_timeout: Duration,
+    timeout: Duration,
+    retry: RetryPolicy,
+    observer: Option<Observer>,
+}
+
+impl Default for SyncClientBuilder {
+    fn default() -> Self {
+        Self {
+            credentials: None,
+            service: None,
+            region: None,
+            edge: None,
+            base_url: None,
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(30),
+            retry: RetryPolicy::default(),
+            observer: None,
+        }
+    }
+}
+
+impl SyncClientBuilder {
+    /// A builder with the settings that a function finds under the names of
+    /// [`SyncClient::from_env`]'s variables. Empty values count as missing.
+    ///
+    /// # Errors
+    ///
+    /// If settings are missing, which are named all at once, or a SID is not one.
+    pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let get = |names: &[&str]| {
+            let mut values = names.iter().filter_map(|name| lookup(name));
+            values.find(|value| !value.is_empty())
+        };
+        let prefixed = |names: &[&str], prefix: &str| {
+            let mut values = names.iter().filter_map(|name| lookup(name));
+            values.find(|value| value.starts_with(prefix))
+        };
+        let mut missing = Vec::new();
+
+        let account = get(&["TWILIO_ACCOUNT_SID"])
+            .or_else(|| prefixed(&["MASTER_ACCOUNT_SID", "ACCOUNT_SID"], "AC"));
+        if account.is_none() {
+            missing.push("TWILIO_ACCOUNT_SID, the account's SID (AC…)".to_owned());
+        }
+        let key = get(&["TWILIO_API_KEY"]);
+        let older_key = prefixed(&["ACCOUNT_SID"], "SK");
+        let token = get(&["TWILIO_AUTH_TOKEN"]);
+        let older_secret = get(&["AUTH_TOKEN"]);
+        // The current names go before the older ones, an API key before the auth token.
+        let (key, secret) = if key.is_some() {
+            let secret = get(&["TWILIO_API_SECRET"]);
+            if secret.is_none() {
+                missing.push("TWILIO_API_SECRET, the secret of TWILIO_API_KEY".to_owned());
+            }
+            (key, secret)
+        } else if token.is_some() {
+            (None, token)
+        } else {
+            if older_secret.is_none() {
+                missing.push(
+                    "TWILIO_API_KEY (SK…) and TWILIO_API_SECRET, or TWILIO_AUTH_TOKEN".to_owned(),
+                );
+            }
+            (older_key, older_secret)
+        };
+        let service = get(&["TWILIO_SYNC_SERVICE_SID", "SYNC_SERVICE_SID"]);
+        if service.is_none() {
+            missing
+                .push("TWILIO_SYNC_SERVICE_SID, the Service's SID (IS…) or `default`".to_owned());
+        }
+        let (Some(account), Some(secret), Some(service), true) =
+            (account, secret, service, missing.is_empty())
+        else {
+            return Err(ConfigurationError::Missing(missing).into());
+        };
+        let value = |setting: &str, source| ConfigurationError::Value {
+            setting: setting.to_owned(),
+            source,
+        };
+        let credentials = match key {
+            Some(key) => Credentials::api_key(account, key, secret.into()),
+            None => Credentials::auth_token(account, secret.into()),
+        }
+        .map_err(|error| value("TWILIO_ACCOUNT_SID or TWILIO_API_KEY", error))?;
+        Ok(Self {
+            region: get(&["TWILIO_REGION"]),
+            edge: get(&["TWILIO_EDGE"]),
+            base_url: get(&["TWILIO_SYNC_BASE_URL"]),
+            ..Self::default().credentials(credentials).service(service)
+        })
+    }
+
+    /// Who calls.
+    pub fn credentials(mut self, credentials: Credentials) -> Self {
+        self.credentials = Some(credentials);
+        self
+    }
+
+    /// The Service to work with: its SID, or `default` for the account's default Service.
+    pub fn service(mut self, service: impl Into<String>) -> Self {
+        self.service = Some(service.into());
+        self
+    }
+
+    /// The region that processes the calls, such as `ie1`. Default: Twilio's own, `us1`.
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
+    }
+
+    /// The edge at which the calls enter Twilio's network, such as `dublin`.
+    pub fn edge(mut self, edge: impl Into<String>) -> Self {
+        self.edge = Some(edge.into());
+        self
+    }
+
+    /// Another address of the service, such as an emulator's; region and edge do not matter then.
+    ///
+    /// It needs `https`, for the credentials travel with each request. Only loopback addresses may
+    /// have `http`.
+    pub fn base_url(mut self, base_url: impl Into<String>) -> Self {
+        self.base_url = Some(base_url.into());
+        self
+    }
+
+    /// How long connecting may take. Default: 10 seconds.
+    pub fn connect_timeout(mut self, connect_timeout: Duration) -> Self {
+        self.connect_timeout = connect_timeout;
+        self
+    }
+
+    /// How long one attempt of a call may take, connecting included. Default: 30 seconds.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// How calls that failed for a passing reason are repeated.
+    pub fn retry(mut self, retry: RetryPolicy) -> Self {
+        self.retry = retry;
+        self
+    }
+
+    /// A function that sees each attempt of each call after it, for counters and logs. It should
+    /// return at once.
+    pub fn on_attempt(mut self, observe: impl Fn(&Attempt) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Observer(Arc::new(observe)));
+        self
+    }
+
+    /// Makes the client. No request is sent.
+    ///
+    /// # Errors
+    ///
+    /// If credentials or Service are missing, or an address or a name in one is unusable.
+    pub fn build(self) -> Result<SyncClient> {
+        let mut missing = Vec::new();
+        if self.credentials.is_none() {
+            missing.push("credentials".to_owned());
+        }
+        if self.service.is_none() {
+            missing.push("the service, a SID (IS…) or `default`".to_owned());
+        }
+        let (Some(credentials), Some(service)) = (&self.credentials, &self.service) else {
+            return Err(ConfigurationError::Missing(missing).into());
+        };
+        let service =
+            ServiceReference::new(service).map_err(|source| ConfigurationError::Value {
+                setting: "the service".to_owned(),
+                source,
+            })?;
+        let url = match &self.base_url {
+            Some(url) => checked_base_url(url)?,
+            None => twilio_url(self.region.as_deref(), self.edge.as_deref())?,
+        };
+        let mut http = reqwest::Client::builder()
+            .user_agent(concat!("twilio-sync-rust/", env!("CARGO_PKG_VERSION")))
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(self.connect_timeout)
+            .timeout(self.timeout)
+            .tcp_nodelay(true);
+        if is_loopback(&url) {
+            // A proxy of the environment is for what is outside of this machine.
+            http = http.no_proxy();
+        }
+        let http = http.build().map_err(ConfigurationError::HttpClient)?;
+        let transport = Transport::new(credentials.authorization()?, self.retry, self.observer);
+        let base = url.as_str().trim_end_matches('/');
+        Ok(SyncClient {
+            api: Arc::new(api::Client::new_with_client(base, http, transport)),
+            service: Arc::new(service),
+        })
+    }
+}
+
+/// The address of Twilio's own service: `sync[.edge][.region].twilio.com`.
+fn twilio_url(region: Option<&str>, edge: Option<&str>) -> Result<Url, ConfigurationError> {
+    // An edge without a region is one of the first region's.
+    let region = region.or(edge.map(|_| "us1"));
+    let mut host = "sync".to_owned();
+    for (setting, label) in [("the edge", edge), ("the region", region)] {
+        let Some(label) = label else { continue };
+        let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if label.is_empty() || !label.chars().all(is_label) {
+            return Err(ConfigurationError::Value {
+                setting: setting.to_owned(),
+                source: InputError::Request {
+                    reason: format!(
+                        "\"{label}\" is not part of a host name: lower-case letters, digits and \
+                         hyphens are"
+                    ),
+                },
+            });
+        }
+        host.push('.');
+        host.push_str(label);
+    }
+    checked_base_url(&format!("https://{host}.twilio.com"))
+}
+
+fn checked_base_url(text: &str) -> Result<Url, ConfigurationError> {
+    let refuse = |url: &str, reason: &str| {
+        Err(ConfigurationError::BaseUrl {
+            url: url.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
+    let mut url = match Url::parse(text) {
+        Ok(url) => url,
+        // The text may hold a password where it cannot be told apart; it is not shown.
+        Err(error) => return refuse("given", &format!("{error}")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        // Neither fails on a URL with a host, and one without has no user either.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        return refuse(
+            url.as_str(),
+            "credentials do not belong in it; use `credentials`",
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return refuse(url.as_str(), "it must end with its path");
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => refuse(
+            url.as_str(),
+            "credentials travel with each request, so it needs https; only a loopback address may \
+             have http",
+        ),
+        _ => refuse(url.as_str(), "it must begin with https://"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,188 @@
+//! The lifecycle helpers that every kind of named object has, derived by one macro.
+
+/// Derives the facade of one kind of object: its lifecycle helpers by name and by SID, its listing,
+/// and what connects it to the generated client.
+macro_rules! facade {
+    (
+        $(#[$doc:meta])*
+        $facade:ident $(<$data:ident>)?, $noun:literal, $object:ty, $sid:ident,
+        create: $create:ident(|$new:ident, $name:ident| $create_form:expr),
+        fetch: $fetch:ident,
+        update: $update:ident($($if_match:ident,)? |$write:ident| $update_form:expr),
+        delete: $delete:ident,
+        list: $list:ident.$records:ident,
+        read: $read:expr $(,)?
+    ) => {
+        $(#[$doc])*
+        ///
+        #[doc = concat!("A ", $noun, " is addressed by its unique name, or by its SID in the calls that end in `_by_id`. Each call is one request, unless it says otherwise.")]
+        pub struct $facade $(<$data>)? {
+            sync: $crate::SyncClient,
+            $(data: std::marker::PhantomData<fn() -> $data>,)?
+        }
+
+        impl$(<$data>)? std::fmt::Debug for $facade $(<$data>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($facade)).field("sync", &self.sync).finish_non_exhaustive()
+            }
+        }
+
+        impl$(<$data>)? Clone for $facade $(<$data>)? {
+            fn clone(&self) -> Self {
+                Self::new(self.sync.clone())
+            }
+        }
+
+        impl$(<$data>)? $facade $(<$data>)? {
+            pub(crate) fn new(sync: $crate::SyncClient) -> Self {
+                Self { sync, $(data: std::marker::PhantomData::<fn() -> $data>,)? }
+            }
+
+            fn by_name(&self, name: impl Into<String>) -> $crate::resource::Address {
+                $crate::resource::Address::by_name(self.sync.clone(), name)
+            }
+
+            fn by_id(&self, sid: &$crate::sids::$sid) -> $crate::resource::Address {
+                $crate::resource::Address::by_id(self.sync.clone(), sid)
+            }
+        }
+
+        impl$(<$data: serde::de::DeserializeOwned + Send + 'static>)? $facade $(<$data>)? {
+            #[doc = concat!("Reads the ", $noun, " with a unique name.")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ".")]
+            pub async fn get(&self, name: impl Into<String>) -> $crate::Result<$object> {
+                <$object as $crate::resource::Resource>::fetch(&self.by_name(name)).await
+            }
+
+            #[doc = concat!("Reads the ", $noun, " with a SID.")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ".")]
+            pub async fn get_by_id(&self, sid: &$crate::sids::$sid) -> $crate::Result<$object> {
+                <$object as $crate::resource::Resource>::fetch(&self.by_id(sid)).await
+            }
+
+            #[doc = concat!("Looks for the ", $noun, " with a unique name: its SID, or `None` if there is none.")]
+            ///
+            /// # Errors
+            ///
+            /// If the service cannot tell.
+            pub async fn search(&self, name: impl Into<String>) -> $crate::Result<Option<$crate::sids::$sid>> {
+                let address = self.by_name(name);
+                let api = address.sync.api();
+                let found = address.sync.call(api.$fetch(address.sync.service(), address.reference()?)).await;
+                Ok($crate::resource::found(found)?.map(|object| object.sid))
+            }
+
+            #[doc = concat!("Sets after how long the ", $noun, " with a unique name expires, counted from now: at most one year, in whole seconds; zero for never.")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ".")]
+            pub async fn set_ttl(&self, name: impl Into<String>, ttl: std::time::Duration) -> $crate::Result<$object> {
+                $crate::resource::Update::new(self.by_name(name), $crate::resource::Draft::default()).ttl(ttl).await
+            }
+
+            #[doc = concat!("Removes the ", $noun, " with a unique name, and all that is in it.")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ".")]
+            pub async fn remove(&self, name: impl Into<String>) -> $crate::Result<()> {
+                <$object as $crate::resource::Resource>::delete(&self.by_name(name), None).await
+            }
+
+            #[doc = concat!("Removes the ", $noun, " with a SID, and all that is in it.")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ".")]
+            pub async fn remove_by_id(&self, sid: &$crate::sids::$sid) -> $crate::Result<()> {
+                <$object as $crate::resource::Resource>::delete(&self.by_id(sid), None).await
+            }
+
+            #[doc = concat!("Every ", $noun, " of the Service, as a stream. One request for each 100.")]
+            pub fn all(&self) -> $crate::Listing<$object> {
+                $crate::Listing::new(self.sync.clone())
+            }
+        }
+
+        impl$(<$data: serde::de::DeserializeOwned + Send + 'static>)? $crate::resource::Resource for $object {
+            type Address = $crate::resource::Address;
+
+            async fn fetch(address: &Self::Address) -> $crate::Result<Self> {
+                let sync = &address.sync;
+                let raw = sync.call(sync.api().$fetch(sync.service(), address.reference()?)).await?;
+                $read(raw)
+            }
+
+            async fn update(address: &Self::Address, $write: $crate::resource::Write) -> $crate::Result<Self> {
+                let sync = &address.sync;
+                $(let $if_match = $write.if_match.clone();)?
+                let form = $update_form;
+                let raw = sync
+                    .call(sync.api().$update(sync.service(), address.reference()?, $($if_match.as_ref(),)? &form))
+                    .await?;
+                $read(raw)
+            }
+
+            async fn delete(address: &Self::Address, _: Option<&$crate::Revision>) -> $crate::Result<()> {
+                let sync = &address.sync;
+                sync.call(sync.api().$delete(sync.service(), address.reference()?)).await
+            }
+        }
+
+        impl$(<$data: serde::de::DeserializeOwned + Send + 'static>)? $crate::resource::Creatable for $object {
+            type Place = $crate::resource::Address;
+
+            async fn create(address: &Self::Address, $new: $crate::resource::Write) -> $crate::Result<Self> {
+                let sync = &address.sync;
+                let $name = address.unique_name()?;
+                let form = $create_form;
+                let raw = sync.call(sync.api().$create(sync.service(), &form)).await?;
+                $read(raw)
+            }
+        }
+
+        impl$(<$data: serde::de::DeserializeOwned + Send + 'static>)? $crate::paging::Listed for $object {
+            type Scope = $crate::SyncClient;
+
+            async fn page(sync: &Self::Scope, query: &$crate::paging::PageQuery) -> $crate::Result<$crate::paging::Page<Self>> {
+                let request = sync.api().$list(sync.service(), query.page, query.page_size, query.page_token.as_deref());
+                let page = sync.call(request).await?;
+                Ok($crate::paging::Page {
+                    records: page.$records.into_iter().map($read).collect(),
+                    meta: page.meta,
+                })
+            }
+        }
+    };
+}
+
+/// Derives what the kinds of object without data of their own share: creation, and creation unless
+/// there is one.
+macro_rules! dataless_facade {
+    ($facade:ident, $noun:literal, $object:ty) => {
+        impl $facade {
+            #[doc = concat!("Creates a ", $noun, " under a unique name.")]
+            ///
+            /// It fails with [`is_already_exists`](crate::Error::is_already_exists) if there is one.
+            pub fn create(&self, name: impl Into<String>) -> $crate::resource::Create<$object> {
+                $crate::resource::Create::new(self.by_name(name), $crate::resource::Draft::default())
+            }
+
+            #[doc = concat!("Finds the ", $noun, " with a unique name, or creates it if there is none; a time to live applies in the latter case.")]
+            ///
+            /// Cost: one request if it exists, two if not.
+            pub fn ensure(&self, name: impl Into<String>) -> $crate::resource::Ensure<$object> {
+                $crate::resource::Ensure::new(self.by_name(name), $crate::resource::Draft::default())
+            }
+        }
+    };
+}
+
+pub(crate) use {dataless_facade, facade};

@@ -8,6 +8,32 @@
 //!   `.await` sends it.
 //! - [`api`] is the generated client of all 48 operations, for what the helpers do not cover.
 //! - [`Error`] is what can go wrong, with predicates and a text that says what to do.
+#![cfg_attr(
+    feature = "emulator",
+    doc = "- [`emulator`] is a Sync service on a loopback port, for tests and for work without an account."
+)]
+//!
+//! ```
+//! # #[cfg(feature = "emulator")]
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use serde_json::{Value, json};
+//! use twilio_sync::Emulator;
+//!
+//! let emulator = Emulator::start().await?;
+//! let sync = emulator.client()?; // with an account: SyncClient::from_env()?
+//!
+//! sync.maps().ensure("phonebook").await?;
+//! let phones = sync.map::<Value>("phonebook");
+//! phones.set("+815012345678", &json!({"name": "Alice", "calls": 0})).await?;
+//! phones.mutate("+815012345678", |entry| entry["calls"] = json!(1)).await?;
+//! # let entry = phones.get("+815012345678").await?.expect("just set");
+//! # assert_eq!(entry.data["calls"], 1);
+//! # Ok(())
+//! # }
+//! # #[cfg(not(feature = "emulator"))]
+//! # fn main() {}
+//! ```
 //!
 //! # What the service allows
 //!
@@ -24,7 +50,7 @@
 //!
 //! # Features
 //!
-//! `rustls` (the default) or `native-tls` for TLS.
+//! `rustls` (the default) or `native-tls` for TLS, `emulator` for the emulator.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[allow(clippy::pedantic)] // of the generated code
@@ -33,6 +59,8 @@ mod client;
 mod credentials;
 mod data;
 mod documents;
+#[cfg(feature = "emulator")]
+pub mod emulator;
 mod error;
 mod facade;
 mod handle;
@@ -55,6 +83,8 @@ pub use client::{SyncClient, SyncClientBuilder};
 pub use credentials::Credentials;
 pub use data::{MAX_DATA_SIZE, MAX_MESSAGE_SIZE};
 pub use documents::{Document, Documents};
+#[cfg(feature = "emulator")]
+pub use emulator::Emulator;
 pub use error::{
     Call, ConfigurationError, ConnectionError, ContentionError, DataError, Error, InputError,
     ResponseError, Result, ServiceError,
@@ -72,3 +102,8 @@ pub use sids::{
 };
 pub use streams::{Stream, Streams};
 pub use ttl::{MAX_TTL, NEVER};
+
+/// The README's examples, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,275 @@
+//! Scripted faults: what goes wrong, with which request.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use super::operation::Operation;
+
+/// Something that goes wrong with a request: given to
+/// [`Emulator::inject`](super::Emulator::inject).
+///
+/// A fault strikes the next request unless told otherwise: [`on`](Self::on)
+/// narrows it to an operation, [`nth`](Self::nth) lets requests pass before
+/// it, [`times`](Self::times) and [`always`](Self::always) repeat it. Where
+/// several faults could strike a request, the one injected first does, and
+/// only it is used up; all of them count the request.
+///
+/// ```
+/// use std::time::Duration;
+/// use twilio_sync::emulator::{Fault, Operation};
+///
+/// Fault::status(503).on(Operation::CreateSyncListItem).times(2);
+/// Fault::cut_after_write().nth(3);
+/// Fault::delay(Duration::from_millis(200)).always();
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a fault does nothing until it is injected"]
+pub struct Fault {
+    action: Action,
+    operation: Option<Operation>,
+    /// Matching requests that still pass.
+    passing: u64,
+    /// How often it still strikes.
+    left: u64,
+}
+
+/// What a fault does to a request.
+#[derive(Clone, Debug)]
+pub(super) struct Action {
+    pub(super) delay: Duration,
+    /// Whether the request is handled all the same.
+    pub(super) after_write: bool,
+    pub(super) effect: Effect,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Effect {
+    /// Nothing but the delay.
+    Wait,
+    Answer(Answer),
+    /// Closes the connection without an answer.
+    Cut,
+    /// Promises the whole body, sends half of it and closes the connection.
+    Truncate,
+    /// Puts something that is no JSON in place of the body.
+    Garble,
+}
+
+/// An answer in place of the emulator's own.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    /// Twilio's error body for the status when not given.
+    pub(super) body: Option<Bytes>,
+}
+
+impl Fault {
+    fn new(effect: Effect, after_write: bool) -> Self {
+        Self {
+            action: Action {
+                delay: Duration::ZERO,
+                after_write,
+                effect,
+            },
+            operation: None,
+            passing: 0,
+            left: 1,
+        }
+    }
+
+    /// Answers with a status in place of handling the request.
+    ///
+    /// The body is Twilio's error body unless [`body`](Self::body) sets one. A
+    /// number that is no final status (200 to 999) counts as 500.
+    pub fn status(status: u16) -> Self {
+        let status = StatusCode::from_u16(status)
+            .ok()
+            .filter(|status| !status.is_informational())
+            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let answer = Answer {
+            status,
+            headers: HeaderMap::new(),
+            body: None,
+        };
+        Self::new(Effect::Answer(answer), false)
+    }
+
+    /// Closes the connection in place of handling the request.
+    pub fn cut() -> Self {
+        Self::new(Effect::Cut, false)
+    }
+
+    /// Handles the request, then closes the connection without an answer.
+    pub fn cut_after_write() -> Self {
+        Self::new(Effect::Cut, true)
+    }
+
+    /// Handles the request, sends half of the answer's body and closes the
+    /// connection; an answer without a body is not sent at all.
+    pub fn truncate() -> Self {
+        Self::new(Effect::Truncate, true)
+    }
+
+    /// Handles the request, and answers with its status and a body that is no JSON.
+    pub fn garbage() -> Self {
+        Self::new(Effect::Garble, true)
+    }
+
+    /// Waits, then handles the request as ever.
+    pub fn delay(delay: Duration) -> Self {
+        Self::new(Effect::Wait, true).delayed(delay)
+    }
+
+    /// Waits before doing what it does.
+    pub fn delayed(mut self, delay: Duration) -> Self {
+        self.action.delay = delay;
+        self
+    }
+
+    /// Handles the request before answering with the status: the write takes effect.
+    pub fn after_write(mut self) -> Self {
+        self.action.after_write = true;
+        self
+    }
+
+    /// Adds a header to the answer of [`status`](Self::status); other faults have none to add to.
+    pub fn header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        if let Effect::Answer(answer) = &mut self.action.effect {
+            answer.headers.append(name, value.into());
+        }
+        self
+    }
+
+    /// Sets the body of the answer of [`status`](Self::status); other faults have none to set.
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        if let Effect::Answer(answer) = &mut self.action.effect {
+            answer.body = Some(body.into());
+        }
+        self
+    }
+
+    /// Strikes requests of this operation only.
+    pub fn on(mut self, operation: Operation) -> Self {
+        self.operation = Some(operation);
+        self
+    }
+
+    /// Strikes first at the `n`th matching request from now, counted from 1.
+    pub fn nth(mut self, n: u64) -> Self {
+        self.passing = n.saturating_sub(1);
+        self
+    }
+
+    /// Strikes `k` matching requests.
+    pub fn times(mut self, k: u64) -> Self {
+        self.left = k;
+        self
+    }
+
+    /// Strikes every matching request until the faults are cleared.
+    pub fn always(self) -> Self {
+        self.times(u64::MAX)
+    }
+
+    /// Counts a request; whether it is due.
+    fn sees(&mut self, operation: Option<Operation>) -> bool {
+        if self.operation.is_some() && self.operation != operation {
+            return false;
+        }
+        if self.passing > 0 {
+            self.passing -= 1;
+            return false;
+        }
+        true
+    }
+}
+
+/// The faults that have not struck yet, in the order they were injected.
+#[derive(Debug, Default)]
+pub(super) struct Faults(Mutex<Vec<Fault>>);
+
+impl Faults {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn inject(&self, fault: Fault) {
+        if fault.left > 0 {
+            self.lock().push(fault);
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// What happens to a request; `operation` is none for a path the API does not have.
+    pub(super) fn strike(&self, operation: Option<Operation>) -> Option<Action> {
+        let mut faults = self.lock();
+        let mut first = None;
+        for (at, fault) in faults.iter_mut().enumerate() {
+            if fault.sees(operation) && first.is_none() {
+                first = Some(at);
+            }
+        }
+        let at = first?;
+        let fault = faults.get_mut(at)?;
+        if fault.left == u64::MAX {
+            return Some(fault.action.clone());
+        }
+        fault.left -= 1;
+        if fault.left == 0 {
+            return Some(faults.remove(at).action);
+        }
+        Some(fault.action.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADD: Option<Operation> = Some(Operation::CreateSyncListItem);
+    const GET: Option<Operation> = Some(Operation::FetchSyncListItem);
+
+    fn statuses(faults: &Faults, requests: &[Option<Operation>]) -> Vec<u16> {
+        let status = |action: Action| match action.effect {
+            Effect::Answer(answer) => answer.status.as_u16(),
+            _ => 1,
+        };
+        let strike = |operation: &Option<Operation>| faults.strike(*operation).map_or(0, status);
+        requests.iter().map(strike).collect()
+    }
+
+    #[test]
+    fn faults_count_matching_requests() {
+        let faults = Faults::default();
+        faults.inject(
+            Fault::status(503)
+                .on(Operation::CreateSyncListItem)
+                .nth(2)
+                .times(2),
+        );
+        assert_eq!(
+            statuses(&faults, &[GET, ADD, GET, ADD, None, ADD, ADD]),
+            [0, 0, 0, 503, 0, 503, 0]
+        );
+    }
+
+    #[test]
+    fn faults_follow_one_another() {
+        let faults = Faults::default();
+        faults.inject(Fault::status(503).times(2));
+        faults.inject(Fault::cut());
+        faults.inject(Fault::status(429).nth(5));
+        assert_eq!(statuses(&faults, &[GET; 7]), [503, 503, 1, 0, 429, 0, 0]);
+        faults.inject(Fault::status(0).always());
+        assert_eq!(statuses(&faults, &[None; 2]), [500, 500]);
+        faults.clear();
+        assert_eq!(statuses(&faults, &[GET]), [0]);
+    }
+}

@@ -1,0 +1,98 @@
+//! A request after routing and decoding, and its answer before it is sent.
+
+use std::borrow::Cow;
+
+use http::{HeaderValue, StatusCode};
+use serde::Serialize;
+
+use super::bodies::{Body, Shown, ShownKey, Site};
+use super::parameters::Parameters;
+use crate::emulator::error::Failure;
+use crate::emulator::store::{Collection, IfMatch, ItemView, ObjectView, Store};
+
+/// A request for an operation.
+pub(super) struct Call<'a> {
+    pub(super) store: &'a Store,
+    pub(super) site: Site<'a>,
+    /// The variable segments of the path, decoded.
+    pub(super) names: [Cow<'a, str>; 3],
+    pub(super) query: Parameters<'a>,
+    pub(super) form: Parameters<'a>,
+    pub(super) if_match: Option<&'a HeaderValue>,
+}
+
+impl Call<'_> {
+    pub(super) fn service(&self) -> &str {
+        &self.names[0]
+    }
+
+    /// The document, list, map or stream.
+    pub(super) fn object(&self) -> &str {
+        &self.names[1]
+    }
+
+    /// The item's index or key, or the permission's identity.
+    pub(super) fn member(&self) -> &str {
+        &self.names[2]
+    }
+
+    pub(super) fn if_match(&self) -> Result<Option<IfMatch>, Failure> {
+        self.if_match
+            .map(|value| IfMatch::parse(value.as_bytes()))
+            .transpose()
+    }
+}
+
+/// What an operation answers when it succeeds.
+pub(super) struct Reply {
+    pub(super) status: StatusCode,
+    /// The revision the `ETag` header carries.
+    pub(super) etag: Option<u64>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Reply {
+    pub(super) fn json(status: StatusCode, body: &impl Serialize) -> Self {
+        Self {
+            status,
+            etag: None,
+            // No body has anything that can fail to serialise.
+            body: serde_json::to_vec(body).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn object<T: Shown>(
+        status: StatusCode,
+        site: Site<'_>,
+        view: ObjectView<'_, T>,
+    ) -> Self {
+        let etag = view.object.body.etag();
+        Self {
+            etag,
+            ..Self::json(status, &Body(site, view))
+        }
+    }
+
+    pub(super) fn item<K: ShownKey>(
+        status: StatusCode,
+        site: Site<'_>,
+        view: ItemView<'_, K>,
+    ) -> Self
+    where
+        Collection<K>: Shown,
+    {
+        let etag = Some(view.item.revision);
+        Self {
+            etag,
+            ..Self::json(status, &Body(site, view))
+        }
+    }
+
+    pub(super) fn deleted() -> Self {
+        Self {
+            status: StatusCode::NO_CONTENT,
+            etag: None,
+            body: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! From a request's method and path to an operation.
+
+use std::borrow::Cow;
+
+use http::{HeaderValue, Method};
+use percent_encoding::percent_decode_str;
+
+use crate::emulator::error::Failure;
+use crate::emulator::operation::Operation;
+
+const VERSION: &str = "/v1";
+/// The most segments a path of the API has.
+const DEPTH: usize = 6;
+
+/// The path as error messages have it: without the version.
+pub(super) fn unversioned(path: &str) -> &str {
+    path.strip_prefix(VERSION).unwrap_or(path)
+}
+
+/// Where a request leads.
+pub(super) struct Route<'a> {
+    path: &'a str,
+    operations: Option<&'static [(Method, Operation)]>,
+    method: &'a Method,
+}
+
+impl<'a> Route<'a> {
+    /// Routes by the path as it came: what is percent-encoded divides no segments.
+    pub(super) fn find(method: &'a Method, path: &'a str) -> Self {
+        let operations = path
+            .strip_prefix(VERSION)
+            .and_then(|path| path.strip_prefix('/'))
+            .and_then(|path| {
+                let (segments, length) = segments::<DEPTH>(path)?;
+                let segments = segments.get(..length)?;
+                // An empty segment is no name.
+                (!segments.contains(&""))
+                    .then(|| Operation::on_path(segments))
+                    .flatten()
+            });
+        Self {
+            path,
+            operations,
+            method,
+        }
+    }
+
+    pub(super) fn operation(&self) -> Option<Operation> {
+        let mut operations = self.operations?.iter();
+        let found = operations.find(|(method, _)| method == self.method);
+        found.map(|(_, operation)| *operation)
+    }
+
+    /// Why there is no operation.
+    pub(super) fn failure(&self) -> Failure {
+        match self.operations {
+            None => Failure::NotFound,
+            Some(_) => Failure::MethodNotAllowed,
+        }
+    }
+
+    /// The methods the path has, for the `Allow` header.
+    pub(super) fn allow(&self) -> Option<HeaderValue> {
+        let methods = self.operations?.iter().map(|(method, _)| method.as_str());
+        HeaderValue::from_str(&methods.collect::<Vec<_>>().join(", ")).ok()
+    }
+
+    /// The variable segments, decoded; what is not UTF-8 names nothing.
+    pub(super) fn names(&self) -> Result<[Cow<'a, str>; 3], Failure> {
+        let mut names = [const { Cow::Borrowed("") }; 3];
+        // Of /v1/Services/{}/Lists/{}/Items/{}, every second one from there.
+        let segments = self.path.split('/').skip(3).step_by(2);
+        for (name, segment) in names.iter_mut().zip(segments) {
+            *name = percent_decode_str(segment)
+                .decode_utf8()
+                .map_err(|_| Failure::NotFound)?;
+        }
+        Ok(names)
+    }
+}
+
+/// Up to `N` segments and how many there are; none if there are more.
+fn segments<const N: usize>(path: &str) -> Option<([&str; N], usize)> {
+    let mut segments = [""; N];
+    let mut length = 0;
+    for segment in path.split('/') {
+        *segments.get_mut(length)? = segment;
+        length += 1;
+    }
+    Some((segments, length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(path: &str) -> (Option<Operation>, [String; 3]) {
+        let route = Route::find(&Method::GET, path);
+        let names = route.names().map(|names| names.map(Cow::into_owned));
+        (route.operation(), names.unwrap_or_default())
+    }
+
+    #[test]
+    fn names_may_hold_any_character() {
+        let (operation, names) = names("/v1/Services/default/Maps/a%2Fb/Items/%25%5C%E2%82%AC");
+        assert_eq!(operation, Some(Operation::FetchSyncMapItem));
+        assert_eq!(names, ["default", "a/b", "%\\\u{20ac}"]);
+    }
+
+    #[test]
+    fn other_paths_lead_nowhere() {
+        for path in [
+            "/",
+            "/v1",
+            "/v1/",
+            "/v2/Services",
+            "/v1Services",
+            "/v1/Services/",
+            "/v1/services",
+            "/v1/Services//Maps",
+            "/v1/Services/a/Maps/b/Items/c/d/e",
+            "*",
+        ] {
+            let route = Route::find(&Method::GET, path);
+            assert_eq!(route.operation(), None, "{path}");
+            assert_eq!(route.failure(), Failure::NotFound);
+        }
+    }
+
+    #[test]
+    fn a_wrong_method_is_told_the_right_ones() {
+        let route = Route::find(&Method::PUT, "/v1/Services");
+        assert_eq!(route.failure(), Failure::MethodNotAllowed);
+        assert_eq!(route.allow().unwrap(), "GET, POST");
+    }
+}

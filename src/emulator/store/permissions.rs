@@ -1,0 +1,73 @@
+//! What identities may do with documents, lists and maps.
+
+use super::paging::Walk;
+use super::state::{Grant, Permitted};
+use super::views::{Contents, GrantView};
+use super::{Reader, Writer};
+use crate::emulator::error::Failure;
+
+impl<'a> Reader<'a> {
+    pub(crate) fn grant<T: Permitted>(
+        self,
+        service: &str,
+        object: &str,
+        identity: &str,
+    ) -> Result<GrantView<'a>, Failure> {
+        let view = self.object::<T>(service, object)?;
+        let found = view.object.grants.get_key_value(identity);
+        let (identity, grant) = found.ok_or(Failure::NotFound)?;
+        Ok(GrantView {
+            service: view.service,
+            object: view.sid,
+            identity,
+            grant: *grant,
+        })
+    }
+
+    /// A page of an object's permissions, in the order of their identities.
+    pub(crate) fn grants<T: Permitted>(
+        self,
+        service: &str,
+        object: &str,
+        walk: &Walk<Box<str>>,
+        size: usize,
+    ) -> Result<Contents<Box<str>, GrantView<'a>>, Failure> {
+        let view = self.object::<T>(service, object)?;
+        let page = walk.page(&view.object.grants, size, |identity, grant| GrantView {
+            service: view.service,
+            object: view.sid,
+            identity,
+            grant: *grant,
+        });
+        Ok(Contents {
+            service: view.service,
+            object: view.sid,
+            page,
+        })
+    }
+}
+
+impl<'a> Writer<'a> {
+    /// Creates or replaces a permission.
+    pub(crate) fn set_grant<T: Permitted>(
+        self,
+        service: &str,
+        object: &str,
+        identity: &str,
+        grant: Grant,
+    ) -> Result<GrantView<'a>, Failure> {
+        let place = self.state.find::<T>(service, object)?;
+        self.state.set_grant::<T>(place, identity.into(), grant)?;
+        Reader { state: self.state }.grant::<T>(service, object, identity)
+    }
+
+    pub(crate) fn delete_grant<T: Permitted>(
+        self,
+        service: &str,
+        object: &str,
+        identity: &str,
+    ) -> Result<Grant, Failure> {
+        let place = self.state.find::<T>(service, object)?;
+        self.state.remove_grant::<T>(place, identity)
+    }
+}

@@ -1,0 +1,117 @@
+//! Services and their settings.
+
+use super::paging::{Page, Walk};
+use super::registry::{Registry, Seq};
+use super::sid::{Kind, Sid};
+use super::state::{Millis, Service, Settings, State};
+use super::{Reader, Writer};
+use crate::emulator::error::Failure;
+
+/// The settings a request names; the others stay as they are.
+#[derive(Debug, Default)]
+pub(crate) struct SettingsChange {
+    pub(crate) friendly_name: Option<Box<str>>,
+    /// Empty text: none any more.
+    pub(crate) webhook_url: Option<Box<str>>,
+    pub(crate) webhooks_from_rest_enabled: Option<bool>,
+    pub(crate) reachability_webhooks_enabled: Option<bool>,
+    pub(crate) acl_enabled: Option<bool>,
+    pub(crate) reachability_debouncing_enabled: Option<bool>,
+    pub(crate) reachability_debouncing_window: Option<u32>,
+}
+
+impl SettingsChange {
+    fn apply(self, settings: &mut Settings) {
+        fn set<T>(setting: &mut T, to: Option<T>) {
+            if let Some(to) = to {
+                *setting = to;
+            }
+        }
+        set(&mut settings.friendly_name, self.friendly_name.map(Some));
+        if let Some(address) = self.webhook_url {
+            settings.webhook_url = (!address.is_empty()).then_some(address);
+        }
+        set(
+            &mut settings.webhooks_from_rest_enabled,
+            self.webhooks_from_rest_enabled,
+        );
+        set(
+            &mut settings.reachability_webhooks_enabled,
+            self.reachability_webhooks_enabled,
+        );
+        set(&mut settings.acl_enabled, self.acl_enabled);
+        set(
+            &mut settings.reachability_debouncing_enabled,
+            self.reachability_debouncing_enabled,
+        );
+        set(
+            &mut settings.reachability_debouncing_window,
+            self.reachability_debouncing_window,
+        );
+    }
+}
+
+impl Service {
+    fn new(sid: Sid, unique_name: Option<Box<str>>, settings: Settings, now: Millis) -> Self {
+        Self {
+            id: sid.id,
+            unique_name,
+            created: now,
+            updated: now,
+            settings,
+            documents: Registry::default(),
+            lists: Registry::default(),
+            maps: Registry::default(),
+            streams: Registry::default(),
+        }
+    }
+}
+
+impl State {
+    /// The state of a new account: its default service, and nothing in it.
+    ///
+    /// `default` reaches the service as its unique name; no other has one.
+    pub(super) fn with_default_service(sid: Sid, now: Millis) -> Self {
+        let mut state = Self::default();
+        let name = Some("default".into());
+        state.insert_service(Service::new(sid, name, Settings::default(), now));
+        state
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn service(self, reference: &str) -> Result<&'a Service, Failure> {
+        self.state.service(self.state.find_service(reference)?)
+    }
+
+    pub(crate) fn services(self, walk: &Walk<Seq>, size: usize) -> Page<Seq, &'a Service> {
+        walk.page(self.state.services().records(), size, |_, service| service)
+    }
+}
+
+impl<'a> Writer<'a> {
+    pub(crate) fn create_service(self, change: SettingsChange) -> Result<&'a Service, Failure> {
+        let mut settings = Settings::default();
+        change.apply(&mut settings);
+        let service = Service::new(Sid::random(Kind::Service), None, settings, self.now);
+        let seq = self.state.insert_service(service);
+        self.state.service(seq)
+    }
+
+    pub(crate) fn update_service(
+        self,
+        reference: &str,
+        change: SettingsChange,
+    ) -> Result<&'a Service, Failure> {
+        let seq = self.state.find_service(reference)?;
+        self.state.edit_service(seq, |service| {
+            change.apply(&mut service.settings);
+            service.updated = self.now;
+        })
+    }
+
+    pub(crate) fn delete_service(self, reference: &str) -> Result<Service, Failure> {
+        let seq = self.state.find_service(reference)?;
+        self.state.remove_service(seq)
+    }
+}

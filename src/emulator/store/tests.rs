@@ -1,0 +1,336 @@
+//! The rules, seen from outside the store.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::emulator::error::Failure;
+
+const START: &str = "2026-01-01T00:00:00Z";
+
+fn store() -> Store {
+    let clock = Clock::manual(START.parse().unwrap());
+    Store::new(clock, Sid::random(Kind::Service))
+}
+
+fn data(text: &str) -> Data {
+    Data::parse(text, Failure::InvalidBody).unwrap()
+}
+
+fn ttl(seconds: u32) -> Option<Ttl> {
+    Ttl::parse(&seconds.to_string()).unwrap()
+}
+
+fn item(ttl: Option<Ttl>) -> NewItem {
+    NewItem {
+        data: data("{}"),
+        ttl,
+        collection_ttl: None,
+    }
+}
+
+fn new_data(text: &str) -> ItemChange {
+    ItemChange {
+        data: Some(data(text)),
+        ttl: None,
+        collection_ttl: None,
+    }
+}
+
+fn create<T: Resource>(
+    store: &Store,
+    name: &str,
+    ttl: Option<Ttl>,
+    body: T,
+) -> Result<String, Failure> {
+    let new = NewObject {
+        unique_name: Some(unique_name(name)?),
+        ttl,
+        body,
+    };
+    store.write(|writer| {
+        writer
+            .create("default", new)
+            .map(|view| view.sid.to_string())
+    })
+}
+
+fn add(store: &Store, list: &str, ttl: Option<Ttl>) -> Result<u64, Failure> {
+    store.write(|writer| {
+        let view = writer.add_list_item("default", list, item(ttl))?;
+        assert_eq!(*view.key, view.item.revision);
+        Ok(*view.key)
+    })
+}
+
+fn update<K: ItemKey>(
+    store: &Store,
+    collection: &str,
+    key: &K,
+    if_match: Option<IfMatch>,
+    change: ItemChange,
+) -> Result<u64, Failure> {
+    store.write(|writer| {
+        let view = writer.update_item("default", collection, key, if_match, change)?;
+        Ok(view.item.revision)
+    })
+}
+
+fn remove<K: ItemKey>(store: &Store, collection: &str, key: &K) -> Result<(), Failure> {
+    store
+        .write(|writer| writer.delete_item("default", collection, key, None))
+        .map(drop)
+}
+
+fn events<K: ItemKey>(store: &Store, collection: &str) -> Result<u64, Failure> {
+    store.read(|reader| {
+        let view = reader.object::<Collection<K>>("default", collection)?;
+        Ok(view.object.body.events)
+    })
+}
+
+fn keys<K: ItemKey>(store: &Store, collection: &str) -> Vec<K> {
+    store.read(|reader| {
+        let page = reader.items("default", collection, &Walk::<K>::default(), 1_000);
+        let entries = page.unwrap().page.entries;
+        entries.into_iter().map(|view| view.key.clone()).collect()
+    })
+}
+
+#[test]
+fn indexes_and_revisions_are_events_of_the_list() {
+    let store = store();
+    create(&store, "log", None, List::default()).unwrap();
+    for index in 0..3 {
+        assert_eq!(add(&store, "log", None), Ok(index));
+    }
+    remove(&store, "log", &1_u64).unwrap();
+    assert_eq!(add(&store, "log", None), Ok(4));
+    assert_eq!(
+        update(&store, "log", &0, None, new_data("{\"a\":1}")),
+        Ok(5)
+    );
+    assert_eq!(add(&store, "log", None), Ok(6));
+    assert_eq!(keys::<u64>(&store, "log"), [0, 2, 4, 6]);
+    assert_eq!(events::<u64>(&store, "log"), Ok(7));
+}
+
+#[test]
+fn a_ttl_alone_is_no_event() {
+    let store = store();
+    create(&store, "log", None, List::default()).unwrap();
+    add(&store, "log", None).unwrap();
+    let change = ItemChange {
+        data: None,
+        ttl: ttl(60),
+        collection_ttl: None,
+    };
+    assert_eq!(update(&store, "log", &0_u64, None, change), Ok(0));
+    assert_eq!(events::<u64>(&store, "log"), Ok(1));
+}
+
+#[test]
+fn if_match_guards_each_write_that_takes_it() {
+    let store = store();
+    let at = |revision| Some(IfMatch::Revision(revision));
+    create(&store, "doc", None, Document::new(data("{}"))).unwrap();
+    let write = |if_match| {
+        store.write(|writer| {
+            let data = Some(data("{\"a\":1}"));
+            let view = writer.update_document("default", "doc", if_match, data, None)?;
+            Ok(view.object.body.revision)
+        })
+    };
+    assert_eq!(write(at(0)), Ok(1));
+    assert_eq!(write(at(0)), Err(Failure::DocumentRevisionMismatch));
+    assert_eq!(write(Some(IfMatch::Any)), Ok(2));
+    assert_eq!(write(None), Ok(3));
+
+    create(&store, "log", None, List::default()).unwrap();
+    add(&store, "log", None).unwrap();
+    let stale = update(&store, "log", &0_u64, at(9), new_data("{}"));
+    assert_eq!(stale, Err(Failure::ListItemRevisionMismatch));
+    create(&store, "map", None, Map::default()).unwrap();
+    let key: Box<str> = "k".into();
+    store
+        .write(|w| {
+            w.create_map_item("default", "map", &key, item(None))
+                .map(drop)
+        })
+        .unwrap();
+    let stale = store.write(|w| w.delete_item("default", "map", &key, at(9)).map(drop));
+    assert_eq!(stale, Err(Failure::MapItemRevisionMismatch));
+    let missing = update(&store, "map", &Box::<str>::from("x"), at(9), new_data("{}"));
+    assert_eq!(missing, Err(Failure::NotFound));
+}
+
+#[test]
+fn names_are_unique_per_service_and_type() {
+    let store = store();
+    let first = create(&store, "name", None, Stream).unwrap();
+    assert_eq!(
+        create(&store, "name", None, Stream),
+        Err(Failure::UniqueNameTaken)
+    );
+    create(&store, "name", None, List::default()).unwrap();
+    store
+        .write(|writer| writer.delete::<Stream>("default", &first).map(drop))
+        .unwrap();
+    assert_ne!(create(&store, "name", None, Stream).unwrap(), first);
+
+    let gone = store.read(|reader| reader.object::<Stream>("default", &first).map(drop));
+    assert_eq!(gone, Err(Failure::NotFound));
+}
+
+#[test]
+fn what_expires_is_gone_at_once_and_its_name_free() {
+    let store = store();
+    create(&store, "log", ttl(60), List::default()).unwrap();
+    add(&store, "log", ttl(10)).unwrap();
+    add(&store, "log", None).unwrap();
+    store.clock.advance(Duration::from_millis(9_999));
+    assert_eq!(keys::<u64>(&store, "log"), [0, 1]);
+    store.clock.advance(Duration::from_millis(1));
+    assert_eq!(keys::<u64>(&store, "log"), [1]);
+    assert_eq!(events::<u64>(&store, "log"), Ok(3));
+    assert_eq!(
+        create(&store, "log", None, List::default()),
+        Err(Failure::UniqueNameTaken)
+    );
+
+    // A write of data leaves the expiry; CollectionTtl moves that of the list.
+    let change = ItemChange {
+        collection_ttl: ttl(100),
+        ..new_data("{}")
+    };
+    update(&store, "log", &1_u64, None, change).unwrap();
+    store.clock.advance(Duration::from_secs(99));
+    assert_eq!(add(&store, "log", ttl(500)), Ok(4));
+    store.clock.advance(Duration::from_secs(1));
+    assert_eq!(events::<u64>(&store, "log"), Err(Failure::NotFound));
+    create(&store, "log", None, List::default()).unwrap();
+    assert_eq!(add(&store, "log", None), Ok(0));
+}
+
+#[test]
+fn no_deadline_outlives_what_it_is_for() {
+    let store = store();
+    for name in ["a", "b"] {
+        create(&store, name, ttl(60), List::default()).unwrap();
+        add(&store, name, ttl(10)).unwrap();
+    }
+    create(&store, "m", ttl(60), Map::default()).unwrap();
+    let deadlines = |store: &Store| store.write(|writer| writer.state.deadline_count());
+    assert_eq!(deadlines(&store), 5);
+    update(
+        &store,
+        "a",
+        &0_u64,
+        None,
+        ItemChange {
+            data: None,
+            ttl: ttl(0),
+            collection_ttl: None,
+        },
+    )
+    .unwrap();
+    assert_eq!(deadlines(&store), 4);
+    store
+        .write(|writer| writer.delete::<List>("default", "b").map(drop))
+        .unwrap();
+    assert_eq!(deadlines(&store), 2);
+    store
+        .write(|writer| writer.delete_service("default").map(drop))
+        .unwrap();
+    assert_eq!(deadlines(&store), 0);
+    let gone = store.read(|reader| reader.service("default").map(drop));
+    assert_eq!(gone, Err(Failure::NotFound));
+    store.reset();
+    assert!(store.read(|reader| reader.service("default").is_ok()));
+}
+
+#[test]
+fn permissions_are_replaced_and_go_with_their_object() {
+    let store = store();
+    create(&store, "map", None, Map::default()).unwrap();
+    let grant = |read| Grant {
+        read,
+        write: false,
+        manage: false,
+    };
+    for read in [true, false] {
+        let set = store.write(|writer| {
+            let view = writer.set_grant::<Map>("default", "map", "bob", grant(read))?;
+            Ok::<_, Failure>(view.grant)
+        });
+        assert_eq!(set, Ok(grant(read)));
+    }
+    let delete = || store.write(|w| w.delete_grant::<Map>("default", "map", "bob").map(drop));
+    assert_eq!(delete(), Ok(()));
+    assert_eq!(delete(), Err(Failure::NotFound));
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Add { ttl: u32 },
+    Update(u64),
+    Remove(u64),
+    Wait(u64),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        3 => (0_u32..30).prop_map(|ttl| Step::Add { ttl }),
+        1 => (0_u64..20).prop_map(Step::Update),
+        1 => (0_u64..20).prop_map(Step::Remove),
+        1 => (0_u64..10).prop_map(Step::Wait),
+    ]
+}
+
+proptest! {
+    /// A list does what a plain model of it does.
+    #[test]
+    fn a_list_follows_its_model(steps in prop::collection::vec(step(), 0..60)) {
+        let store = store();
+        create(&store, "log", None, List::default()).unwrap();
+        // Index to revision and expiry; the events so far; the seconds passed.
+        let mut model = BTreeMap::<u64, (u64, Option<u64>)>::new();
+        let (mut events_so_far, mut now) = (0, 0);
+        for step in steps {
+            match step {
+                Step::Add { ttl: seconds } => {
+                    let expires = (seconds > 0).then(|| now + u64::from(seconds));
+                    prop_assert_eq!(add(&store, "log", ttl(seconds)), Ok(events_so_far));
+                    model.insert(events_so_far, (events_so_far, expires));
+                    events_so_far += 1;
+                }
+                Step::Update(index) => {
+                    let updated = update(&store, "log", &index, None, new_data("{}"));
+                    if let Some((revision, _)) = model.get_mut(&index) {
+                        prop_assert_eq!(updated, Ok(events_so_far));
+                        *revision = events_so_far;
+                        events_so_far += 1;
+                    } else {
+                        prop_assert_eq!(updated, Err(Failure::NotFound));
+                    }
+                }
+                Step::Remove(index) => {
+                    let removed = remove(&store, "log", &index);
+                    prop_assert_eq!(removed.is_ok(), model.remove(&index).is_some());
+                    events_so_far += u64::from(removed.is_ok());
+                }
+                Step::Wait(seconds) => {
+                    now += seconds;
+                    store.clock.advance(Duration::from_secs(seconds));
+                    let before = model.len();
+                    model.retain(|_, (_, expires)| expires.is_none_or(|at| at > now));
+                    events_so_far += (before - model.len()) as u64;
+                }
+            }
+            prop_assert_eq!(keys::<u64>(&store, "log"), model.keys().copied().collect::<Vec<_>>());
+            prop_assert_eq!(events::<u64>(&store, "log"), Ok(events_so_far));
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Secrets never show: not in `Debug`, not in `Display`, not in logs.
+//!
+//! It is a program of its own, for what is logged depends on who else in the process has listened.
+
+use std::io;
+use std::sync::{Arc, Mutex};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+use tracing_subscriber::fmt::MakeWriter;
+use twilio_sync::emulator::Fault;
+use twilio_sync::{Credentials, Emulator};
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Captured {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn of_a_failing_run() {
+    let captured = Captured::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
+        .with_writer(captured.clone())
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let emulator = Emulator::start().await.unwrap();
+    let credentials = Credentials::api_key(
+        emulator.account_sid(),
+        emulator.api_key(),
+        emulator.api_secret().into(),
+    )
+    .unwrap();
+    let builder = emulator
+        .client_builder()
+        .unwrap()
+        .credentials(credentials.clone());
+    let sync = builder.clone().build().unwrap();
+    let docs = sync.documents::<serde_json::Value>();
+
+    let mut shown = vec![
+        format!(
+            "{credentials:?} {builder:?} {sync:?} {:?} {docs:?}",
+            sync.api()
+        ),
+        format!("{:?} {emulator:?}", docs.create("desk", &json!({}))),
+    ];
+    docs.create("desk", &json!({"payload": "confidential"}))
+        .await
+        .unwrap();
+    let faults = [
+        Fault::status(401),
+        Fault::status(400).body("no"),
+        Fault::garbage(),
+        Fault::cut().times(9),
+        Fault::status(302),
+    ];
+    for fault in faults {
+        emulator.inject(fault);
+        let error = docs.get("desk").await.unwrap_err();
+        emulator.clear_faults();
+        let source = std::error::Error::source(&error);
+        shown.push(format!("{error} {error:?} {error:#?} {source:?}"));
+    }
+    shown.push(format!("{:?}", emulator.requests()));
+    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    for part in [
+        "operation",
+        "fetch_document",
+        "attempt=",
+        "status=401",
+        "duration_ms",
+    ] {
+        assert!(log.contains(part), "{part} is not in the log");
+    }
+    // Payloads have no place in logs either.
+    assert!(!log.contains("confidential"), "{log}");
+    shown.push(log);
+
+    let user = emulator.api_key();
+    for secret in [
+        emulator.api_secret().to_owned(),
+        emulator.auth_token().to_owned(),
+        STANDARD.encode(emulator.api_secret()),
+        STANDARD.encode(format!("{user}:{}", emulator.api_secret())),
+    ] {
+        for text in &shown {
+            assert!(!text.contains(&secret), "{text}");
+            // The end of the base64 of `user:secret` does not depend on where the secret begins.
+            assert!(!text.contains(secret.trim_end_matches('=')), "{text}");
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Setting up a client: builder, environment, addresses.
+
+use twilio_sync::{Credentials, Emulator, Result, SyncClient, SyncClientBuilder};
+
+use crate::documents;
+
+const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
+const KEY: &str = "SK0123456789abcdef0123456789abcdef";
+const SERVICE: &str = "IS0123456789abcdef0123456789abcdef";
+
+fn from_variables(variables: &[(&str, &str)]) -> Result<SyncClient> {
+    SyncClientBuilder::from_variables(|name| {
+        let variable = variables.iter().find(|variable| variable.0 == name);
+        variable.map(|variable| variable.1.to_owned())
+    })?
+    .build()
+}
+
+fn refused(variables: &[(&str, &str)]) -> String {
+    from_variables(variables).unwrap_err().to_string()
+}
+
+#[test]
+fn what_is_missing_is_named_all_at_once() {
+    let all = "missing: TWILIO_ACCOUNT_SID, the account's SID (AC…); \
+               TWILIO_API_KEY (SK…) and TWILIO_API_SECRET, or TWILIO_AUTH_TOKEN; \
+               TWILIO_SYNC_SERVICE_SID, the Service's SID (IS…) or `default`";
+    assert_eq!(refused(&[]), all);
+    assert_eq!(
+        refused(&[("TWILIO_ACCOUNT_SID", ""), ("TWILIO_AUTH_TOKEN", "")]),
+        all
+    );
+    assert_eq!(
+        refused(&[
+            ("TWILIO_ACCOUNT_SID", ACCOUNT),
+            ("TWILIO_API_KEY", KEY),
+            ("AUTH_TOKEN", "x")
+        ]),
+        "missing: TWILIO_API_SECRET, the secret of TWILIO_API_KEY; \
+         TWILIO_SYNC_SERVICE_SID, the Service's SID (IS…) or `default`"
+    );
+    assert_eq!(
+        SyncClient::builder().build().unwrap_err().to_string(),
+        "missing: credentials; the service, a SID (IS…) or `default`"
+    );
+}
+
+#[test]
+fn current_and_older_names() {
+    for variables in [
+        [
+            ("TWILIO_ACCOUNT_SID", ACCOUNT),
+            ("TWILIO_AUTH_TOKEN", "t"),
+            ("TWILIO_SYNC_SERVICE_SID", SERVICE),
+        ],
+        [
+            ("ACCOUNT_SID", ACCOUNT),
+            ("AUTH_TOKEN", "t"),
+            ("SYNC_SERVICE_SID", SERVICE),
+        ],
+    ] {
+        assert_eq!(
+            from_variables(&variables).unwrap().service().as_str(),
+            SERVICE
+        );
+    }
+    let key = [
+        ("TWILIO_ACCOUNT_SID", ACCOUNT),
+        ("TWILIO_API_KEY", KEY),
+        ("TWILIO_API_SECRET", "s"),
+        ("TWILIO_SYNC_SERVICE_SID", "default"),
+    ];
+    assert_eq!(from_variables(&key).unwrap().service().as_str(), "default");
+    // As Twilio Functions of old had them: the key where the account's SID is today.
+    let older = [
+        ("MASTER_ACCOUNT_SID", ACCOUNT),
+        ("ACCOUNT_SID", KEY),
+        ("AUTH_TOKEN", "s"),
+        ("SYNC_SERVICE_SID", SERVICE),
+    ];
+    assert!(from_variables(&older).is_ok());
+}
+
+#[tokio::test]
+async fn the_variables_are_used() {
+    let emulator = Emulator::start().await.unwrap();
+    let sets: [&[(&str, &str)]; 4] = [
+        &[
+            ("TWILIO_ACCOUNT_SID", emulator.account_sid()),
+            ("TWILIO_AUTH_TOKEN", emulator.auth_token()),
+        ],
+        &[
+            ("TWILIO_ACCOUNT_SID", emulator.account_sid()),
+            ("TWILIO_API_KEY", emulator.api_key()),
+            ("TWILIO_API_SECRET", emulator.api_secret()),
+            ("TWILIO_AUTH_TOKEN", "not this one"),
+        ],
+        &[
+            ("MASTER_ACCOUNT_SID", emulator.account_sid()),
+            ("ACCOUNT_SID", emulator.api_key()),
+            ("AUTH_TOKEN", emulator.api_secret()),
+        ],
+        &[
+            ("ACCOUNT_SID", emulator.account_sid()),
+            ("AUTH_TOKEN", emulator.auth_token()),
+        ],
+    ];
+    for set in sets {
+        let mut variables = set.to_vec();
+        variables.push(("SYNC_SERVICE_SID", emulator.service_sid()));
+        variables.push(("TWILIO_SYNC_BASE_URL", emulator.url()));
+        let sync = from_variables(&variables).unwrap();
+        assert_eq!(documents(&sync).search("desk").await.unwrap(), None);
+    }
+}
+
+#[test]
+fn wrong_values_are_refused() {
+    let text = refused(&[
+        ("TWILIO_ACCOUNT_SID", "AC12"),
+        ("TWILIO_AUTH_TOKEN", "token"),
+        ("TWILIO_SYNC_SERVICE_SID", SERVICE),
+    ]);
+    assert_eq!(
+        text,
+        "TWILIO_ACCOUNT_SID or TWILIO_API_KEY is not usable: \"AC12\" is not the SID of an account, \
+         which is `AC` and 32 hexadecimal digits"
+    );
+    let credentials = || Credentials::auth_token(ACCOUNT, "a\nb".into()).unwrap();
+    let sync = SyncClient::builder()
+        .credentials(credentials())
+        .service("default")
+        .build()
+        .unwrap();
+    assert!(format!("{sync:?}").contains("sync.twilio.com"));
+}
+
+fn base_url(builder: SyncClientBuilder) -> Result<String> {
+    let credentials = Credentials::auth_token(ACCOUNT, "token".into())?;
+    let sync = builder.credentials(credentials).service(SERVICE).build()?;
+    let shown = format!("{sync:?}");
+    let (_, rest) = shown.split_once("base_url: \"").unwrap();
+    Ok(rest.split('"').next().unwrap().to_owned())
+}
+
+#[test]
+fn regions_and_edges() {
+    let builder = SyncClient::builder;
+    assert_eq!(base_url(builder()).unwrap(), "https://sync.twilio.com");
+    assert_eq!(
+        base_url(builder().region("ie1")).unwrap(),
+        "https://sync.ie1.twilio.com"
+    );
+    assert_eq!(
+        base_url(builder().edge("ashburn")).unwrap(),
+        "https://sync.ashburn.us1.twilio.com"
+    );
+    assert_eq!(
+        base_url(builder().edge("dublin").region("ie1")).unwrap(),
+        "https://sync.dublin.ie1.twilio.com"
+    );
+    for label in ["evil.example/", "", "x.y", "a@b", "Ü"] {
+        let error = base_url(builder().region(label)).unwrap_err().to_string();
+        assert!(error.starts_with("the region is not usable: "), "{error}");
+    }
+}
+
+#[test]
+fn base_urls() {
+    let url = |url: &str| base_url(SyncClient::builder().base_url(url));
+    for good in [
+        "https://proxy.example",
+        "https://proxy.example/twilio/sync",
+        "http://127.0.0.1:4010",
+        "http://127.9.9.9:1",
+        "http://localhost:4010",
+        "http://[::1]:4010",
+    ] {
+        assert_eq!(url(good).unwrap(), good);
+    }
+    assert_eq!(
+        url("https://proxy.example/").unwrap(),
+        "https://proxy.example"
+    );
+    for (bad, why) in [
+        (
+            "http://proxy.example",
+            "only a loopback address may have http",
+        ),
+        (
+            "http://127.0.0.1.example",
+            "only a loopback address may have http",
+        ),
+        (
+            "http://localhost.example",
+            "only a loopback address may have http",
+        ),
+        ("ftp://proxy.example", "it must begin with https://"),
+        ("https://proxy.example/?a=b", "it must end with its path"),
+        (
+            "https://AC1:hunter2@proxy.example",
+            "credentials do not belong in it",
+        ),
+        ("no url", "relative URL without a base"),
+    ] {
+        let error = url(bad).unwrap_err().to_string();
+        assert!(error.contains(why), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_base_url_may_have_a_path_and_another_service_its_own_client() {
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let default = sync.with_service("default").unwrap();
+    documents(&sync)
+        .create("desk", &serde_json::json!({}))
+        .await
+        .unwrap();
+    assert!(documents(&default).search("desk").await.unwrap().is_some());
+    assert!(sync.with_service("..").is_err());
+}

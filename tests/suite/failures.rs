@@ -1,0 +1,383 @@
+//! What an error says, whole, for each way in which a call can fail.
+
+use std::time::Duration;
+
+use serde_json::json;
+use twilio_sync::emulator::Fault;
+use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient};
+
+use crate::{client_builder, documents, start_without_retry};
+
+/// The text of an error without what differs from run to run.
+fn told(error: &Error, sync: &SyncClient) -> String {
+    let text = error.to_string().replace(sync.service().as_str(), "IS");
+    match error.call().and_then(|call| call.request_id.as_deref()) {
+        Some(id) => text.replace(id, "RQ"),
+        None => text,
+    }
+}
+
+/// What reading a document says when the service answers like this.
+async fn reading(fault: Fault) -> (String, Error) {
+    let (emulator, sync) = start_without_retry().await;
+    documents(&sync).create("desk", &json!({})).await.unwrap();
+    emulator.inject(fault);
+    let error = documents(&sync).get("desk").await.unwrap_err();
+    (told(&error, &sync), error)
+}
+
+/// What writing a document says when the service answers like this.
+async fn writing(fault: Fault) -> (String, Error) {
+    let (emulator, sync) = start_without_retry().await;
+    documents(&sync).create("desk", &json!({})).await.unwrap();
+    emulator.inject(fault);
+    let error = documents(&sync)
+        .update("desk", &json!({"n": 1}))
+        .await
+        .unwrap_err();
+    (told(&error, &sync), error)
+}
+
+/// A whole Document as the service sends it, for the parts of it to be changed.
+fn document() -> serde_json::Value {
+    json!({
+        "account_sid": "AC00000000000000000000000000000000", "created_by": "system", "data": {},
+        "date_created": "2026-01-02T03:04:05Z", "date_updated": "2026-01-02T03:04:05Z",
+        "date_expires": null, "links": {}, "revision": "0",
+        "service_sid": "IS00000000000000000000000000000000",
+        "sid": "ET00000000000000000000000000000000", "unique_name": "desk", "url": "http://x/",
+    })
+}
+
+fn answer(status: u16, body: &(impl ToString + ?Sized)) -> Fault {
+    Fault::status(status).body(body.to_string())
+}
+
+#[tokio::test]
+async fn unauthorized() {
+    let emulator = Emulator::start().await.unwrap();
+    let credentials =
+        twilio_sync::Credentials::auth_token(emulator.account_sid(), "wrong".into()).unwrap();
+    let sync = client_builder(&emulator)
+        .credentials(credentials)
+        .build()
+        .unwrap();
+    let error = documents(&sync).get("desk").await.unwrap_err();
+    assert_eq!(
+        told(&error, &sync),
+        "fetch_document failed: 401 Unauthorized, code 20003: Authenticate \
+         [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         See https://www.twilio.com/docs/errors/20003. \
+         What to do: check the account SID and the API key with its secret, or the auth token."
+    );
+    assert!(error.is_unauthorized() && !error.is_retryable());
+}
+
+#[tokio::test]
+async fn not_found() {
+    let (_emulator, sync) = start_without_retry().await;
+    let error = documents(&sync).get("desk 7").await.unwrap_err();
+    assert_eq!(
+        told(&error, &sync),
+        "fetch_document failed: 404 Not Found, code 20404: \
+         The requested resource /Services/IS/Documents/desk%207 was not found \
+         [GET /v1/Services/IS/Documents/desk%207; request RQ; 1 attempt] \
+         See https://www.twilio.com/docs/errors/20404."
+    );
+    assert!(error.is_not_found() && !error.is_outcome_unknown());
+}
+
+#[tokio::test]
+async fn conflict() {
+    let (_emulator, sync) = start_without_retry().await;
+    documents(&sync).create("desk", &json!({})).await.unwrap();
+    let error = documents(&sync)
+        .create("desk", &json!({}))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        told(&error, &sync),
+        "create_document failed: 409 Conflict, code 54301: Unique name already exists \
+         [POST /v1/Services/IS/Documents; request RQ; 1 attempt] \
+         See https://www.twilio.com/docs/errors/54301. \
+         What to do: there is one already: update it, or choose another name or key."
+    );
+}
+
+#[tokio::test]
+async fn revision_mismatch() {
+    let (_emulator, sync) = start_without_retry().await;
+    documents(&sync).create("desk", &json!({})).await.unwrap();
+    let error = documents(&sync)
+        .update("desk", &json!({}))
+        .if_match("9")
+        .await
+        .unwrap_err();
+    assert_eq!(
+        told(&error, &sync),
+        "update_document failed: 412 Precondition Failed, code 54103: \
+         The revision of the Document does not match the expected revision \
+         [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         See https://www.twilio.com/docs/errors/54103. \
+         What to do: somebody else wrote meanwhile: read it again and decide anew."
+    );
+}
+
+#[tokio::test]
+async fn too_large() {
+    let body = json!({"code": 54006, "message": "Request entity too large", "status": 413});
+    let (text, _) = writing(answer(413, &body)).await;
+    assert_eq!(
+        text,
+        "update_document failed: 413 Payload Too Large, code 54006: Request entity too large \
+         [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         What to do: send less data."
+    );
+}
+
+#[tokio::test]
+async fn rate_limited() {
+    let body = json!({"code": 54009, "message": "Rate limit exceeded", "status": 429});
+    let (text, error) = writing(answer(429, &body)).await;
+    assert_eq!(
+        text,
+        "update_document failed: 429 Too Many Requests, code 54009: Rate limit exceeded \
+         [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         What to do: slow down: the service allows 20 writes a second to one object, and fewer of \
+         large data."
+    );
+    assert!(error.is_rate_limited() && error.is_retryable() && !error.is_outcome_unknown());
+}
+
+#[tokio::test]
+async fn internal_error() {
+    let body = json!({"code": 20500, "message": "Internal server error", "status": 500});
+    let (text, error) = writing(answer(500, &body)).await;
+    assert_eq!(
+        text,
+        "update_document failed: 500 Internal Server Error, code 20500: Internal server error \
+         [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         What to do: the fault is the service's: try again later. \
+         The write may have taken effect: read before you repeat it."
+    );
+    assert!(error.is_outcome_unknown() && !error.is_retryable());
+}
+
+#[tokio::test]
+async fn a_proxys_page() {
+    let page = "<html>\n<body>503 Service Unavailable</body>\n</html>\n";
+    let (text, error) = reading(answer(503, page)).await;
+    assert_eq!(
+        text,
+        "fetch_document failed: 503 Service Unavailable: no error of Twilio's but \
+         <html> <body>503 Service Unavailable</body> </html> \
+         [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         What to do: the fault is the service's: try again later."
+    );
+    assert!(error.is_retryable() && !error.is_outcome_unknown());
+    assert_eq!(
+        (error.status().unwrap().as_u16(), error.code()),
+        (503, None)
+    );
+}
+
+#[tokio::test]
+async fn another_shape_of_error() {
+    let problem = json!({
+        "type": "https://www.twilio.com/docs/errors/20001", "title": "Invalid parameter",
+        "status": 400, "code": 20001, "detail": "Ttl is no number", "errors": [{"detail": "x"}],
+    });
+    let (text, error) = reading(answer(400, &problem)).await;
+    assert_eq!(
+        text,
+        "fetch_document failed: 400 Bad Request, code 20001: Ttl is no number \
+         [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         See https://www.twilio.com/docs/errors/20001."
+    );
+    let details = error.service_error().unwrap().body.details.clone();
+    assert_eq!(details, Some(json!([{"detail": "x"}])));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_json() {
+    let (text, error) = reading(answer(200, "<html>Please log in</html>")).await;
+    assert_eq!(
+        text,
+        "fetch_document failed: the answer (200 OK) cannot be used: \
+         it is not JSON: expected value at line 1 column 1 \
+         [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         It begins: <html>Please log in</html>"
+    );
+    assert!(!error.is_retryable());
+}
+
+#[tokio::test]
+async fn json_that_is_cut_short() {
+    let (text, _) = reading(answer(200, "{\"sid\": \"ET")).await;
+    assert_eq!(
+        text,
+        "fetch_document failed: the answer (200 OK) cannot be used: \
+         it is cut short: EOF while parsing a string at line 1 column 11 \
+         [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         It begins: {\"sid\": \"ET"
+    );
+}
+
+#[tokio::test]
+async fn a_write_answered_with_something_else() {
+    let (text, error) = writing(answer(200, "[]")).await;
+    assert_eq!(
+        text,
+        "update_document failed: the answer (200 OK) cannot be used: \
+         at `.`: invalid length 0, expected struct Document with 12 elements at line 1 column 2 \
+         [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] It begins: [] \
+         The write may have taken effect: read before you repeat it."
+    );
+    assert!(error.is_outcome_unknown());
+}
+
+#[tokio::test]
+async fn a_missing_field_is_named() {
+    let mut body = document();
+    body.as_object_mut().unwrap().remove("revision");
+    let (text, _) = reading(answer(200, &body)).await;
+    assert!(
+        text.starts_with(
+            "fetch_document failed: the answer (200 OK) cannot be used: \
+             at `.`: missing field `revision` at line 1 column 324 \
+             [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+             It begins: {\"account_sid\":\"AC"
+        ),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_field_of_another_type_is_named() {
+    let mut body = document();
+    body["date_created"] = json!("yesterday");
+    let (text, _) = reading(answer(200, &body)).await;
+    assert!(
+        text.starts_with(
+            "fetch_document failed: the answer (200 OK) cannot be used: \
+             at `date_created`: input contains invalid characters"
+        ),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn what_is_unknown_or_unusual_does_no_harm() {
+    let (emulator, sync) = start_without_retry().await;
+    let mut body = document();
+    body["flavour"] = json!({"new": true});
+    body["sid"] = json!("ETunusual");
+    body.as_object_mut().unwrap().remove("unique_name");
+    body.as_object_mut().unwrap().remove("date_expires");
+    emulator.inject(answer(200, &body));
+    let document = documents(&sync).get("desk").await.unwrap();
+    assert_eq!(document.sid.as_str(), "ETunusual");
+    assert_eq!((document.unique_name, document.date_expires), (None, None));
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed() {
+    let elsewhere = http::HeaderValue::from_static("https://elsewhere.example/");
+    let (text, _) = reading(Fault::status(302).header(http::header::LOCATION, elsewhere)).await;
+    assert_eq!(
+        text,
+        "fetch_document failed: the answer (302 Found) cannot be used: \
+         redirects are not followed, for credentials go only to the configured address; \
+         check the base URL [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
+         It begins: Location: https://elsewhere.example/"
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks() {
+    let (text, error) = writing(Fault::cut_after_write()).await;
+    assert_eq!(
+        text,
+        "update_document failed: the connection failed: \
+         connection closed before message completed \
+         [POST /v1/Services/IS/Documents/desk; 1 attempt] \
+         The write may have taken effect: read before you repeat it."
+    );
+    assert!(error.is_outcome_unknown() && error.is_retryable());
+
+    let (text, error) = reading(Fault::cut()).await;
+    assert_eq!(
+        text,
+        "fetch_document failed: the connection failed: \
+         connection closed before message completed \
+         [GET /v1/Services/IS/Documents/desk; 1 attempt]"
+    );
+    assert!(!error.is_outcome_unknown());
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off() {
+    let (text, error) = writing(Fault::truncate()).await;
+    assert_eq!(
+        text,
+        "update_document failed: the answer broke off: \
+         end of file before message length reached \
+         [POST /v1/Services/IS/Documents/desk; 1 attempt] \
+         The write may have taken effect: read before you repeat it."
+    );
+    assert!(std::error::Error::source(&error).is_some());
+}
+
+#[tokio::test]
+async fn no_answer_in_time() {
+    let emulator = Emulator::start().await.unwrap();
+    let sync = client_builder(&emulator)
+        .retry(RetryPolicy::none())
+        .timeout(Duration::from_millis(50))
+        .build()
+        .unwrap();
+    emulator.inject(Fault::delay(Duration::from_secs(60)));
+    let error = documents(&sync).get("desk").await.unwrap_err();
+    assert_eq!(
+        told(&error, &sync),
+        "fetch_document failed: no answer in time: operation timed out \
+         [GET /v1/Services/IS/Documents/desk; 1 attempt]"
+    );
+}
+
+#[tokio::test]
+async fn nobody_there() {
+    let emulator = Emulator::start().await.unwrap();
+    let sync = client_builder(&emulator)
+        .retry(RetryPolicy::none())
+        .build()
+        .unwrap();
+    emulator.stop().await;
+    let error = documents(&sync)
+        .update("desk", &json!({}))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        told(&error, &sync),
+        "update_document failed: cannot connect: Connection refused (os error 111) \
+         [POST /v1/Services/IS/Documents/desk; 1 attempt]"
+    );
+    assert!(error.is_retryable() && !error.is_outcome_unknown());
+}
+
+#[tokio::test]
+async fn attempts_are_counted() {
+    let emulator = Emulator::start().await.unwrap();
+    let retry = RetryPolicy::default()
+        .max_attempts(3)
+        .base_delay(Duration::ZERO);
+    let sync = client_builder(&emulator).retry(retry).build().unwrap();
+    emulator.inject(Fault::status(503).body("").always());
+    let error = documents(&sync).get("desk").await.unwrap_err();
+    assert_eq!(
+        told(&error, &sync),
+        "fetch_document failed: 503 Service Unavailable \
+         [GET /v1/Services/IS/Documents/desk; request RQ; 3 attempts] \
+         What to do: the fault is the service's: try again later."
+    );
+}

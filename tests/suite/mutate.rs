@@ -1,0 +1,214 @@
+//! Read, change, write: no change of anybody is lost.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::task::JoinSet;
+use twilio_sync::emulator::{Fault, Operation};
+use twilio_sync::{Error, Outcome, Result, SyncClient, Written};
+
+use crate::{documents, start, start_without_retry};
+
+/// The service takes objects, so a number is in one.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Counter {
+    n: u32,
+}
+
+const TASKS: u32 = 64;
+const INCREMENTS: u32 = 100;
+
+/// Lets 64 tasks increment 100 times each.
+async fn contend<R, F>(
+    sync: &SyncClient,
+    increment: impl Fn(SyncClient) -> F + Send + Sync + 'static,
+) where
+    F: Future<Output = Result<Written<R>>> + Send,
+    R: Send,
+{
+    let increment = Arc::new(increment);
+    let mut tasks = JoinSet::new();
+    for _ in 0..TASKS {
+        let (sync, increment) = (sync.clone(), Arc::clone(&increment));
+        tasks.spawn(async move {
+            for _ in 0..INCREMENTS {
+                let written = increment(sync.clone()).await.unwrap();
+                assert_eq!(written.outcome, Outcome::Updated);
+            }
+        });
+    }
+    tasks.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_increment_of_a_document_is_lost() {
+    let (_emulator, sync) = start().await;
+    sync.documents::<Counter>()
+        .create("counter", &Counter::default())
+        .await
+        .unwrap();
+    contend(&sync, |sync| async move {
+        sync.documents::<Counter>()
+            .mutate("counter", |counter| counter.n += 1)
+            .await
+    })
+    .await;
+    assert_eq!(
+        sync.documents::<Counter>()
+            .get("counter")
+            .await
+            .unwrap()
+            .data
+            .n,
+        TASKS * INCREMENTS
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_increment_of_a_map_item_is_lost() {
+    let (_emulator, sync) = start().await;
+    sync.maps().create("counters").await.unwrap();
+    sync.map::<Counter>("counters")
+        .set("n", &Counter::default())
+        .await
+        .unwrap();
+    contend(&sync, |sync| async move {
+        sync.map::<Counter>("counters")
+            .mutate("n", |counter| counter.n += 1)
+            .await
+    })
+    .await;
+    let item = sync
+        .map::<Counter>("counters")
+        .get("n")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(item.data.n, TASKS * INCREMENTS);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_increment_of_a_list_item_is_lost() {
+    let (_emulator, sync) = start().await;
+    sync.lists().create("counters").await.unwrap();
+    let index = sync
+        .list::<Counter>("counters")
+        .add(&Counter::default())
+        .await
+        .unwrap()
+        .index;
+    contend(&sync, move |sync| async move {
+        sync.list::<Counter>("counters")
+            .mutate(index, |counter| counter.n += 1)
+            .await
+    })
+    .await;
+    let item = sync
+        .list::<Counter>("counters")
+        .get(index)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(item.data.n, TASKS * INCREMENTS);
+}
+
+#[tokio::test]
+async fn nothing_changed_is_nothing_written() {
+    let (_emulator, sync) = start().await;
+    let before = documents(&sync)
+        .create("desk", &json!({"b": 1, "a": 2}))
+        .await
+        .unwrap();
+    let written = documents(&sync)
+        .mutate("desk", |desk| desk["a"] = json!(2))
+        .await
+        .unwrap();
+    assert_eq!((written.outcome, written.attempts), (Outcome::Unchanged, 1));
+    assert_eq!(written.object.revision, before.revision);
+    let error = documents(&sync)
+        .mutate("missing", |_| ())
+        .await
+        .unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+async fn the_caps_end_it_with_the_last_conflict() {
+    let (emulator, sync) = start().await;
+    documents(&sync)
+        .create("desk", &json!({"n": 0}))
+        .await
+        .unwrap();
+    let conflict = json!({"code": 54103, "message": "mismatch", "status": 412}).to_string();
+    let refuse = || {
+        Fault::status(412)
+            .body(conflict.clone())
+            .on(Operation::UpdateDocument)
+    };
+
+    emulator.inject(refuse().times(2));
+    let calls = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&calls);
+    let change = move |desk: &mut serde_json::Value| {
+        desk["n"] = json!(counted.fetch_add(1, Ordering::Relaxed) + 1);
+    };
+    let written = documents(&sync).mutate("desk", change).await.unwrap();
+    assert_eq!(
+        (written.attempts, written.object.data),
+        (3, json!({"n": 3}))
+    );
+
+    emulator.inject(refuse().always());
+    let change = |desk: &mut serde_json::Value| desk["n"] = json!("x");
+    let error = documents(&sync)
+        .mutate("desk", change)
+        .max_attempts(4)
+        .await
+        .unwrap_err();
+    let Error::Contention(contention) = &error else {
+        panic!("{error:?}")
+    };
+    assert_eq!(contention.attempts, 4);
+    assert!(contention.source.is_revision_conflict());
+    assert!(error.is_revision_conflict() && error.is_retryable());
+    let text = error.to_string();
+    assert!(
+        text.starts_with("document \"desk\" was changed by others in each of 4 attempts"),
+        "{text}"
+    );
+    let error = documents(&sync)
+        .mutate("desk", change)
+        .max_elapsed(Duration::ZERO)
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Contention(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_not_taken_for_a_conflict() {
+    let (emulator, sync) = start_without_retry().await;
+    sync.documents::<Counter>()
+        .create("counter", &Counter::default())
+        .await
+        .unwrap();
+    emulator.inject(Fault::cut_after_write().on(Operation::UpdateDocument));
+    let error = sync
+        .documents::<Counter>()
+        .mutate("counter", |counter| counter.n += 1)
+        .await
+        .unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
+    // It did take effect, once.
+    assert_eq!(
+        sync.documents::<Counter>()
+            .get("counter")
+            .await
+            .unwrap()
+            .data
+            .n,
+        1
+    );
+}

@@ -42,6 +42,8 @@ pub(crate) enum Failure {
     MissingParameter(&'static str),
     /// A parameter without a code of its own has a value it cannot have.
     InvalidParameter(&'static str),
+    /// A write that the data file could not take.
+    NotKept,
 }
 
 impl Failure {
@@ -137,6 +139,11 @@ impl Failure {
             ),
             Self::MissingParameter(_) => (BAD, 20001, "Missing required parameter"),
             Self::InvalidParameter(_) => (BAD, 20422, "Invalid parameter"),
+            Self::NotKept => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                20500,
+                "Internal server error: the emulator's data file cannot be written any more",
+            ),
         }
     }
 
@@ -145,8 +152,13 @@ impl Failure {
         self.parts().0
     }
 
+    /// Twilio's code.
+    pub(crate) fn code(self) -> u32 {
+        self.parts().1
+    }
+
     /// The message; `path` is what was asked for, without `/v1`.
-    fn message(self, path: &str) -> Cow<'static, str> {
+    pub(crate) fn message(self, path: &str) -> Cow<'static, str> {
         let (_, _, text) = self.parts();
         match self {
             Self::NotFound => format!("{text} {path} was not found").into(),

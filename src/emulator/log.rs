@@ -1,18 +1,15 @@
 //! The log of requests, for tests to assert on.
 
-use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
 
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 
 use super::http::parameters::Parameters;
 use super::operation::Operation;
-
-/// The most requests that are kept.
-const MAX_ENTRIES: usize = 10_000;
-/// The most bytes of bodies that are kept.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+use super::recent::{self, Recent};
 
 /// A request the emulator got.
 ///
@@ -27,7 +24,11 @@ pub struct LoggedRequest {
     if_match: Option<Box<str>>,
     user_agent: Option<Box<str>>,
     status: Option<StatusCode>,
+    code: Option<u32>,
     request_id: RequestId,
+    received: SystemTime,
+    started: Instant,
+    duration: Duration,
 }
 
 impl LoggedRequest {
@@ -54,7 +55,11 @@ impl LoggedRequest {
             if_match: text(header::IF_MATCH),
             user_agent: text(header::USER_AGENT),
             status: None,
+            code: None,
             request_id,
+            received: SystemTime::now(),
+            started: Instant::now(),
+            duration: Duration::ZERO,
         }
     }
 
@@ -114,6 +119,24 @@ impl LoggedRequest {
         self.status.map(|status| status.as_u16())
     }
 
+    /// Twilio's error code in the answer; none for a success, or the answer of a fault.
+    #[must_use]
+    pub fn code(&self) -> Option<u32> {
+        self.code
+    }
+
+    /// When it came, by the system's time.
+    #[must_use]
+    pub fn received(&self) -> DateTime<Utc> {
+        self.received.into()
+    }
+
+    /// How long it took until it was answered, the delay of a fault included.
+    #[must_use]
+    pub fn duration(&self) -> Duration {
+        self.duration
+    }
+
     /// The `Twilio-Request-Id` of its answer.
     #[must_use]
     pub fn request_id(&self) -> String {
@@ -159,40 +182,36 @@ impl fmt::Display for RequestId {
     }
 }
 
-#[derive(Debug, Default)]
-struct Entries {
-    requests: VecDeque<LoggedRequest>,
-    bytes: usize,
+impl recent::Entry for LoggedRequest {
+    fn size(&self) -> usize {
+        self.body.len()
+    }
 }
 
+/// Is told of each request once it is answered.
+pub(super) type Observer = Arc<dyn Fn(&LoggedRequest) + Send + Sync>;
+
 /// The newest requests, the oldest of them first.
-#[derive(Debug, Default)]
-pub(super) struct RequestLog(Mutex<Entries>);
+#[derive(Default)]
+pub(super) struct RequestLog {
+    recent: Recent<LoggedRequest>,
+    observer: Option<Observer>,
+}
 
 impl RequestLog {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Entries> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn push(&self, request: LoggedRequest) {
-        let mut entries = self.lock();
-        entries.bytes += request.body.len();
-        entries.requests.push_back(request);
-        while entries.requests.len() > MAX_ENTRIES || entries.bytes > MAX_BYTES {
-            let Some(oldest) = entries.requests.pop_front() else {
-                break;
-            };
-            entries.bytes -= oldest.body.len();
+    pub(super) fn observed_by(observer: Option<Observer>) -> Self {
+        Self {
+            recent: Recent::default(),
+            observer,
         }
     }
 
     pub(super) fn requests(&self) -> Vec<LoggedRequest> {
-        self.lock().requests.iter().cloned().collect()
+        self.recent.entries()
     }
 
     pub(super) fn clear(&self) {
-        let old = std::mem::take(&mut *self.lock());
-        drop(old);
+        self.recent.clear();
     }
 
     /// Logs a request when what is returned is dropped: when it was answered
@@ -202,6 +221,12 @@ impl RequestLog {
             log: self,
             request: Some(request),
         }
+    }
+}
+
+impl fmt::Debug for RequestLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestLog").finish_non_exhaustive()
     }
 }
 
@@ -218,17 +243,22 @@ impl Entry<'_> {
         }
     }
 
-    pub(super) fn set_status(&mut self, status: StatusCode) {
+    pub(super) fn set_answer(&mut self, status: StatusCode, code: Option<u32>) {
         if let Some(request) = &mut self.request {
             request.status = Some(status);
+            request.code = code;
         }
     }
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        if let Some(request) = self.request.take() {
-            self.log.push(request);
+        if let Some(mut request) = self.request.take() {
+            request.duration = request.started.elapsed();
+            if let Some(observer) = &self.log.observer {
+                observer(&request);
+            }
+            self.log.recent.push(request);
         }
     }
 }
@@ -237,36 +267,20 @@ impl Drop for Entry<'_> {
 mod tests {
     use super::*;
 
-    fn request(body: usize) -> LoggedRequest {
+    fn request() -> LoggedRequest {
         let uri = Uri::from_static("/v1/Services?PageSize=1&Page=a%20b");
-        let mut request = LoggedRequest::new(
+        LoggedRequest::new(
             Some(Operation::ListService),
             &Method::GET,
             &uri,
             &HeaderMap::new(),
             RequestId::random(),
-        );
-        request.body = vec![b'a'; body].into();
-        request
-    }
-
-    #[test]
-    fn the_oldest_go_first() {
-        let log = RequestLog::default();
-        for _ in 0..MAX_ENTRIES + 5 {
-            log.push(request(0));
-        }
-        assert_eq!(log.requests().len(), MAX_ENTRIES);
-        log.push(request(MAX_BYTES));
-        log.push(request(1));
-        assert_eq!(log.requests().len(), 1);
-        log.clear();
-        assert!(log.requests().is_empty());
+        )
     }
 
     #[test]
     fn parameters_are_decoded() {
-        let request = request(0);
+        let request = request();
         assert_eq!(request.path(), "/v1/Services");
         let query = request.query();
         assert_eq!(query[1], ("Page".to_owned(), "a b".to_owned()));

@@ -3,8 +3,11 @@
 //! [`Emulator::start`] gives a service of its own on a port of its own, with
 //! everything in memory; it ends when it is dropped. It keeps the rules of
 //! the real one (revisions and `If-Match`, unique names, list indexes, TTLs,
-//! paging, limits) and answers with its errors. Beyond that a test can move
-//! its [`Clock`], script a [`Fault`] and read its log of requests.
+//! paging, limits), answers with its errors and posts its webhooks. Beyond
+//! that a test can move its [`Clock`], script a [`Fault`], read its logs of
+//! requests and webhooks, and put everything in place with a
+//! [seed](Emulator::seed). With a [data file](EmulatorBuilder::data_file) it
+//! keeps what it has.
 //!
 //! ```
 //! # async fn example() -> Result<(), twilio_sync::emulator::EmulatorError> {
@@ -17,51 +20,68 @@
 //! # }
 //! ```
 //!
+//! What a test controls is there for programs in other languages too, over
+//! HTTP under `/_emulator/`; the program `twilio-sync emulator` (feature
+//! `cli`) runs it for them. `docs/emulator.md` has both, and a table of what
+//! is documented of the service and what is inferred.
+//!
 //! It is made for tests, not for the open network: rate limits are not
 //! applied, and it speaks plain HTTP/1.1.
 
+mod builder;
 mod client;
 mod clock;
+mod data_file;
 mod error;
 mod faults;
 mod http;
 mod log;
 mod operation;
+mod recent;
 mod server;
 mod store;
+mod webhooks;
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::thread;
 
-use tokio::net::TcpListener;
+use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+pub use self::builder::EmulatorBuilder;
 pub use self::clock::Clock;
 pub use self::faults::Fault;
 pub use self::log::LoggedRequest;
 pub use self::operation::Operation;
+pub use self::webhooks::LoggedWebhook;
 
-use self::faults::Faults;
-use self::http::{Api, Credentials};
-use self::log::RequestLog;
-use self::store::{Kind, Sid, Store};
+use self::data_file::DataFile;
+use self::http::Api;
+use self::store::Records;
 
 /// A running emulator; dropping it stops it.
 pub struct Emulator {
     api: Arc<Api>,
     url: String,
     service_sid: String,
-    clock: Clock,
-    /// Dropped to stop.
+    /// Sent to stop when all is answered, dropped to stop at once.
     stop: oneshot::Sender<()>,
     server: JoinHandle<()>,
+    data_file: Option<Kept>,
+}
+
+/// A data file, and the thread that writes it.
+struct Kept {
+    file: Arc<DataFile>,
+    writer: thread::JoinHandle<()>,
 }
 
 impl Emulator {
@@ -122,7 +142,7 @@ impl Emulator {
     /// Its clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.clock
+        &self.api.clock
     }
 
     /// The requests it got, in the order they were answered.
@@ -146,17 +166,139 @@ impl Emulator {
         self.api.faults.clear();
     }
 
+    /// The webhooks it posted, in the order of what they tell of.
+    ///
+    /// A service has them posted when it has a `webhook_url`, and
+    /// `webhooks_from_rest_enabled`. They follow the writes, so one may be
+    /// still on its way when the write is answered.
+    #[must_use]
+    pub fn webhooks(&self) -> Vec<LoggedWebhook> {
+        self.api.webhooks.entries()
+    }
+
+    /// Empties the log of webhooks.
+    pub fn clear_webhooks(&self) {
+        self.api.webhooks.clear();
+    }
+
+    /// Acts as if an endpoint had connected to a service, by its SID or `default`.
+    ///
+    /// That is told by the webhook `endpoint_connected` where the service has
+    /// `reachability_webhooks_enabled`. Nothing else comes of it: no client
+    /// can really connect here.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such service.
+    pub fn connect_endpoint(
+        &self,
+        service: &str,
+        identity: &str,
+        endpoint: &str,
+    ) -> Result<(), EmulatorError> {
+        self.api
+            .connect_endpoint(service, identity, endpoint)
+            .map_err(|_| EmulatorError::UnknownService(service.to_owned()))
+    }
+
+    /// Acts as if an endpoint that had connected were gone.
+    ///
+    /// That is told by the webhook `endpoint_disconnected`: at once, or with
+    /// `reachability_debouncing_enabled` when the endpoint has stayed away for
+    /// the service's window, by the system's time.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such service.
+    pub fn disconnect_endpoint(
+        &self,
+        service: &str,
+        identity: &str,
+        endpoint: &str,
+    ) -> Result<(), EmulatorError> {
+        self.api
+            .disconnect_endpoint(service, identity, endpoint)
+            .map_err(|_| EmulatorError::UnknownService(service.to_owned()))
+    }
+
     /// Drops all services but the default one, which is empty and has its
-    /// first settings again. Faults, log and clock stay as they are.
+    /// first settings again. Faults, logs and clock stay as they are.
+    ///
+    /// A data file has it no later than the next write that is answered.
     pub fn reset(&self) {
         self.api.store.reset();
     }
 
-    /// Stops, and waits until every connection has ended.
+    /// Everything it keeps, in the form [`seed`](Self::seed) takes.
+    ///
+    /// What has the same content is the same value, whenever it is asked for.
+    #[must_use]
+    pub fn dump(&self) -> Value {
+        // No record has anything that can fail to serialise.
+        serde_json::to_value(self.api.store.dump()).unwrap_or_default()
+    }
+
+    /// Puts a seed in place of everything: a dump, or something written by hand.
+    ///
+    /// The names are those of the API's bodies; all of them may be left out
+    /// but an item's `data` and `key`. SIDs are then new ones (of the service
+    /// named `default`, the one this emulator began with), and dates now. A
+    /// seed without the service `default` leaves none. Nothing is told by
+    /// webhooks. A data file has it no later than the next write that is
+    /// answered.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use serde_json::json;
+    /// use twilio_sync::Emulator;
+    ///
+    /// let emulator = Emulator::start().await?;
+    /// emulator.seed(json!({"services": [{
+    ///     "unique_name": "default",
+    ///     "documents": [{"unique_name": "desk-7", "data": {"busy": true}}],
+    ///     "maps": [{"unique_name": "phones", "items": [{"key": "alice", "data": {}}]}],
+    /// }]}))?;
+    /// let phones = emulator.client()?.map::<serde_json::Value>("phones");
+    /// assert!(phones.get("alice").await?.is_some());
+    ///
+    /// let dump = emulator.dump();
+    /// emulator.reset();
+    /// emulator.seed(dump.clone())?;
+    /// assert_eq!(emulator.dump(), dump);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the seed has a flaw, which the error names; then nothing has changed.
+    pub fn seed(&self, seed: Value) -> Result<(), EmulatorError> {
+        let seed: Records = serde_json::from_value(seed)
+            .map_err(|error| EmulatorError::InvalidSeed(error.to_string()))?;
+        self.api
+            .store
+            .seed(seed)
+            .map_err(|flaw| EmulatorError::InvalidSeed(flaw.to_string()))
+    }
+
+    /// Stops: takes no more connections, answers what has been asked, for up
+    /// to ten seconds, and closes the data file.
+    ///
+    /// An emulator that is dropped ends its connections at once. Its data
+    /// file has all that was acknowledged then too.
     pub async fn stop(self) {
-        drop(self.stop);
+        // If it has ended already, there is nothing to be told.
+        let _ = self.stop.send(());
         if let Err(error) = self.server.await {
             tracing::warn!(%error, "the emulator ended badly");
+        }
+        if let Some(Kept { file, writer }) = self.data_file {
+            file.close();
+            // The thread ends when it has written what it was handed.
+            if tokio::task::spawn_blocking(|| writer.join()).await.is_err() {
+                tracing::warn!("the data file of the emulator was not closed");
+            }
         }
     }
 }
@@ -167,160 +309,12 @@ impl fmt::Debug for Emulator {
             .field("url", &self.url)
             .field("account_sid", &self.account_sid())
             .field("service_sid", &self.service_sid)
-            .field("clock", &self.clock)
+            .field("clock", self.clock())
             .finish_non_exhaustive()
     }
 }
 
-/// Sets up an [`Emulator`]: what is not set is chosen.
-#[derive(Clone)]
-#[must_use = "nothing runs until `start`"]
-pub struct EmulatorBuilder {
-    address: SocketAddr,
-    account_sid: Option<String>,
-    auth_token: Option<String>,
-    api_key: Option<String>,
-    api_secret: Option<String>,
-    service_sid: Option<String>,
-    clock: Clock,
-}
-
-impl Default for EmulatorBuilder {
-    fn default() -> Self {
-        Self {
-            address: (Ipv4Addr::LOCALHOST, 0).into(),
-            account_sid: None,
-            auth_token: None,
-            api_key: None,
-            api_secret: None,
-            service_sid: None,
-            clock: Clock::system(),
-        }
-    }
-}
-
-impl EmulatorBuilder {
-    /// Listens on this port; 0, the default, takes a free one.
-    pub fn port(mut self, port: u16) -> Self {
-        self.address.set_port(port);
-        self
-    }
-
-    /// Listens on this address; the default is 127.0.0.1.
-    pub fn host(mut self, host: IpAddr) -> Self {
-        self.address.set_ip(host);
-        self
-    }
-
-    /// Sets the account SID: `AC` and 32 hex digits.
-    pub fn account_sid(mut self, sid: impl Into<String>) -> Self {
-        self.account_sid = Some(sid.into());
-        self
-    }
-
-    /// Sets the auth token.
-    pub fn auth_token(mut self, token: impl Into<String>) -> Self {
-        self.auth_token = Some(token.into());
-        self
-    }
-
-    /// Sets the API key: `SK` and 32 hex digits.
-    pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = Some(key.into());
-        self
-    }
-
-    /// Sets the API secret.
-    pub fn api_secret(mut self, secret: impl Into<String>) -> Self {
-        self.api_secret = Some(secret.into());
-        self
-    }
-
-    /// Sets the SID of the default service: `IS` and 32 lower-case hex digits.
-    pub fn service_sid(mut self, sid: impl Into<String>) -> Self {
-        self.service_sid = Some(sid.into());
-        self
-    }
-
-    /// Sets the clock; the default is the system's.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Starts the emulator on the Tokio runtime this is awaited on.
-    ///
-    /// # Errors
-    ///
-    /// If a SID is none of its kind, or the address cannot be listened on.
-    pub async fn start(self) -> Result<Emulator, EmulatorError> {
-        let account_sid = given_or_random("account SID", "AC", self.account_sid)?;
-        let api_key = given_or_random("API key", "SK", self.api_key)?;
-        let service_sid = match self.service_sid {
-            None => Sid::random(Kind::Service),
-            Some(sid) => Sid::parse(Kind::Service, &sid).ok_or(EmulatorError::InvalidSid {
-                what: "service SID",
-                prefix: "IS",
-                given: sid,
-            })?,
-        };
-        let credentials = Credentials::new(
-            account_sid,
-            self.auth_token.unwrap_or_else(random_hex),
-            api_key,
-            self.api_secret.unwrap_or_else(random_hex),
-        );
-
-        let unavailable = |source| EmulatorError::Unavailable {
-            address: self.address,
-            source,
-        };
-        let listener = TcpListener::bind(self.address).await.map_err(|source| {
-            if source.kind() == io::ErrorKind::AddrInUse {
-                EmulatorError::PortInUse {
-                    address: self.address,
-                }
-            } else {
-                unavailable(source)
-            }
-        })?;
-        let authority = listener.local_addr().map_err(unavailable)?.to_string();
-
-        let url = format!("http://{authority}");
-        let api = Arc::new(Api {
-            store: Store::new(self.clock.clone(), service_sid),
-            credentials,
-            faults: Faults::default(),
-            log: RequestLog::default(),
-            authority,
-            under_way: AtomicUsize::new(0),
-        });
-        let (stop, stopped) = oneshot::channel();
-        let server = tokio::spawn(server::serve(listener, Arc::clone(&api), stopped));
-        Ok(Emulator {
-            api,
-            url,
-            service_sid: service_sid.to_string(),
-            clock: self.clock,
-            stop,
-            server,
-        })
-    }
-}
-
-impl fmt::Debug for EmulatorBuilder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmulatorBuilder")
-            .field("address", &self.address)
-            .field("account_sid", &self.account_sid)
-            .field("api_key", &self.api_key)
-            .field("service_sid", &self.service_sid)
-            .field("clock", &self.clock)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Why an emulator did not start.
+/// What can go wrong with an emulator itself.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EmulatorError {
@@ -352,28 +346,18 @@ pub enum EmulatorError {
         /// What was given.
         given: String,
     },
-}
-
-/// A SID that was given, or a new one.
-fn given_or_random(
-    what: &'static str,
-    prefix: &'static str,
-    given: Option<String>,
-) -> Result<String, EmulatorError> {
-    let Some(given) = given else {
-        return Ok(format!("{prefix}{}", random_hex()));
-    };
-    if given.starts_with(prefix) && store::looks_like_sid(&given) {
-        Ok(given)
-    } else {
-        Err(EmulatorError::InvalidSid {
-            what,
-            prefix,
-            given,
-        })
-    }
-}
-
-fn random_hex() -> String {
-    format!("{:032x}", fastrand::u128(..))
+    /// The data file cannot be used.
+    #[error("the data file {} cannot be used", path.display())]
+    DataFile {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A seed has a flaw.
+    #[error("the seed cannot be used: {0}")]
+    InvalidSeed(String),
+    /// There is no such service.
+    #[error("there is no service {0:?}: give its SID, or \"default\"")]
+    UnknownService(String),
 }

@@ -9,21 +9,26 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::http::Api;
 
 /// How long to wait when no connection can be taken, as when no file is left to open.
 const PAUSE: Duration = Duration::from_millis(20);
+/// How long a request under way may take when the emulator stops.
+const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Serves connections until the sender of `stop` is gone, then ends all of them.
+/// Serves connections until told by `stop` to answer what is under way and
+/// end, or until its sender is gone, which ends all connections at once.
 pub(super) async fn serve(listener: TcpListener, api: Arc<Api>, mut stop: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
-    loop {
+    let (ending, ends) = watch::channel(());
+    let told = loop {
         match select(pin!(listener.accept()), &mut stop).await {
             Either::Left((Ok((stream, _)), _)) => {
-                connections.spawn(serve_connection(stream, Arc::clone(&api)));
+                connections.spawn(serve_connection(stream, Arc::clone(&api), ends.clone()));
                 // What has ended is forgotten.
                 while connections.try_join_next().is_some() {}
             }
@@ -31,13 +36,23 @@ pub(super) async fn serve(listener: TcpListener, api: Arc<Api>, mut stop: onesho
                 tracing::warn!(%error, "the emulator cannot take a connection");
                 tokio::time::sleep(PAUSE).await;
             }
-            Either::Right(_) => break,
+            Either::Right((told, _)) => break told.is_ok(),
+        }
+    };
+    drop(listener);
+    if told {
+        drop(ending);
+        let all = async { while connections.join_next().await.is_some() {} };
+        if timeout(PATIENCE, all).await.is_err() {
+            tracing::warn!("the emulator ends with requests under way");
         }
     }
     connections.shutdown().await;
 }
 
-async fn serve_connection(stream: TcpStream, api: Arc<Api>) {
+/// Serves a connection until it ends, or until the sender of `ends` is gone
+/// and what is under way is answered.
+async fn serve_connection(stream: TcpStream, api: Arc<Api>, mut ends: watch::Receiver<()>) {
     // Answers are written whole, so waiting for more to send only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
@@ -47,9 +62,15 @@ async fn serve_connection(stream: TcpStream, api: Arc<Api>) {
         async move { api.answer(request).await }
     });
     // An error of the service, `Cut`, makes hyper drop the connection.
-    let served = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service)
-        .await;
+    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let served = match select(connection.as_mut(), pin!(ends.changed())).await {
+        Either::Left((served, _)) => served,
+        Either::Right(_) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection of the emulator broke");
     }

@@ -378,7 +378,7 @@ async fn faults_strike_the_connection_itself() {
 }
 
 #[tokio::test]
-async fn stopping_ends_idle_and_waiting_connections() {
+async fn stopping_ends_idle_connections_and_in_the_end_waiting_ones() {
     let client = Client::start().await;
     let address = client
         .emulator
@@ -415,7 +415,15 @@ async fn dropping_stops_and_a_taken_port_is_named() {
         .unwrap_err();
     assert!(matches!(second, EmulatorError::PortInUse { .. }));
     assert!(second.to_string().contains(&address.to_string()));
+    first.inject(Fault::delay(Duration::from_secs(3_600)));
+    let mut waiting = TcpStream::connect(address).await.unwrap();
+    let request = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    waiting.write_all(request).await.unwrap();
+    tokio::time::sleep(Duration::from_millis(20)).await;
     drop(first);
+    let mut byte = [0];
+    let read = tokio::time::timeout(Duration::from_secs(5), waiting.read(&mut byte));
+    assert!(matches!(read.await.unwrap(), Ok(0) | Err(_)));
     for _ in 0..100 {
         if TcpStream::connect(address).await.is_err() {
             return;

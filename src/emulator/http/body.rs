@@ -11,7 +11,7 @@ use super::Cut;
 use crate::emulator::error::Failure;
 
 /// The largest request body: ample for the largest data, percent-encoded.
-const MAX_REQUEST: usize = 256 * 1024;
+pub(super) const MAX_REQUEST: usize = 256 * 1024;
 /// How much of a body that is too large is read on, as many clients hear no
 /// answer before they have sent all.
 const MAX_IGNORED: usize = 16 * 1024 * 1024;
@@ -23,22 +23,22 @@ pub(super) enum Unread {
     Gone,
 }
 
-/// Reads a request body whole.
-pub(super) async fn read(mut body: Incoming) -> Result<Vec<u8>, Unread> {
+/// Reads a request body whole, which may have `max` bytes.
+pub(super) async fn read(mut body: Incoming, max: usize) -> Result<Vec<u8>, Unread> {
     let mut whole = Vec::new();
     let mut length = 0;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         let frame = frame.map_err(|_| Unread::Gone)?;
         if let Ok(data) = frame.into_data() {
             length += data.len();
-            if length <= MAX_REQUEST {
+            if length <= max {
                 whole.extend_from_slice(&data);
-            } else if length > MAX_IGNORED {
+            } else if length > max.max(MAX_IGNORED) {
                 break;
             }
         }
     }
-    if length > MAX_REQUEST {
+    if length > max {
         return Err(Unread::Refused(Failure::TooLarge));
     }
     Ok(whole)

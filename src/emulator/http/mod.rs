@@ -4,6 +4,7 @@ mod auth;
 mod bodies;
 mod body;
 mod call;
+mod controls;
 mod dispatch;
 mod items;
 mod objects;
@@ -13,12 +14,14 @@ mod permissions;
 mod routing;
 mod services;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::{Body, Incoming};
+use tokio::runtime::Handle;
 
 pub(super) use self::auth::Credentials;
 use self::bodies::Site;
@@ -27,21 +30,29 @@ use self::body::Unread;
 use self::call::{Call, Reply};
 use self::parameters::Parameters;
 use self::routing::Route;
+use super::clock::Clock;
+use super::data_file::DataFile;
 use super::error::{Failure, error_body};
 use super::faults::{Action, Answer, Effect, Faults};
 use super::log::{LoggedRequest, RequestId, RequestLog};
 use super::store::Store;
+use super::webhooks::{Endpoints, WebhookLog};
 
 /// All that requests share.
-#[derive(Debug)]
 pub(super) struct Api {
     pub(super) store: Store,
     pub(super) credentials: Credentials,
+    pub(super) clock: Clock,
     pub(super) faults: Faults,
     pub(super) log: RequestLog,
+    pub(super) webhooks: Arc<WebhookLog>,
+    pub(super) endpoints: Endpoints,
+    pub(super) data_file: Option<Arc<DataFile>>,
     /// Host and port, for clients that do not say how they see the emulator.
     pub(super) authority: String,
     pub(super) under_way: AtomicUsize,
+    /// For what happens later, even when it is asked for outside the runtime.
+    pub(super) runtime: Handle,
 }
 
 /// The connection is to be closed as it is, answered or not.
@@ -68,9 +79,13 @@ impl Drop for UnderWay<'_> {
 impl Api {
     /// Answers a request, or says that its connection is to be cut.
     pub(super) async fn answer(
-        &self,
+        self: &Arc<Self>,
         request: Request<Incoming>,
     ) -> Result<Response<Answered>, Cut> {
+        if let Some(control) = controls::control(request.uri().path()) {
+            let control = control.to_owned();
+            return self.control(&control, request).await;
+        }
         let started = Instant::now();
         let (_guard, concurrent) = UnderWay::enter(&self.under_way);
         let request_id = RequestId::random();
@@ -83,7 +98,7 @@ impl Api {
             &head.headers,
             request_id,
         ));
-        let body = match body::read(incoming).await {
+        let body = match body::read(incoming, body::MAX_REQUEST).await {
             Ok(body) => Ok(body),
             Err(Unread::Refused(failure)) => Err(failure),
             Err(Unread::Gone) => return Err(Cut),
@@ -110,7 +125,14 @@ impl Api {
             Some(fault) => afflict(fault, handle)?,
         };
 
-        entry.set_status(response.status());
+        if head.method != Method::GET
+            && let Err(failure) = self.kept().await
+        {
+            response = refuse(failure, head.uri.path());
+        }
+
+        let code = response.extensions().get::<Code>().map(|Code(code)| *code);
+        entry.set_answer(response.status(), code);
         let authority = self.authority_of(&head.headers);
         add_headers(
             response.headers_mut(),
@@ -139,8 +161,7 @@ impl Api {
                 response
             }
             Err(failure) => {
-                let body = failure.body(routing::unversioned(head.path));
-                let mut response = respond(failure.status(), body.into());
+                let mut response = refuse(failure, head.path);
                 match failure {
                     Failure::MethodNotAllowed => {
                         let allow = route.allow();
@@ -182,6 +203,14 @@ impl Api {
         dispatch::dispatch(operation, &call)
     }
 
+    /// Waits until what was written so far is in the data file, if there is one.
+    async fn kept(&self) -> Result<(), Failure> {
+        match &self.data_file {
+            Some(file) => file.kept(file.asked()).await,
+            None => Ok(()),
+        }
+    }
+
     /// Host and port as the client sees them.
     fn authority_of<'a>(&'a self, headers: &'a HeaderMap) -> &'a str {
         headers
@@ -190,6 +219,18 @@ impl Api {
             .filter(|host| !host.is_empty())
             .unwrap_or(&self.authority)
     }
+}
+
+/// The error code of an answer, for the log.
+#[derive(Clone, Copy)]
+struct Code(u32);
+
+/// Answers with what is wrong with a request for `path`.
+fn refuse(failure: Failure, path: &str) -> Response<Answered> {
+    let body = failure.body(routing::unversioned(path));
+    let mut response = respond(failure.status(), body.into());
+    response.extensions_mut().insert(Code(failure.code()));
+    response
 }
 
 /// What a request says before its body.

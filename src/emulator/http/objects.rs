@@ -103,10 +103,11 @@ pub(super) fn delete<T: Shown>(call: &Call<'_>) -> Result<Reply, Failure> {
 pub(super) fn publish(call: &Call<'_>) -> Result<Reply, Failure> {
     let data = call.form.read("Data", Data::parse_message)?;
     let data = data.ok_or(Failure::InvalidMessageData)?;
+    let sid = Sid::random(Kind::Message);
     call.store
-        .read(|reader| reader.publish(call.service(), call.object()))?;
+        .publish(call.service(), call.object(), sid, &data)?;
     let message = Message {
-        sid: Sid::random(Kind::Message),
+        sid,
         data: data.json(),
     };
     Ok(Reply::json(StatusCode::CREATED, &message))

@@ -1,6 +1,7 @@
 //! Documents: one JSON object each, with a revision.
 
 use super::Writer;
+use super::events::Change;
 use super::inputs::{Data, IfMatch, Ttl};
 use super::state::Document;
 use super::views::ObjectView;
@@ -27,6 +28,7 @@ impl<'a> Writer<'a> {
         let place = self.state.find::<Document>(service, reference)?;
         let revision = self.state.object::<Document>(place)?.body.revision;
         IfMatch::check(if_match, revision, Failure::DocumentRevisionMismatch)?;
+        let written = data.is_some();
         self.state.edit_object::<Document>(place, |document| {
             if let Some(data) = data {
                 document.body.data = data;
@@ -37,6 +39,11 @@ impl<'a> Writer<'a> {
                 document.expires = ttl.expiry(self.now);
             }
         })?;
-        self.state.view(place)
+        let view = self.state.view(place)?;
+        if written {
+            self.events
+                .object(self.state, place.service, Change::Updated, view.object)?;
+        }
+        Ok(view)
     }
 }

@@ -1,5 +1,6 @@
 //! Items of lists and maps.
 
+use super::events::Change;
 use super::inputs::{Data, IfMatch, Ttl};
 use super::paging::Walk;
 use super::state::{Collection, Item, ItemKey, List, Map, Millis, Place};
@@ -117,7 +118,10 @@ impl<'a> Writer<'a> {
         };
         self.state.insert_item(place, key, item)?;
         self.set_collection_ttl::<K>(place, new.collection_ttl)?;
-        self.state.item(place, key)
+        let view = self.state.item(place, key)?;
+        self.events
+            .item(self.state, place, Change::Created, key, view.item)?;
+        Ok(view)
     }
 
     /// Replaces the data of an item, sets its TTL, or both.
@@ -133,6 +137,7 @@ impl<'a> Writer<'a> {
     ) -> Result<ItemView<'a, K>, Failure> {
         let place = self.matching(service, collection, key, if_match)?;
         let now = self.now;
+        let written = change.data.is_some();
         self.state.edit_item(place, key, |item, event| {
             if let Some(data) = change.data {
                 item.data = data;
@@ -144,7 +149,12 @@ impl<'a> Writer<'a> {
             }
         })?;
         self.set_collection_ttl::<K>(place, change.collection_ttl)?;
-        self.state.item(place, key)
+        let view = self.state.item(place, key)?;
+        if written {
+            self.events
+                .item(self.state, place, Change::Updated, key, view.item)?;
+        }
+        Ok(view)
     }
 
     pub(crate) fn delete_item<K: ItemKey>(
@@ -155,7 +165,10 @@ impl<'a> Writer<'a> {
         if_match: Option<IfMatch>,
     ) -> Result<Item, Failure> {
         let place = self.matching(service, collection, key, if_match)?;
-        self.state.remove_item(place, key, self.now)
+        let item = self.state.remove_item(place, key, self.now)?;
+        self.events
+            .item(self.state, place, Change::Removed, key, &item)?;
+        Ok(item)
     }
 
     /// Finds the collection of an item that is there in the expected revision.

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::inputs::Ttl;
+use super::events::{Change, Event};
+use super::inputs::{Data, Ttl};
 use super::paging::{Page, Walk};
 use super::registry::Seq;
 use super::sid::Sid;
@@ -42,9 +43,17 @@ impl<'a> Reader<'a> {
         Ok((sid, page))
     }
 
-    /// Says whether there is a stream to publish to; the message itself is not kept.
-    pub(crate) fn publish(self, service: &str, stream: &str) -> Result<(), Failure> {
-        self.state.find::<Stream>(service, stream).map(drop)
+    /// Publishes a message: what becomes of it, as it is not kept.
+    pub(crate) fn publish(
+        self,
+        service: &str,
+        stream: &str,
+        sid: Sid,
+        data: &Data,
+    ) -> Result<Option<Event>, Failure> {
+        let place = self.state.find::<Stream>(service, stream)?;
+        let view = self.state.view::<Stream>(place)?;
+        Ok(view.published(self.state.service(place.service)?, sid, data))
     }
 }
 
@@ -71,7 +80,10 @@ impl<'a> Writer<'a> {
             body: new.body,
         };
         let place = self.state.insert_object(seq, object)?;
-        self.state.view(place)
+        let view = self.state.view(place)?;
+        self.events
+            .object(self.state, seq, Change::Created, view.object)?;
+        Ok(view)
     }
 
     /// Counts a new TTL from now; neither revision nor date of update moves.
@@ -95,6 +107,9 @@ impl<'a> Writer<'a> {
         reference: &str,
     ) -> Result<Object<T>, Failure> {
         let place = self.state.find::<T>(service, reference)?;
-        self.state.remove_object(place)
+        let object = self.state.remove_object(place)?;
+        self.events
+            .object(self.state, place.service, Change::Removed, &object)?;
+        Ok(object)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::sid::{Id, Kind, Sid, looks_like_sid};
 
-/// A record's place in the order of creation: never used twice in a registry.
+/// A record's place in the order of creation: never used twice.
 pub(crate) type Seq = u64;
 
 /// What a [`Registry`] keeps.
@@ -18,7 +18,6 @@ pub(crate) struct Registry<R> {
     records: BTreeMap<Seq, R>,
     by_id: HashMap<Id, Seq>,
     by_name: HashMap<Box<str>, Seq>,
-    next: Seq,
 }
 
 impl<R> Default for Registry<R> {
@@ -27,7 +26,6 @@ impl<R> Default for Registry<R> {
             records: BTreeMap::new(),
             by_id: HashMap::new(),
             by_name: HashMap::new(),
-            next: 0,
         }
     }
 }
@@ -58,16 +56,17 @@ impl<R: Record> Registry<R> {
         self.records.get_mut(&seq)
     }
 
-    /// Adds a record; its unique name must be free.
-    pub(super) fn insert(&mut self, record: R) -> Seq {
-        let seq = self.next;
-        self.next += 1;
+    pub(super) fn has_id(&self, id: Id) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// Adds a record at a place of its own; its unique name and its SID must be free.
+    pub(super) fn insert(&mut self, seq: Seq, record: R) {
         self.by_id.insert(record.id(), seq);
         if let Some(name) = record.unique_name() {
             self.by_name.insert(name.into(), seq);
         }
         self.records.insert(seq, record);
-        seq
     }
 
     /// Takes a record out; its unique name is free again.

@@ -52,7 +52,12 @@ impl SettingsChange {
 }
 
 impl Service {
-    fn new(sid: Sid, unique_name: Option<Box<str>>, settings: Settings, now: Millis) -> Self {
+    pub(super) fn new(
+        sid: Sid,
+        unique_name: Option<Box<str>>,
+        settings: Settings,
+        now: Millis,
+    ) -> Self {
         Self {
             id: sid.id,
             unique_name,
@@ -68,14 +73,26 @@ impl Service {
 }
 
 impl State {
-    /// The state of a new account: its default service, and nothing in it.
+    /// Adds the service that a new account has, and nothing in it.
     ///
     /// `default` reaches the service as its unique name; no other has one.
-    pub(super) fn with_default_service(sid: Sid, now: Millis) -> Self {
-        let mut state = Self::default();
+    pub(crate) fn begin(&mut self, sid: Sid, now: Millis) {
         let name = Some("default".into());
-        state.insert_service(Service::new(sid, name, Settings::default(), now));
-        state
+        self.insert_service(Service::new(sid, name, Settings::default(), now));
+    }
+
+    /// Gives the default service another SID; one that was deleted stays so.
+    pub(crate) fn rename_default_service(&mut self, sid: Sid) -> Result<(), Failure> {
+        let Ok(seq) = self.find_service("default") else {
+            return Ok(());
+        };
+        if self.service(seq)?.sid() == sid {
+            return Ok(());
+        }
+        if self.services().has_id(sid.id) {
+            return Err(Failure::UniqueNameTaken);
+        }
+        self.rename_service(seq, sid.id)
     }
 }
 

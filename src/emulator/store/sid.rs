@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Serialize, Serializer};
 
 /// What a SID names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     Service,
     Document,
@@ -32,7 +32,7 @@ impl Kind {
 pub(crate) type Id = u128;
 
 /// A SID, written as its two-letter prefix and 32 lower-case hex digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Sid {
     pub(super) kind: Kind,
     pub(super) id: Id,

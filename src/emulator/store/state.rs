@@ -3,13 +3,17 @@
 //! Everything here keeps the invariants: a unique name leads to one record, a
 //! deadline stands for exactly the records that expire. The rules of the
 //! service are in the files beside this one; every change they make passes
-//! through the functions of [`State`], which is where a journal has its place.
+//! through the functions of [`State`], which enter it in the [`Journal`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::events::{ItemName, Told};
 use super::inputs::{self, Data};
+use super::journal::{Change, Journal, Key};
 use super::registry::{Record, Registry, Seq};
 use super::sid::{Id, Kind};
+use super::snapshot::RecordedKey;
+use super::written::Recorded;
 use crate::emulator::error::Failure;
 
 /// Milliseconds since 1970.
@@ -148,7 +152,7 @@ pub(crate) struct Place {
 }
 
 /// A kind of object that services hold.
-pub(crate) trait Resource: Sized + 'static {
+pub(crate) trait Resource: Recorded + Told + Sized + 'static {
     const KIND: Kind;
 
     /// Where a service keeps them.
@@ -209,7 +213,7 @@ impl<K: ItemKey> Resource for Collection<K> {
 }
 
 /// What items are found by: the index in a list, the key in a map.
-pub(crate) trait ItemKey: Ord + Clone + 'static {
+pub(crate) trait ItemKey: RecordedKey + Ord + Clone + 'static {
     /// What they are items of.
     const COLLECTION: Kind;
     const REVISION_MISMATCH: Failure;
@@ -218,6 +222,12 @@ pub(crate) trait ItemKey: Ord + Clone + 'static {
     /// Reads one from a path or from `From`.
     fn parse(text: &str) -> Result<Self, Failure>;
     fn target(place: Place, key: &Self) -> Target;
+    /// The name that events have for it.
+    fn name(&self) -> ItemName;
+    /// Writes it as the end of an item's key in the journal, in the order of the items.
+    fn write(&self, key: &mut Vec<u8>);
+    /// Reads what [`write`](Self::write) wrote.
+    fn read_bytes(bytes: &[u8]) -> Option<Self>;
     fn registry(service: &Service) -> &Registry<Object<Collection<Self>>>;
     fn registry_mut(service: &mut Service) -> &mut Registry<Object<Collection<Self>>>;
 }
@@ -233,6 +243,18 @@ impl ItemKey for u64 {
 
     fn target(place: Place, key: &Self) -> Target {
         Target::ListItem(place, *key)
+    }
+
+    fn name(&self) -> ItemName {
+        ItemName::Index(*self)
+    }
+
+    fn write(&self, key: &mut Vec<u8>) {
+        key.extend(self.to_be_bytes());
+    }
+
+    fn read_bytes(bytes: &[u8]) -> Option<Self> {
+        bytes.try_into().ok().map(Self::from_be_bytes)
     }
 
     fn registry(service: &Service) -> &Registry<Object<List>> {
@@ -256,6 +278,18 @@ impl ItemKey for Box<str> {
 
     fn target(place: Place, key: &Self) -> Target {
         Target::MapItem(place, key.clone())
+    }
+
+    fn name(&self) -> ItemName {
+        ItemName::Key(self.clone())
+    }
+
+    fn write(&self, key: &mut Vec<u8>) {
+        key.extend(self.bytes());
+    }
+
+    fn read_bytes(bytes: &[u8]) -> Option<Self> {
+        std::str::from_utf8(bytes).ok().map(Into::into)
     }
 
     fn registry(service: &Service) -> &Registry<Object<Map>> {
@@ -319,6 +353,9 @@ impl Deadlines {
 pub(crate) struct State {
     services: Registry<Service>,
     deadlines: Deadlines,
+    /// The place of the next record.
+    next: Seq,
+    journal: Journal,
 }
 
 /// Reading.
@@ -366,12 +403,35 @@ impl State {
     pub(super) fn deadline_count(&self) -> usize {
         self.deadlines.0.len()
     }
+
+    pub(super) fn next_place(&self) -> Seq {
+        self.next
+    }
 }
 
 /// Changing: each function leaves every index and deadline right.
 impl State {
+    /// A place for a new record.
+    fn place(&mut self) -> Seq {
+        let seq = self.next;
+        self.set_next(seq + 1);
+        seq
+    }
+
+    pub(super) fn set_next(&mut self, next: Seq) {
+        self.next = next;
+        self.journal.put(Key::next, &next);
+    }
+
     pub(super) fn insert_service(&mut self, service: Service) -> Seq {
-        self.services.insert(service)
+        let seq = self.place();
+        self.insert_service_at(seq, service);
+        seq
+    }
+
+    pub(super) fn insert_service_at(&mut self, seq: Seq, service: Service) {
+        self.journal.put(|| Key::service(seq), &service);
+        self.services.insert(seq, service);
     }
 
     pub(super) fn edit_service(
@@ -381,12 +441,22 @@ impl State {
     ) -> Result<&Service, Failure> {
         let service = self.services.get_mut(seq).ok_or(Failure::NotFound)?;
         edit(service);
+        self.journal.put(|| Key::service(seq), &*service);
         Ok(service)
+    }
+
+    /// Gives a service another SID, which must be free.
+    pub(super) fn rename_service(&mut self, seq: Seq, id: Id) -> Result<(), Failure> {
+        let mut service = self.services.remove(seq).ok_or(Failure::NotFound)?;
+        service.id = id;
+        self.insert_service_at(seq, service);
+        Ok(())
     }
 
     /// Takes out a service and all it holds.
     pub(super) fn remove_service(&mut self, seq: Seq) -> Result<Service, Failure> {
         let service = self.services.remove(seq).ok_or(Failure::NotFound)?;
+        self.journal.enter(|| Change::RemoveAll(Key::service(seq)));
         self.deadlines.forget_all::<Document>(seq, &service);
         self.deadlines.forget_all::<List>(seq, &service);
         self.deadlines.forget_all::<Map>(seq, &service);
@@ -399,13 +469,28 @@ impl State {
         service: Seq,
         object: Object<T>,
     ) -> Result<Place, Failure> {
-        let expires = object.expires;
-        let within = self.services.get_mut(service).ok_or(Failure::NotFound)?;
-        let object = T::registry_mut(within).insert(object);
-        let place = Place { service, object };
-        self.deadlines
-            .moved(None, expires, || Target::Object(T::KIND, place));
+        let place = Place {
+            service,
+            object: self.place(),
+        };
+        self.insert_object_at(place, object)?;
         Ok(place)
+    }
+
+    pub(super) fn insert_object_at<T: Resource>(
+        &mut self,
+        place: Place,
+        object: Object<T>,
+    ) -> Result<(), Failure> {
+        let within = self
+            .services
+            .get_mut(place.service)
+            .ok_or(Failure::NotFound)?;
+        self.deadlines
+            .moved(None, object.expires, || Target::Object(T::KIND, place));
+        self.journal.put_object(place, &object);
+        T::registry_mut(within).insert(place.object, object);
+        Ok(())
     }
 
     pub(super) fn edit_object<T: Resource>(
@@ -416,6 +501,7 @@ impl State {
         let object = object_mut(&mut self.services, place)?;
         let before = object.expires;
         edit(object);
+        self.journal.put_object(place, object);
         self.deadlines
             .moved(before, object.expires, || Target::Object(T::KIND, place));
         Ok(())
@@ -430,6 +516,8 @@ impl State {
         let object = service
             .and_then(|service| T::registry_mut(service).remove(place.object))
             .ok_or(Failure::NotFound)?;
+        let key = || Key::object(T::KIND, place);
+        self.journal.enter(|| Change::RemoveAll(key()));
         self.deadlines.forget(place, &object);
         Ok(object)
     }
@@ -444,6 +532,19 @@ impl State {
         let object = object_mut::<Collection<K>>(&mut self.services, place)?;
         object.body.events = item.revision + 1;
         object.updated = item.updated;
+        self.journal.put_object(place, object);
+        self.insert_item_as_is(place, key, item)
+    }
+
+    /// Adds an item, which is no event.
+    pub(super) fn insert_item_as_is<K: ItemKey>(
+        &mut self,
+        place: Place,
+        key: &K,
+        item: Item,
+    ) -> Result<(), Failure> {
+        let object = object_mut::<Collection<K>>(&mut self.services, place)?;
+        self.journal.put(|| Key::item(place, key), &item);
         self.deadlines
             .moved(None, item.expires, || K::target(place, key));
         object.body.items.insert(key.clone(), item);
@@ -461,12 +562,14 @@ impl State {
         let item = object.body.items.get_mut(key).ok_or(Failure::NotFound)?;
         let (revision, expires) = (item.revision, item.expires);
         edit(item, object.body.events);
+        self.journal.put(|| Key::item(place, key), &*item);
+        self.deadlines
+            .moved(expires, item.expires, || K::target(place, key));
         if item.revision != revision {
             object.body.events = item.revision + 1;
             object.updated = item.updated;
+            self.journal.put_object(place, object);
         }
-        self.deadlines
-            .moved(expires, item.expires, || K::target(place, key));
         Ok(())
     }
 
@@ -481,6 +584,8 @@ impl State {
         let item = object.body.items.remove(key).ok_or(Failure::NotFound)?;
         object.body.events += 1;
         object.updated = now;
+        self.journal.enter(|| Change::Remove(Key::item(place, key)));
+        self.journal.put_object(place, object);
         self.deadlines
             .moved(item.expires, None, || K::target(place, key));
         Ok(item)
@@ -493,6 +598,8 @@ impl State {
         grant: Grant,
     ) -> Result<(), Failure> {
         let object = object_mut::<T>(&mut self.services, place)?;
+        self.journal
+            .put(|| Key::grant(T::KIND, place, &identity), &grant);
         object.grants.insert(identity, grant);
         Ok(())
     }
@@ -502,10 +609,11 @@ impl State {
         place: Place,
         identity: &str,
     ) -> Result<Grant, Failure> {
-        object_mut::<T>(&mut self.services, place)?
-            .grants
-            .remove(identity)
-            .ok_or(Failure::NotFound)
+        let object = object_mut::<T>(&mut self.services, place)?;
+        let grant = object.grants.remove(identity).ok_or(Failure::NotFound)?;
+        self.journal
+            .enter(|| Change::Remove(Key::grant(T::KIND, place, identity)));
+        Ok(grant)
     }
 
     /// Takes out what has expired. An item that expires is removed like any other.
@@ -525,6 +633,20 @@ impl State {
                 Target::MapItem(place, key) => self.remove_item(place, &key, at).map(drop),
             };
         }
+    }
+
+    /// Has every change from now on entered in the journal.
+    pub(crate) fn keep_journal(&mut self) {
+        self.journal = Journal::kept();
+    }
+
+    pub(super) fn keeps_journal(&self) -> bool {
+        self.journal.is_kept()
+    }
+
+    /// What has changed since the journal was taken last.
+    pub(crate) fn take_journal(&mut self) -> Vec<Change> {
+        self.journal.take()
     }
 }
 

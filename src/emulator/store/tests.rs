@@ -1,5 +1,7 @@
 //! The rules, seen from outside the store.
 
+mod journal;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -12,7 +14,18 @@ const START: &str = "2026-01-01T00:00:00Z";
 
 fn store() -> Store {
     let clock = Clock::manual(START.parse().unwrap());
-    Store::new(clock, Sid::random(Kind::Service))
+    let default_service = Sid::random(Kind::Service);
+    let mut state = State::default();
+    state.begin(default_service, clock.millis());
+    Store::new(state, clock, default_service, Box::new(Nowhere))
+}
+
+/// What happens is of no interest.
+struct Nowhere;
+
+impl Outlet for Nowhere {
+    fn changed(&self, _: Vec<Change>) {}
+    fn happened(&self, _: Event) {}
 }
 
 fn data(text: &str) -> Data {

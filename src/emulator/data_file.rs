@@ -1,0 +1,377 @@
+//! The data file: an embedded database that outlives the process.
+//!
+//! The state itself stays in memory. Each write hands over the records it
+//! changed, under the lock of the store and so in the order of the writes; a
+//! thread takes what has come together by then into one transaction. A write
+//! is answered when its transaction is on disk, so however the process ends,
+//! what was acknowledged is there.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{self, JoinHandle};
+
+use redb::{
+    Database, DatabaseError, ReadableTable, StorageError, Table, TableDefinition, TableHandle,
+    WriteTransaction,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use super::error::Failure;
+use super::store::{Change, Damage, Millis, Sid, State};
+
+/// The version of what the records look like.
+const FORMAT: u32 = 1;
+
+/// About the file itself: its format and whose it is.
+const ABOUT: TableDefinition<&str, &[u8]> = TableDefinition::new("twilio-sync emulator");
+const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
+const FORMAT_KEY: &str = "format";
+const ACCOUNT_KEY: &str = "account";
+
+/// The database's own cache: small, as all is in memory anyway.
+const CACHE: usize = 16 * 1024 * 1024;
+
+/// Whose a data file is: kept in it, so that the next start has the same.
+#[derive(Clone, Serialize, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "that is what Twilio calls them")]
+pub(super) struct Account {
+    pub(super) account_sid: String,
+    pub(super) auth_token: String,
+    pub(super) api_key: String,
+    pub(super) api_secret: String,
+    pub(super) service_sid: String,
+}
+
+/// Why a data file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error("another process has it open: stop that one, or choose another file")]
+    InUse,
+    #[error(
+        "it has format {found}, and this version knows up to {FORMAT}: \
+         use the newer version that wrote it, or another file"
+    )]
+    Newer { found: u32 },
+    #[error("it is no data file of this emulator: choose another file")]
+    Foreign,
+    #[error("it has another service {0} already: set another SID for the default service")]
+    ServiceTaken(Sid),
+    #[error("it is damaged: {0}")]
+    Damaged(#[from] Damage),
+    #[error(transparent)]
+    Database(Box<redb::Error>),
+    #[error(transparent)]
+    File(#[from] io::Error),
+}
+
+impl Unusable {
+    fn of(error: impl Into<redb::Error>) -> Self {
+        Self::Database(Box::new(error.into()))
+    }
+}
+
+/// A file that was opened, and what is in it: nothing in a new one.
+pub(super) struct Opened {
+    database: Database,
+    pub(super) is_new: bool,
+    pub(super) account: Option<Account>,
+    pub(super) state: State,
+}
+
+/// Opens a data file, or makes one. It blocks.
+pub(super) fn open(path: &Path, now: Millis) -> Result<Opened, Unusable> {
+    let file = open_file(path)?;
+    let database = Database::builder()
+        .create_with_file_format_v3(true)
+        .set_cache_size(CACHE)
+        .create_file(file)
+        .map_err(|error| match error {
+            DatabaseError::DatabaseAlreadyOpen => Unusable::InUse,
+            DatabaseError::Storage(StorageError::Io(error))
+                if error.kind() == io::ErrorKind::InvalidData =>
+            {
+                Unusable::Foreign
+            }
+            error => Unusable::of(error),
+        })?;
+    // Opening the tables makes those of a new file.
+    let transaction = database.begin_write().map_err(Unusable::of)?;
+    if has_strangers(&transaction)? {
+        return Err(Unusable::Foreign);
+    }
+    let account = read_account(&transaction)?;
+    let state = read_state(&transaction, now)?;
+    transaction.commit().map_err(Unusable::of)?;
+    Ok(Opened {
+        database,
+        is_new: account.is_none(),
+        account,
+        state,
+    })
+}
+
+/// It holds secrets, if only the emulator's: it is made for its owner alone.
+fn open_file(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+/// Whether a database has tables that no data file has.
+fn has_strangers(transaction: &WriteTransaction) -> Result<bool, Unusable> {
+    let known = [ABOUT.name(), RECORDS.name()];
+    let mut tables = transaction.list_tables().map_err(Unusable::of)?;
+    Ok(tables.any(|table| !known.contains(&table.name())))
+}
+
+/// Whose the file is; none for a new one.
+fn read_account(transaction: &WriteTransaction) -> Result<Option<Account>, Unusable> {
+    let table = transaction.open_table(ABOUT).map_err(Unusable::of)?;
+    let text = |key| -> Result<Option<Vec<u8>>, Unusable> {
+        let value = table.get(key).map_err(Unusable::of)?;
+        Ok(value.map(|value| value.value().to_vec()))
+    };
+    let Some(format) = text(FORMAT_KEY)? else {
+        return Ok(None);
+    };
+    let found = serde_json::from_slice(&format).map_err(|_| Unusable::Foreign)?;
+    if found > FORMAT {
+        return Err(Unusable::Newer { found });
+    }
+    let account = text(ACCOUNT_KEY)?.ok_or(Unusable::Foreign)?;
+    serde_json::from_slice(&account)
+        .map(Some)
+        .map_err(|_| Unusable::Foreign)
+}
+
+fn read_state(transaction: &WriteTransaction, now: Millis) -> Result<State, Unusable> {
+    let mut state = State::default();
+    let table = transaction.open_table(RECORDS).map_err(Unusable::of)?;
+    for entry in table.iter().map_err(Unusable::of)? {
+        let (key, record) = entry.map_err(Unusable::of)?;
+        state.restore(key.value(), record.value(), now)?;
+    }
+    Ok(state)
+}
+
+impl Opened {
+    /// Writes down whose the file is and `changes`, and takes changes from now on.
+    ///
+    /// The handle is of the thread that writes, which ends when it is told to
+    /// or when the data file is dropped.
+    pub(super) fn begin(
+        self,
+        account: &Account,
+        changes: Vec<Change>,
+    ) -> Result<(DataFile, JoinHandle<()>), Unusable> {
+        let transaction = self.database.begin_write().map_err(Unusable::of)?;
+        write_account(&transaction, account)?;
+        write_changes(&transaction, changes)?;
+        transaction.commit().map_err(Unusable::of)?;
+
+        let (orders, received) = channel();
+        let (progress, kept) = watch::channel(Progress::default());
+        let database = self.database;
+        let thread = thread::Builder::new()
+            .name("twilio-sync data file".to_owned())
+            .spawn(move || keep(&database, &received, &progress))?;
+        let file = DataFile {
+            orders,
+            asked: AtomicU64::new(0),
+            kept,
+        };
+        Ok((file, thread))
+    }
+}
+
+enum Order {
+    Keep(Vec<Change>),
+    Close,
+}
+
+#[derive(Debug, Default)]
+struct Progress {
+    /// How many writes are on disk.
+    kept: u64,
+    failed: bool,
+}
+
+/// A data file in use.
+pub(super) struct DataFile {
+    orders: Sender<Order>,
+    /// How many writes were handed over.
+    asked: AtomicU64,
+    kept: watch::Receiver<Progress>,
+}
+
+impl DataFile {
+    /// Hands over the changes of a write; called in the order of the writes.
+    pub(super) fn keep(&self, changes: Vec<Change>) {
+        // The thread is gone only when all is over.
+        if self.orders.send(Order::Keep(changes)).is_ok() {
+            self.asked.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// How many writes were handed over so far.
+    pub(super) fn asked(&self) -> u64 {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// Waits until the first `asked` writes are on disk.
+    pub(super) async fn kept(&self, asked: u64) -> Result<(), Failure> {
+        let mut kept = self.kept.clone();
+        let progress = kept
+            .wait_for(|progress| progress.failed || progress.kept >= asked)
+            .await
+            .map_err(|_| Failure::NotKept)?;
+        if progress.kept >= asked {
+            Ok(())
+        } else {
+            Err(Failure::NotKept)
+        }
+    }
+
+    /// Has the thread write what it was handed, close the file and end.
+    pub(super) fn close(&self) {
+        // If it is gone, the file is closed.
+        let _ = self.orders.send(Order::Close);
+    }
+}
+
+/// Writes until it is told to end, or cannot write.
+fn keep(database: &Database, orders: &Receiver<Order>, progress: &watch::Sender<Progress>) {
+    while let Some(batch) = Batch::receive(orders) {
+        if batch.writes > 0 {
+            // After a failure the state of the file is unknown to this process:
+            // it takes no more writes, and none is acknowledged.
+            if let Err(error) = write_batch(database, batch.changes) {
+                tracing::error!(%error, "the data file of the emulator cannot be written");
+                progress.send_modify(|progress| progress.failed = true);
+                return;
+            }
+            progress.send_modify(|progress| progress.kept += batch.writes);
+        }
+        if batch.last {
+            return;
+        }
+    }
+}
+
+/// What goes into one transaction.
+struct Batch {
+    changes: Vec<Change>,
+    writes: u64,
+    last: bool,
+}
+
+impl Batch {
+    /// Waits for an order, and takes all that have come by then.
+    fn receive(orders: &Receiver<Order>) -> Option<Self> {
+        let mut batch = Self {
+            changes: Vec::new(),
+            writes: 0,
+            last: false,
+        };
+        let mut next = Some(orders.recv().ok()?);
+        while let Some(order) = next {
+            match order {
+                Order::Keep(changes) => {
+                    batch.changes.extend(changes);
+                    batch.writes += 1;
+                    next = orders.try_recv().ok();
+                }
+                Order::Close => {
+                    batch.last = true;
+                    next = None;
+                }
+            }
+        }
+        Some(batch)
+    }
+}
+
+fn write_batch(database: &Database, changes: Vec<Change>) -> Result<(), Unusable> {
+    let transaction = database.begin_write().map_err(Unusable::of)?;
+    write_changes(&transaction, changes)?;
+    transaction.commit().map_err(Unusable::of)?;
+    Ok(())
+}
+
+fn write_account(transaction: &WriteTransaction, account: &Account) -> Result<(), Unusable> {
+    let mut table = transaction.open_table(ABOUT).map_err(Unusable::of)?;
+    // Neither can fail to serialise.
+    let json = serde_json::to_vec(account).unwrap_or_default();
+    table
+        .insert(ACCOUNT_KEY, json.as_slice())
+        .map_err(Unusable::of)?;
+    table
+        .insert(FORMAT_KEY, FORMAT.to_string().as_bytes())
+        .map_err(Unusable::of)?;
+    Ok(())
+}
+
+fn write_changes(transaction: &WriteTransaction, changes: Vec<Change>) -> Result<(), Unusable> {
+    let mut table = transaction.open_table(RECORDS).map_err(Unusable::of)?;
+    for change in changes {
+        match change {
+            Change::Put(key, record) => {
+                table
+                    .insert(key.as_bytes(), record.as_slice())
+                    .map_err(Unusable::of)?;
+            }
+            Change::Remove(key) => {
+                table.remove(key.as_bytes()).map_err(Unusable::of)?;
+            }
+            Change::RemoveAll(key) => remove_all(&mut table, key.as_bytes())?,
+            Change::Clear => {
+                drop(table);
+                transaction.delete_table(RECORDS).map_err(Unusable::of)?;
+                table = transaction.open_table(RECORDS).map_err(Unusable::of)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Removes all records whose keys begin with `prefix`.
+fn remove_all(table: &mut Table<'_, &[u8], &[u8]>, prefix: &[u8]) -> Result<(), Unusable> {
+    let first = prefix;
+    match beyond(prefix) {
+        Some(beyond) => table
+            .retain_in(first..beyond.as_slice(), |_, _| false)
+            .map_err(Unusable::of)?,
+        None => table
+            .retain_in(first.., |_, _| false)
+            .map_err(Unusable::of)?,
+    }
+    Ok(())
+}
+
+/// The first key after all that begin with `prefix`; none if there is none.
+fn beyond(prefix: &[u8]) -> Option<Vec<u8>> {
+    let end = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
+    let mut beyond = prefix.get(..=end)?.to_vec();
+    let last = beyond.last_mut()?;
+    *last += 1;
+    Some(beyond)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_end_before_the_next() {
+        assert_eq!(beyond(&[1, 2]), Some(vec![1, 3]));
+        assert_eq!(beyond(&[1, 255, 255]), Some(vec![2]));
+        assert_eq!(beyond(&[255]), None);
+        assert_eq!(beyond(&[]), None);
+    }
+}

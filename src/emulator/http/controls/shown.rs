@@ -1,0 +1,69 @@
+//! Entries of the logs as JSON.
+
+use chrono::SecondsFormat;
+use serde::Serialize;
+
+use crate::emulator::log::LoggedRequest;
+use crate::emulator::operation::Operation;
+use crate::emulator::webhooks::LoggedWebhook;
+
+#[derive(Serialize)]
+pub(super) struct ShownRequest<'a> {
+    operation: Option<&'static str>,
+    method: &'a str,
+    path: &'a str,
+    /// Names and values, in the order they came.
+    query: Vec<(String, String)>,
+    form: Vec<(String, String)>,
+    if_match: Option<&'a str>,
+    user_agent: Option<&'a str>,
+    status: Option<u16>,
+    code: Option<u32>,
+    request_id: String,
+    received: String,
+    duration_ms: f64,
+}
+
+impl<'a> ShownRequest<'a> {
+    pub(super) fn new(request: &'a LoggedRequest) -> Self {
+        let received = request.received();
+        Self {
+            operation: request.operation().map(Operation::as_str),
+            method: request.method(),
+            path: request.path(),
+            query: request.query(),
+            form: request.form(),
+            if_match: request.if_match(),
+            user_agent: request.user_agent(),
+            status: request.status(),
+            code: request.code(),
+            request_id: request.request_id(),
+            received: received.to_rfc3339_opts(SecondsFormat::Millis, true),
+            duration_ms: request.duration().as_secs_f64() * 1_000.0,
+        }
+    }
+}
+
+#[derive(Serialize)]
+pub(super) struct ShownWebhook<'a> {
+    event_type: &'a str,
+    url: &'a str,
+    /// Names and values, in the order they were sent.
+    parameters: &'a [(String, String)],
+    signature: &'a str,
+    status: Option<u16>,
+    error: Option<&'a str>,
+}
+
+impl<'a> ShownWebhook<'a> {
+    pub(super) fn new(webhook: &'a LoggedWebhook) -> Self {
+        Self {
+            event_type: webhook.event_type(),
+            url: webhook.url(),
+            parameters: webhook.parameters(),
+            signature: webhook.signature(),
+            status: webhook.status(),
+            error: webhook.error(),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Logs that keep the newest entries only.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// The most entries that are kept.
+const MAX_ENTRIES: usize = 10_000;
+/// The most bytes that are kept.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// What a log is made of.
+pub(super) trait Entry: Clone {
+    /// About how many bytes it takes beside its fixed part.
+    fn size(&self) -> usize;
+}
+
+#[derive(Debug)]
+struct Entries<T> {
+    entries: VecDeque<T>,
+    bytes: usize,
+}
+
+/// The newest entries, the oldest of them first.
+#[derive(Debug)]
+pub(super) struct Recent<T>(Mutex<Entries<T>>);
+
+impl<T> Default for Recent<T> {
+    fn default() -> Self {
+        Self(Mutex::new(Entries {
+            entries: VecDeque::new(),
+            bytes: 0,
+        }))
+    }
+}
+
+impl<T: Entry> Recent<T> {
+    fn lock(&self) -> MutexGuard<'_, Entries<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn push(&self, entry: T) {
+        let mut log = self.lock();
+        log.bytes += entry.size();
+        log.entries.push_back(entry);
+        while log.entries.len() > MAX_ENTRIES || log.bytes > MAX_BYTES {
+            let Some(oldest) = log.entries.pop_front() else {
+                break;
+            };
+            log.bytes -= oldest.size();
+        }
+    }
+
+    pub(super) fn entries(&self) -> Vec<T> {
+        self.lock().entries.iter().cloned().collect()
+    }
+
+    pub(super) fn clear(&self) {
+        let mut log = self.lock();
+        log.bytes = 0;
+        let old = std::mem::take(&mut log.entries);
+        // What is large takes time to drop: not under the lock.
+        drop(log);
+        drop(old);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Entry for usize {
+        fn size(&self) -> usize {
+            *self
+        }
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let log = Recent::default();
+        for _ in 0..MAX_ENTRIES + 5 {
+            log.push(0);
+        }
+        assert_eq!(log.entries().len(), MAX_ENTRIES);
+        log.push(MAX_BYTES);
+        log.push(1);
+        assert_eq!(log.entries(), [1]);
+        log.clear();
+        assert!(log.entries().is_empty());
+        log.push(MAX_BYTES);
+        assert_eq!(log.entries().len(), 1);
+    }
+}

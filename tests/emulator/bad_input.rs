@@ -1,0 +1,398 @@
+//! Bad input: for every parameter of every operation, values that no client should send.
+//!
+//! What is refused is refused with an error body that has a code, and changes nothing.
+
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::Runtime;
+use twilio_sync::Emulator;
+use twilio_sync::emulator::Clock;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// How many values each parameter is tried with.
+const CASES: u32 = 12;
+
+/// The most bytes of a value outside the form: longer lines are refused before they are read.
+const LINE: usize = 8_192;
+
+/// A parameter of an operation.
+#[derive(Clone, Debug)]
+struct Parameter {
+    place: Place,
+    name: String,
+    schema: Value,
+    required: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Path,
+    Query,
+    Header,
+    Form,
+}
+
+/// An operation with its parameters.
+#[derive(Clone, Debug)]
+struct Operation {
+    id: String,
+    method: String,
+    path: String,
+    parameters: Vec<Parameter>,
+}
+
+/// All operations of the API description.
+fn operations() -> Vec<Operation> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/twilio_sync_v1.json");
+    let description: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let mut operations = Vec::new();
+    for (path, item) in description["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            if operation.get("operationId").is_none() {
+                continue;
+            }
+            let shared = item.get("parameters").and_then(Value::as_array);
+            let own = operation.get("parameters").and_then(Value::as_array);
+            let named = shared.into_iter().chain(own).flatten();
+            let mut parameters: Vec<_> =
+                named.map(|named| parameter(&description, named)).collect();
+            parameters.extend(form(&description, operation));
+            operations.push(Operation {
+                id: operation["operationId"].as_str().unwrap().to_owned(),
+                method: method.to_ascii_uppercase(),
+                path: path.clone(),
+                parameters,
+            });
+        }
+    }
+    operations
+}
+
+fn resolve<'a>(description: &'a Value, value: &'a Value) -> &'a Value {
+    match value.get("$ref").and_then(Value::as_str) {
+        None => value,
+        Some(reference) => {
+            let pointer = reference.strip_prefix('#').unwrap();
+            resolve(description, description.pointer(pointer).unwrap())
+        }
+    }
+}
+
+fn parameter(description: &Value, named: &Value) -> Parameter {
+    let parameter = resolve(description, named);
+    let place = match parameter["in"].as_str().unwrap() {
+        "path" => Place::Path,
+        "query" => Place::Query,
+        "header" => Place::Header,
+        other => panic!("a parameter in {other}"),
+    };
+    Parameter {
+        place,
+        name: parameter["name"].as_str().unwrap().to_owned(),
+        schema: resolve(description, &parameter["schema"]).clone(),
+        required: place == Place::Path,
+    }
+}
+
+fn form(description: &Value, operation: &Value) -> Vec<Parameter> {
+    let Some(content) = operation.pointer("/requestBody/content") else {
+        return Vec::new();
+    };
+    let schema = &content["application/x-www-form-urlencoded"]["schema"];
+    let schema = resolve(description, schema);
+    let required = schema["required"].as_array().cloned().unwrap_or_default();
+    let properties = schema["properties"].as_object().unwrap();
+    properties
+        .iter()
+        .map(|(name, schema)| Parameter {
+            place: Place::Form,
+            name: name.clone(),
+            schema: resolve(description, schema).clone(),
+            required: required.iter().any(|required| required == name),
+        })
+        .collect()
+}
+
+impl Operation {
+    /// Whether its `Sid` is that of a service.
+    fn is_of_a_service(&self) -> bool {
+        !self.path.contains("{ServiceSid}")
+    }
+
+    /// A value that is good for a parameter, where one is needed.
+    fn good(&self, parameter: &Parameter) -> Option<&'static str> {
+        Some(match (parameter.place, parameter.name.as_str()) {
+            (Place::Path, "ServiceSid") => "default",
+            (Place::Path, "Sid") if self.is_of_a_service() => "default",
+            (Place::Path, "Index") => "0",
+            (Place::Path, "Key") => "k",
+            (Place::Path, "Identity") => "bob",
+            (Place::Path, _) => "it",
+            (Place::Form, "Data") => "{\"n\":1}",
+            (Place::Form, "Key") => "new",
+            (Place::Form, "Read" | "Write" | "Manage") => "true",
+            _ => return None,
+        })
+    }
+
+    /// The request with `value` for one of the parameters, which is left out if there is none.
+    fn request(&self, bad: &Parameter, value: Option<&[u8]>, authorization: &str) -> Vec<u8> {
+        let mut path = self.path.clone();
+        let (mut query, mut form, mut headers) = (Vec::new(), Vec::new(), Vec::new());
+        for parameter in &self.parameters {
+            let is_bad = (parameter.place, &parameter.name) == (bad.place, &bad.name);
+            let value = if is_bad {
+                value
+            } else {
+                self.good(parameter).map(str::as_bytes)
+            };
+            let Some(value) = value else { continue };
+            let value = match parameter.place {
+                Place::Form => value,
+                _ => &value[..value.len().min(LINE)],
+            };
+            let name = &parameter.name;
+            match parameter.place {
+                Place::Path => path = path.replace(&format!("{{{name}}}"), &encoded(value)),
+                Place::Query => query.push(format!("{name}={}", encoded(value))),
+                Place::Form => form.push(format!("{name}={}", encoded(value))),
+                Place::Header => {
+                    headers.extend(format!("{name}: ").bytes());
+                    headers.extend(value.iter().filter(|byte| is_header_byte(**byte)));
+                    headers.extend(b"\r\n");
+                }
+            }
+        }
+        let form = form.join("&");
+        let mut request = format!(
+            "{} {path}?{} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Authorization: {authorization}\r\nContent-Length: {}\r\n\
+             Content-Type: application/x-www-form-urlencoded\r\n",
+            self.method,
+            query.join("&"),
+            form.len()
+        )
+        .into_bytes();
+        request.extend(headers);
+        request.extend(b"\r\n");
+        request.extend(form.bytes());
+        request
+    }
+}
+
+/// Percent-encoded down to the last byte, so that no value can become another part of the request.
+fn encoded(value: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in value {
+        write!(text, "%{byte:02X}").unwrap();
+    }
+    text
+}
+
+/// Other bytes break the request itself.
+fn is_header_byte(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// Sends a request as it is: the status and the body of its answer.
+async fn send(authority: &str, request: &[u8]) -> (u16, Value) {
+    let mut stream = TcpStream::connect(authority).await.unwrap();
+    stream.write_all(request).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .expect("an answer")
+        .parse()
+        .unwrap();
+    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+fn seed() -> Value {
+    let permissions = json!([{"identity": "bob", "read": true}]);
+    json!({"services": [{
+        "unique_name": "default",
+        "documents": [{"unique_name": "it", "data": {}, "permissions": permissions}],
+        "lists": [{"unique_name": "it", "items": [{"data": {}}], "permissions": permissions}],
+        "maps": [{"unique_name": "it", "items": [{"key": "k", "data": {}}], "permissions": permissions}],
+        "streams": [{"unique_name": "it"}],
+    }]})
+}
+
+/// Values of all sorts, most of them good for nothing.
+fn values() -> impl Strategy<Value = Vec<u8>> {
+    let text = |text: &str| Just(text.as_bytes().to_vec());
+    prop_oneof![
+        2 => any::<Vec<u8>>(),
+        2 => any::<String>().prop_map(String::into_bytes),
+        1 => any::<i128>().prop_map(|number| number.to_string().into_bytes()),
+        1 => any::<f64>().prop_map(|number| number.to_string().into_bytes()),
+        1 => (0x20u8..0x7f, 1usize..1200).prop_map(|(byte, length)| vec![byte; length]),
+        1 => "(IS|ET|ES|MP|TO|TZ|AC)[0-9a-fA-F]{32}".prop_map(String::into_bytes),
+        1 => "PT[A-Za-z0-9_-]{0,80}".prop_map(String::into_bytes),
+        1 => "[{}\\[\\]\",:0-9a-z\\\\ ]{0,40}".prop_map(String::into_bytes),
+        1 => Just(format!("{}{}", "{\"a\":".repeat(5_000), "}".repeat(5_000)).into_bytes()),
+        1 => Just(format!("{{\"a\":\"{}\"}}", "x".repeat(20_000)).into_bytes()),
+        3 => prop_oneof![
+            text(""), text("."), text(".."), text("../.."), text("/"), text("null"), text("true"),
+            text("{}"), text("[]"), text("-0"), text("1e400"), text("\0"), text("%00"), text("*"),
+            text("\"\""), text("W/\"\""), text("18446744073709551615"), text("18446744073709551616"),
+            text("9223372036854775808"), text("{\"a\":\"\\ud800\"}"), text("http://[::1"),
+            text("javascript:alert(1)"), text("default"), text("PTe30"), text("\u{202e}"),
+        ],
+    ]
+}
+
+/// Values that a parameter of this type cannot have, whatever it is for.
+fn impossible(parameter: &Parameter) -> Vec<&'static str> {
+    match parameter.schema["type"].as_str() {
+        Some("integer") => vec!["x", "-1", "1.5", "1e2", " 1", "99999999999999999999"],
+        Some("boolean") => vec!["maybe", "1", "yes", " true"],
+        _ if parameter.schema.get("enum").is_some() => vec!["sideways", "ASC", ""],
+        _ if parameter.name == "Data" => {
+            vec!["", "x", "[]", "\"a\"", "1", "{", "null", "\u{feff}{}"]
+        }
+        _ if parameter.name == "If-Match" => vec!["x", "\"", "-1", "0 0"],
+        _ => Vec::new(),
+    }
+}
+
+/// An emulator, and a runtime to talk to it from where nothing can be awaited.
+struct Bench {
+    runtime: Runtime,
+    emulator: Emulator,
+    authorization: String,
+    before: Value,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let start = "2026-01-01T00:00:00Z".parse().unwrap();
+        let builder = Emulator::builder().clock(Clock::manual(start));
+        let emulator = runtime.block_on(builder.start()).unwrap();
+        let user = format!("{}:{}", emulator.account_sid(), emulator.auth_token());
+        emulator.seed(seed()).unwrap();
+        let before = emulator.dump();
+        Self {
+            runtime,
+            authorization: format!("Basic {}", STANDARD.encode(user)),
+            before,
+            emulator,
+        }
+    }
+
+    /// Sends a request to what is seeded, and checks the answer; whether it was refused.
+    fn is_refused(&self, operation: &Operation, bad: &Parameter, value: Option<&[u8]>) -> bool {
+        let request = operation.request(bad, value, &self.authorization);
+        let authority = self.emulator.url().strip_prefix("http://").unwrap();
+        let (status, body) = self.runtime.block_on(send(authority, &request));
+        if (200..300).contains(&status) {
+            self.emulator.seed(self.before.clone()).unwrap();
+            return false;
+        }
+        let shown = value.map(|value| String::from_utf8_lossy(&value[..value.len().min(100)]));
+        let at = format!(
+            "{} with {} {shown:?}: {status} {body}",
+            operation.id, bad.name
+        );
+        assert!((400..500).contains(&status), "{at}");
+        assert!(
+            body["code"].as_u64().is_some_and(|code| code >= 20_000),
+            "{at}"
+        );
+        assert!(
+            body["message"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{at}"
+        );
+        assert_eq!(body["status"], status, "{at}");
+        assert_eq!(self.emulator.dump(), self.before, "{at}");
+        true
+    }
+}
+
+#[test]
+fn every_parameter_is_refused_with_a_code_or_taken() {
+    let bench = Bench::new();
+    let operations = operations();
+    assert_eq!(operations.len(), 48);
+    let mut count = 0;
+    for operation in &operations {
+        for parameter in &operation.parameters {
+            count += 1;
+            let config = Config {
+                cases: CASES,
+                failure_persistence: None,
+                ..Config::default()
+            };
+            TestRunner::new(config)
+                .run(&values(), |value| {
+                    bench.is_refused(operation, parameter, Some(&value));
+                    Ok(())
+                })
+                .unwrap_or_else(|failure| panic!("{:.2000}", failure.to_string()));
+        }
+    }
+    assert!(count >= 196, "{count} parameters");
+}
+
+#[test]
+fn what_a_type_cannot_have_is_refused() {
+    let bench = Bench::new();
+    let mut count = 0;
+    for operation in &operations() {
+        for parameter in &operation.parameters {
+            for value in impossible(parameter) {
+                count += 1;
+                let refused = bench.is_refused(operation, parameter, Some(value.as_bytes()));
+                assert!(
+                    refused,
+                    "{} took {} {value:?}",
+                    operation.id, parameter.name
+                );
+            }
+            if parameter.place == Place::Form && parameter.required {
+                count += 1;
+                let refused = bench.is_refused(operation, parameter, None);
+                assert!(refused, "{} needs no {}", operation.id, parameter.name);
+            }
+        }
+    }
+    assert!(count > 200, "{count} values");
+}
+
+/// The good values are good, or the tests above would show nothing.
+#[test]
+fn what_is_good_is_taken() {
+    let bench = Bench::new();
+    for operation in &operations() {
+        let none = Parameter {
+            place: Place::Query,
+            name: String::new(),
+            schema: Value::Null,
+            required: false,
+        };
+        // An update needs something to update.
+        let bad = operation
+            .parameters
+            .iter()
+            .find(|parameter| parameter.name == "Ttl" || parameter.name == "FriendlyName");
+        let refused = match bad {
+            Some(parameter) => bench.is_refused(operation, parameter, Some(b"60")),
+            None => bench.is_refused(operation, &none, None),
+        };
+        assert!(!refused, "{}", operation.id);
+    }
+}

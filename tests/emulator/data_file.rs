@@ -1,0 +1,281 @@
+//! The data file: everything is there again.
+
+use std::fs;
+use std::time::Duration;
+
+use serde_json::json;
+use twilio_sync::Emulator;
+use twilio_sync::emulator::{Clock, EmulatorBuilder};
+
+use super::{Folder, Http};
+
+fn builder(folder: &Folder) -> EmulatorBuilder {
+    let start = "2026-01-01T00:00:00Z".parse().unwrap();
+    Emulator::builder()
+        .clock(Clock::manual(start))
+        .data_file(folder.file("sync.db"))
+}
+
+#[tokio::test]
+async fn everything_is_there_again() {
+    let folder = Folder::new();
+    let emulator = builder(&folder).start().await.unwrap();
+    let http = Http::of(&emulator);
+    let grant = [("Read", "true"), ("Write", "false"), ("Manage", "true")];
+    http.post("", &[("FriendlyName", "a"), ("AclEnabled", "true")])
+        .await;
+    http.post("/Documents", &[("UniqueName", "d"), ("Ttl", "60")])
+        .await;
+    http.post("/Documents/d", &[("Data", "{\"n\": 1.50}")])
+        .await;
+    http.post("/Documents/d/Permissions/b%C3%B6b", &grant).await;
+    http.post("/Streams", &[("UniqueName", "s")]).await;
+    http.post("/Lists", &[("UniqueName", "l")]).await;
+    http.post("/Maps", &[("UniqueName", "m")]).await;
+    http.post("/Maps", &[("UniqueName", "gone")]).await;
+    for key in ["a", "ab", "abc"] {
+        http.post("/Lists/l/Items", &[("Data", "{}"), ("ItemTtl", "30")])
+            .await;
+        let form = [("Key", key), ("Data", "{}")];
+        http.post("/Maps/m/Items", &form).await;
+        http.post("/Maps/gone/Items", &form).await;
+    }
+    // What begins like what is deleted stays.
+    http.try_delete("/Maps/m/Items/ab").await;
+    http.try_delete("/Lists/l/Items/2").await;
+    http.try_delete("/Maps/gone").await;
+    let before = emulator.dump();
+    let identity = [
+        emulator.account_sid(),
+        emulator.auth_token(),
+        emulator.api_key(),
+        emulator.api_secret(),
+        emulator.service_sid(),
+    ]
+    .map(ToOwned::to_owned);
+    emulator.stop().await;
+
+    let emulator = builder(&folder).start().await.unwrap();
+    assert_eq!(emulator.dump(), before);
+    let again = [
+        emulator.account_sid(),
+        emulator.auth_token(),
+        emulator.api_key(),
+        emulator.api_secret(),
+        emulator.service_sid(),
+    ];
+    assert_eq!(again, identity.each_ref());
+
+    // The counters go on, and what has a TTL expires.
+    let http = Http::of(&emulator);
+    let added = http.post("/Lists/l/Items", &[("Data", "{}")]).await.1;
+    assert_eq!(
+        (&added["index"], &added["revision"]),
+        (&json!(4), &json!("4"))
+    );
+    let form = [("Data", "{}")];
+    assert_eq!(http.post("/Documents/d", &form).await.1["revision"], "2");
+    emulator.clock().advance(Duration::from_secs(30));
+    assert_eq!(http.get("/Lists/l/Items/0").await.0, 404);
+    emulator.clock().advance(Duration::from_secs(30));
+    assert_eq!(http.get("/Documents/d").await.0, 404);
+    let before = emulator.dump();
+    emulator.stop().await;
+
+    let emulator = builder(&folder).start().await.unwrap();
+    assert_eq!(emulator.dump(), before);
+}
+
+/// A page token stands for a place that no later object may take.
+#[tokio::test]
+async fn page_tokens_outlive_the_process() {
+    let folder = Folder::new();
+    let emulator = builder(&folder).start().await.unwrap();
+    let http = Http::of(&emulator);
+    for name in ["a", "b", "c"] {
+        http.post("/Documents", &[("UniqueName", name)]).await;
+    }
+    let page = http.get("/Documents?PageSize=2").await.1;
+    let next = page["meta"]["next_page_url"].as_str().unwrap();
+    let query = next.split_once('?').unwrap().1.to_owned();
+    for name in ["b", "c"] {
+        http.try_delete(&format!("/Documents/{name}")).await;
+    }
+    emulator.stop().await;
+
+    let emulator = builder(&folder).start().await.unwrap();
+    let http = Http::of(&emulator);
+    http.post("/Documents", &[("UniqueName", "d")]).await;
+    let page = http.get(&format!("/Documents?{query}")).await.1;
+    assert_eq!(page["documents"][0]["unique_name"], "d");
+}
+
+#[tokio::test]
+async fn resets_and_seeds_are_kept() {
+    let folder = Folder::new();
+    let emulator = builder(&folder).start().await.unwrap();
+    let http = Http::of(&emulator);
+    http.post("/Documents", &[("UniqueName", "a")]).await;
+    emulator.reset();
+    http.post("/Documents", &[("UniqueName", "b")]).await;
+    emulator.stop().await;
+
+    let emulator = builder(&folder).start().await.unwrap();
+    let http = Http::of(&emulator);
+    assert_eq!(http.get("/Documents/a").await.0, 404);
+    assert_eq!(http.get("/Documents/b").await.0, 200);
+    emulator.seed(json!({"services": []})).unwrap();
+    emulator.stop().await;
+
+    // A default service that was deleted does not come back by itself.
+    let emulator = builder(&folder).start().await.unwrap();
+    assert_eq!(emulator.dump(), json!({"services": []}));
+    emulator.reset();
+    assert_eq!(Http::of(&emulator).get("").await.0, 200);
+}
+
+#[tokio::test]
+async fn what_is_set_goes_before_what_is_kept() {
+    let folder = Folder::new();
+    let emulator = builder(&folder).start().await.unwrap();
+    let document = Http::of(&emulator);
+    document.post("/Documents", &[("UniqueName", "a")]).await;
+    let other = document.try_send(
+        reqwest::Method::POST,
+        "/v1/Services",
+        "application/x-www-form-urlencoded",
+        String::new(),
+    );
+    let other = other.await.unwrap().1["sid"].as_str().unwrap().to_owned();
+    let token = emulator.auth_token().to_owned();
+    emulator.stop().await;
+
+    let service = format!("IS{}", "c".repeat(32));
+    let emulator = builder(&folder)
+        .api_secret("another")
+        .service_sid(&service)
+        .start()
+        .await
+        .unwrap();
+    assert_eq!(emulator.api_secret(), "another");
+    assert_eq!(emulator.auth_token(), token);
+    let found = Http::of(&emulator).get("/Documents/a").await.1;
+    assert_eq!(found["service_sid"], service);
+    emulator.stop().await;
+
+    let refused = builder(&folder).service_sid(&other).start().await;
+    let error = refused.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("has another service"), "{source}");
+    let emulator = builder(&folder).start().await.unwrap();
+    assert_eq!(emulator.service_sid(), service);
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_say_why() {
+    let folder = Folder::new();
+    let emulator = builder(&folder).start().await.unwrap();
+    let why = |error: twilio_sync::emulator::EmulatorError| {
+        assert!(error.to_string().contains("sync.db"), "{error}");
+        std::error::Error::source(&error).unwrap().to_string()
+    };
+    let error = builder(&folder).start().await.unwrap_err();
+    assert!(why(error).contains("another process has it open"));
+    emulator.stop().await;
+
+    // Of a version that is still to come: the table and key are those of the data file.
+    let path = folder.file("sync.db");
+    let about: redb::TableDefinition<&str, &[u8]> =
+        redb::TableDefinition::new("twilio-sync emulator");
+    let database = redb::Database::open(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let mut table = transaction.open_table(about).unwrap();
+    table.insert("format", b"2".as_slice()).unwrap();
+    drop(table);
+    transaction.commit().unwrap();
+    drop(database);
+    let error = builder(&folder).start().await.unwrap_err();
+    assert!(why(error).contains("it has format 2, and this version knows up to 1"));
+
+    for junk in [b"some text".to_vec(), vec![7; 100_000]] {
+        fs::write(&path, junk).unwrap();
+        let error = builder(&folder).start().await.unwrap_err();
+        assert!(why(error).contains("no data file of this emulator"));
+    }
+    fs::remove_file(&path).unwrap();
+    let database = redb::Database::create(&path).unwrap();
+    let strange: redb::TableDefinition<u32, u32> = redb::TableDefinition::new("strange");
+    let transaction = database.begin_write().unwrap();
+    transaction.open_table(strange).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let error = builder(&folder).start().await.unwrap_err();
+    assert!(why(error).contains("no data file of this emulator"));
+}
+
+/// Nothing is acknowledged that is not kept, and nothing that was is lost.
+#[cfg(unix)]
+#[tokio::test]
+async fn a_full_disk_is_a_failure_of_the_write() {
+    use super::program::Program;
+
+    let folder = Folder::new();
+    let path = folder.file("sync.db");
+    let mut program = Program::with_data_on_a_full_disk(&path);
+    let http = program.http();
+    http.post("/Lists", &[("UniqueName", "l")]).await;
+    let data = format!("{{\"pad\": \"{}\"}}", "x".repeat(16_000));
+    let form = [("Data", &*data)];
+    let mut written = 0;
+    let refused = loop {
+        let (status, body) = http.post("/Lists/l/Items", &form).await;
+        if status != 201 {
+            break (status, body["code"].clone());
+        }
+        written += 1;
+        assert!(written < 10_000, "the disk is not full");
+    };
+    assert_eq!(refused, (500, json!(20500)));
+    assert_eq!(http.post("/Documents", &[]).await.0, 500);
+    assert_eq!(http.get("/Lists/l").await.0, 200);
+    program.kill();
+
+    let program = Program::with_data(&path);
+    let (http, none) = (program.http(), json!(null));
+    let (_, dump) = http.control(reqwest::Method::GET, "dump", &none).await;
+    let items = dump["services"][0]["lists"][0]["items"].as_array().unwrap();
+    // The one that was refused may be there.
+    assert!(
+        (written..=written + 1).contains(&items.len()),
+        "{written} {}",
+        items.len()
+    );
+    let parsed: serde_json::Value = serde_json::from_str(&data).unwrap();
+    assert!(items.iter().all(|item| item["data"] == parsed));
+}
+
+/// Who does not answer a webhook does not keep the file from the next emulator.
+#[tokio::test]
+async fn a_dropped_emulator_lets_go_of_its_file() {
+    let folder = Folder::new();
+    let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", receiver.local_addr().unwrap());
+    let emulator = builder(&folder).start().await.unwrap();
+    let form = [("WebhookUrl", &*url), ("WebhooksFromRestEnabled", "true")];
+    let http = Http::of(&emulator);
+    http.post("", &form).await;
+    http.post("/Documents", &[("UniqueName", "a")]).await;
+    let _connection = receiver.accept().await.unwrap();
+    drop(emulator);
+
+    let mut tries = 0;
+    let emulator = loop {
+        match builder(&folder).start().await {
+            Ok(emulator) => break emulator,
+            Err(error) if tries == 200 => panic!("{error}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+        }
+        tries += 1;
+    };
+    assert_eq!(Http::of(&emulator).get("/Documents/a").await.0, 200);
+}

@@ -1,0 +1,241 @@
+//! `kill -9` during writes: what was acknowledged is there, and whole.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::program::Program;
+use super::{Folder, Http};
+
+/// How many write at once.
+const WRITERS: usize = 8;
+
+/// What one of the writers knows of its objects.
+#[derive(Default)]
+struct Known {
+    /// Of its document: the last number that was acknowledged, and the last that was sent.
+    acknowledged: u64,
+    sent: u64,
+    /// Of its list and map in this round: what was acknowledged, and whether its removal was sent
+    /// and acknowledged.
+    items: BTreeMap<u64, Removal>,
+    keys: BTreeMap<u64, Removal>,
+    writes: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Removal {
+    No,
+    Sent,
+    Acknowledged,
+}
+
+/// Data that shows when a part of it is missing.
+fn data(number: u64) -> Value {
+    json!({"n": number, "pad": "x".repeat(usize::try_from(number % 3_000).unwrap())})
+}
+
+/// Writes until there is no answer.
+async fn write(http: Http, name: String, mut known: Known) -> Known {
+    if run(&http, &name, &mut known).await.is_none() {
+        return known;
+    }
+    unreachable!("it writes until the program is killed")
+}
+
+async fn run(http: &Http, name: &str, known: &mut Known) -> Option<()> {
+    let (list, map) = (
+        format!("/Lists/{name}/Items"),
+        format!("/Maps/{name}/Items"),
+    );
+    for round in 0u64.. {
+        known.sent = known.acknowledged + 1;
+        let text = data(known.sent).to_string();
+        let form = [("Data", &*text)];
+        let (status, document) = http.try_post(&format!("/Documents/{name}"), &form).await?;
+        assert_eq!(status, 200, "{document}");
+        known.acknowledged = known.sent;
+
+        let text = data(round).to_string();
+        let form = [("Data", &*text)];
+        let (status, item) = http.try_post(&list, &form).await?;
+        assert_eq!(status, 201, "{item}");
+        known
+            .items
+            .insert(item["index"].as_u64().unwrap(), Removal::No);
+
+        let key = format!("k{round}");
+        let (status, item) = http.try_post(&map, &[("Key", &key), form[0]]).await?;
+        assert_eq!(status, 201, "{item}");
+        known.keys.insert(round, Removal::No);
+        known.writes += 3;
+
+        // Every third round takes the oldest that is left away again.
+        if round % 3 == 2 {
+            remove(http, &list, &mut known.items, |index| index.to_string()).await?;
+            remove(http, &map, &mut known.keys, |round| format!("k{round}")).await?;
+            known.writes += 2;
+        }
+    }
+    Some(())
+}
+
+async fn remove(
+    http: &Http,
+    path: &str,
+    known: &mut BTreeMap<u64, Removal>,
+    name: impl Fn(u64) -> String,
+) -> Option<()> {
+    let (oldest, removal) = known
+        .iter_mut()
+        .find(|(_, removal)| **removal == Removal::No)?;
+    *removal = Removal::Sent;
+    let status = http
+        .try_delete(&format!("{path}/{}", name(*oldest)))
+        .await?;
+    assert_eq!(status, 204);
+    *removal = Removal::Acknowledged;
+    Some(())
+}
+
+/// Gives a writer a new list and map.
+async fn renew(http: &Http, name: &str) {
+    for kind in ["Lists", "Maps"] {
+        http.try_delete(&format!("/{kind}/{name}")).await;
+        let form = [("UniqueName", name)];
+        assert_eq!(http.post(&format!("/{kind}"), &form).await.0, 201);
+    }
+}
+
+/// Checks one writer's objects in a dump against what it knows.
+fn check(service: &Value, name: &str, known: &mut Known) {
+    let object = |kind: &str| {
+        let objects = service[kind].as_array().unwrap();
+        let found = objects.iter().find(|object| object["unique_name"] == name);
+        found.unwrap_or_else(|| panic!("{name} is not among the {kind}"))
+    };
+    let document = object("documents");
+    let number = document["data"]["n"].as_u64().unwrap();
+    assert!(
+        (known.acknowledged..=known.sent).contains(&number),
+        "{name} has {number}: {} was acknowledged, {} sent",
+        known.acknowledged,
+        known.sent
+    );
+    assert_eq!(document["data"], data(number));
+    assert_eq!(document["revision"], format!("{number:x}"));
+    known.acknowledged = number;
+
+    let items = |kind: &str| {
+        object(kind)["items"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
+    };
+    let indexes = items("lists").into_iter().map(|item| {
+        assert_eq!(item["data"], data(item["data"]["n"].as_u64().unwrap()));
+        item["index"].as_u64().unwrap()
+    });
+    check_items(name, &known.items, &indexes.collect::<Vec<_>>());
+    let keys = items("maps").into_iter().map(|item| {
+        let number = item["data"]["n"].as_u64().unwrap();
+        assert_eq!(item["data"], data(number));
+        assert_eq!(item["key"], format!("k{number}"));
+        number
+    });
+    check_items(name, &known.keys, &keys.collect::<Vec<_>>());
+}
+
+fn check_items(name: &str, known: &BTreeMap<u64, Removal>, there: &[u64]) {
+    for (item, removal) in known {
+        let is_there = there.contains(item);
+        match removal {
+            Removal::No => assert!(is_there, "{name}: item {item} is lost"),
+            Removal::Acknowledged => assert!(!is_there, "{name}: item {item} is back"),
+            Removal::Sent => {}
+        }
+    }
+    // Beside those, only the one that was not answered.
+    let unknown = there
+        .iter()
+        .filter(|item| !known.contains_key(item))
+        .count();
+    assert!(unknown <= 1, "{name}: {there:?}");
+}
+
+/// Kills the program this many times.
+async fn kill(times: u32) {
+    let folder = Folder::new();
+    let path = folder.file("sync.db");
+    let began = Instant::now();
+    let names: Vec<String> = (0..WRITERS).map(|writer| format!("w{writer}")).collect();
+    let mut program = Program::with_data(&path);
+    let identity = {
+        let mut json = program.json();
+        json.as_object_mut().unwrap().remove("url");
+        json
+    };
+    // One for all: making one takes longer than a round does.
+    let client = program.http();
+    let mut known: Vec<Known> = Vec::new();
+    for name in &names {
+        let form = [("UniqueName", &**name), ("Data", &*data(0).to_string())];
+        assert_eq!(client.post("/Documents", &form).await.0, 201);
+        known.push(Known::default());
+    }
+    let mut total = 0;
+    let mut slowest = Duration::ZERO;
+    for round in 0..times {
+        let http = client.at(&program.url());
+        join_all(names.iter().map(|name| renew(&http, name))).await;
+        for known in &mut known {
+            known.items.clear();
+            known.keys.clear();
+        }
+        let writers: Vec<_> = names
+            .iter()
+            .zip(std::mem::take(&mut known))
+            .map(|(name, known)| tokio::spawn(write(http.clone(), name.clone(), known)))
+            .collect();
+        // At another moment each time, some of them before the first write is answered.
+        let life = u64::from(round * 7919 % 97);
+        tokio::time::sleep(Duration::from_millis(life)).await;
+        program.kill();
+        for writer in writers {
+            known.push(writer.await.unwrap());
+        }
+
+        let started = Instant::now();
+        program = Program::with_data(&path);
+        slowest = slowest.max(started.elapsed());
+        let mut json = program.json();
+        json.as_object_mut().unwrap().remove("url");
+        assert_eq!(json, identity);
+        let http = client.at(&program.url());
+        let (_, dump) = http.control(Method::GET, "dump", &Value::Null).await;
+        let service = &dump["services"][0];
+        for (name, known) in names.iter().zip(&mut known) {
+            check(service, name, known);
+            total += std::mem::take(&mut known.writes);
+        }
+    }
+    println!(
+        "{times} kills: {total} acknowledged writes, all there and whole; slowest restart {slowest:?}; {:?} in all",
+        began.elapsed()
+    );
+    assert!(total > u64::from(times), "{total} writes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_times() {
+    kill(20).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn a_thousand_times() {
+    kill(1_000).await;
+}

@@ -1,0 +1,390 @@
+//! Webhooks, as who receives them sees them.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use twilio_sync::Emulator;
+use url::form_urlencoded;
+
+use super::Http;
+
+/// What a receiver got.
+#[derive(Clone)]
+struct Got {
+    head: String,
+    form: BTreeMap<String, String>,
+}
+
+/// Receives webhooks.
+struct Receiver {
+    url: String,
+    got: Arc<Mutex<Vec<Got>>>,
+}
+
+impl Receiver {
+    /// Answers each request with this response, and closes the connection.
+    async fn start(response: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/hook?a=1", listener.local_addr().unwrap());
+        let got: Arc<Mutex<Vec<Got>>> = Arc::default();
+        let receiver = Self {
+            url,
+            got: Arc::clone(&got),
+        };
+        tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                receive(stream, response, &got).await;
+            }
+        });
+        receiver
+    }
+
+    fn got(&self) -> Vec<Got> {
+        self.got.lock().unwrap().clone()
+    }
+
+    /// The event types it got, once there are as many as these.
+    async fn types(&self, count: usize) -> Vec<String> {
+        for _ in 0..500 {
+            if self.got().len() >= count {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        let got = self.got();
+        got.iter()
+            .map(|got| got.form["EventType"].clone())
+            .collect()
+    }
+}
+
+async fn receive(mut stream: TcpStream, response: &str, got: &Mutex<Vec<Got>>) {
+    let mut request = Vec::new();
+    let (head, body) = loop {
+        let mut chunk = [0; 8192];
+        let length = stream.read(&mut chunk).await.unwrap();
+        assert_ne!(length, 0, "the request broke off");
+        request.extend_from_slice(&chunk[..length]);
+        let text = String::from_utf8(request.clone()).unwrap();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let head = head.to_ascii_lowercase();
+            let length = head.split_once("content-length: ").unwrap().1;
+            let length: usize = length.lines().next().unwrap().parse().unwrap();
+            if body.len() == length {
+                break (
+                    text.split_once("\r\n\r\n").unwrap().0.to_owned(),
+                    body.to_owned(),
+                );
+            }
+        }
+    };
+    let form = form_urlencoded::parse(body.as_bytes())
+        .into_owned()
+        .collect();
+    got.lock().unwrap().push(Got { head, form });
+    stream.write_all(response.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+async fn start(url: &str) -> (Emulator, Http) {
+    let emulator = Emulator::start().await.unwrap();
+    let http = Http::of(&emulator);
+    let form = [("WebhookUrl", url), ("WebhooksFromRestEnabled", "true")];
+    assert_eq!(http.post("", &form).await.0, 200);
+    (emulator, http)
+}
+
+/// What the log has, once it is as many.
+async fn logged(emulator: &Emulator, count: usize) -> Vec<twilio_sync::emulator::LoggedWebhook> {
+    for _ in 0..500 {
+        if emulator.webhooks().len() >= count {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    emulator.webhooks()
+}
+
+/// Writes one of everything that is told of, and something that is not.
+async fn write(http: &Http) -> Written {
+    let data = [("Data", "{\"n\": \"é &\"}")];
+    http.post("/Documents", &[("UniqueName", "d"), data[0]])
+        .await;
+    http.post("/Documents/d", &data).await;
+    // Neither a TTL alone nor a permission nor what is refused is told of.
+    http.post("/Documents/d", &[("Ttl", "9")]).await;
+    let grant = [("Read", "true"), ("Write", "true"), ("Manage", "true")];
+    http.post("/Documents/d/Permissions/bob", &grant).await;
+    http.post("/Documents", &[("UniqueName", "d")]).await;
+    http.try_delete("/Documents/d").await;
+    let list = http.post("/Lists", &[("UniqueName", "l")]).await.1;
+    http.post("/Lists/l/Items", &data).await;
+    http.post("/Lists/l/Items/0", &data).await;
+    http.try_delete("/Lists/l/Items/0").await;
+    http.try_delete("/Lists/l").await;
+    http.post("/Maps", &[]).await;
+    let map = http.post("/Maps", &[("UniqueName", "m")]).await.1;
+    http.post("/Maps/m/Items", &[("Key", "k"), data[0]]).await;
+    http.post("/Maps/m/Items/k", &data).await;
+    http.try_delete("/Maps/m/Items/k").await;
+    http.try_delete("/Maps/m").await;
+    http.post("/Streams", &[("UniqueName", "s")]).await;
+    let message = http.post("/Streams/s/Messages", &data).await.1;
+    http.try_delete("/Streams/s").await;
+    let sid = |object: &Value| object["sid"].as_str().unwrap().to_owned();
+    Written {
+        list: sid(&list),
+        map: sid(&map),
+        message: sid(&message),
+    }
+}
+
+/// The SIDs of what was written.
+struct Written {
+    list: String,
+    map: String,
+    message: String,
+}
+
+const EXPECTED: [&str; 17] = [
+    "document_created",
+    "document_updated",
+    "document_removed",
+    "list_created",
+    "list_item_added",
+    "list_item_updated",
+    "list_item_removed",
+    "list_removed",
+    "map_created",
+    "map_created",
+    "map_item_added",
+    "map_item_updated",
+    "map_item_removed",
+    "map_removed",
+    "stream_created",
+    "stream_message_published",
+    "stream_removed",
+];
+
+#[tokio::test]
+async fn what_is_written_is_told_in_order() {
+    let receiver = Receiver::start(OK).await;
+    let (emulator, http) = start(&receiver.url).await;
+    let written = write(&http).await;
+    assert_eq!(receiver.types(EXPECTED.len()).await, EXPECTED);
+
+    let got = receiver.got();
+    for got in &got {
+        assert_eq!(got.form["AccountSid"], emulator.account_sid());
+        assert_eq!(got.form["ServiceSid"], emulator.service_sid());
+        assert_eq!(got.form["Identity"], "system");
+        assert!(!got.form.contains_key("EndpointId"));
+        assert!(
+            got.head.starts_with("POST /hook?a=1 HTTP/1.1"),
+            "{}",
+            got.head
+        );
+    }
+    let form = |at: usize, names: &[&str]| -> Vec<Option<String>> {
+        let form = &got[at].form;
+        names.iter().map(|name| form.get(*name).cloned()).collect()
+    };
+    let some = |values: &[&str]| -> Vec<Option<String>> {
+        values
+            .iter()
+            .map(|value| Some((*value).to_owned()))
+            .collect()
+    };
+    let names = ["DocumentUniqueName", "DocumentRevision", "DocumentData"];
+    assert_eq!(form(1, &names), some(&["d", "1", "{\"n\":\"é &\"}"]));
+    assert_eq!(form(2, &names[1..]), [Some("1".to_owned()), None]);
+    let names = ["ListSid", "ListUniqueName", "ListRevision"];
+    assert_eq!(form(3, &names), some(&[&written.list, "l", "0"]));
+    let names = [
+        "EventId",
+        "ItemIndex",
+        "ItemRevision",
+        "ListRevision",
+        "ItemData",
+    ];
+    assert_eq!(
+        form(5, &names),
+        some(&["1", "0", "1", "2", "{\"n\":\"é &\"}"])
+    );
+    assert_eq!(form(6, &names[..2]), some(&["2", "0"]));
+    assert_eq!(form(8, &["MapUniqueName"]), some(&[""]));
+    let names = [
+        "MapSid",
+        "EventId",
+        "ItemKey",
+        "ItemRevision",
+        "MapRevision",
+    ];
+    assert_eq!(form(12, &names), some(&[&written.map, "2", "k", "1", "3"]));
+    let names = ["StreamUniqueName", "MessageSid", "MessageData"];
+    assert_eq!(
+        form(15, &names),
+        some(&["s", &written.message, "{\"n\":\"é &\"}"])
+    );
+}
+
+#[tokio::test]
+async fn the_log_has_what_was_sent_and_what_came_back() {
+    let receiver = Receiver::start(OK).await;
+    let (emulator, http) = start(&receiver.url).await;
+    write(&http).await;
+    let log = logged(&emulator, EXPECTED.len()).await;
+    let got = receiver.got();
+    assert_eq!((log.len(), got.len()), (EXPECTED.len(), EXPECTED.len()));
+    for (logged, got) in log.iter().zip(&got) {
+        let parameters: BTreeMap<_, _> = logged.parameters().iter().cloned().collect();
+        assert_eq!(parameters, got.form);
+        assert_eq!((logged.status(), logged.error()), (Some(200), None));
+        assert_eq!(logged.url(), receiver.url);
+        let signature = format!("x-twilio-signature: {}", logged.signature());
+        assert!(got.head.contains(&signature), "{}", got.head);
+    }
+    let (_, shown) = http.control(Method::GET, "webhooks", &Value::Null).await;
+    assert_eq!(shown["webhooks"][0]["event_type"], "document_created");
+    http.control(Method::DELETE, "webhooks", &Value::Null).await;
+    assert!(emulator.webhooks().is_empty());
+}
+
+#[tokio::test]
+async fn only_who_asks_is_told() {
+    let receiver = Receiver::start(OK).await;
+    let (emulator, http) = start(&receiver.url).await;
+    let enabled = |enabled| [("WebhooksFromRestEnabled", enabled)];
+    http.post("", &enabled("false")).await;
+    http.post("/Documents", &[]).await;
+    http.post(
+        "",
+        &[("WebhooksFromRestEnabled", "true"), ("WebhookUrl", "")],
+    )
+    .await;
+    http.post("/Lists", &[]).await;
+    http.post("", &[("WebhookUrl", &receiver.url)]).await;
+    // Neither resets nor seeds nor what expires is told of.
+    emulator.seed(emulator.dump()).unwrap();
+    http.post("/Documents", &[("Ttl", "60"), ("UniqueName", "short")])
+        .await;
+    emulator.clock().advance(Duration::from_secs(60));
+    assert_eq!(http.get("/Documents/short").await.0, 404);
+    http.post("/Streams", &[]).await;
+    assert_eq!(
+        receiver.types(2).await,
+        ["document_created", "stream_created"]
+    );
+}
+
+/// The receiver answers nothing at all for a while: the writes do not wait, nor is order lost.
+#[tokio::test]
+async fn a_slow_receiver_delays_no_write() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (emulator, http) = start(&url).await;
+    http.post("/Lists", &[("UniqueName", "l")]).await;
+    for _ in 0..100 {
+        assert_eq!(http.post("/Lists/l/Items", &[("Data", "{}")]).await.0, 201);
+    }
+    assert!(emulator.webhooks().is_empty());
+
+    let got = Mutex::default();
+    for _ in 0..101 {
+        let (stream, _) = listener.accept().await.unwrap();
+        receive(stream, OK, &got).await;
+    }
+    let got = got.into_inner().unwrap();
+    let indexes = got[1..]
+        .iter()
+        .map(|got| got.form["ItemIndex"].parse::<u32>().unwrap());
+    assert!(indexes.eq(0..100));
+    // An address without a path is requested with one, and signed as requested.
+    assert_eq!(logged(&emulator, 101).await[0].url(), format!("{url}/"));
+}
+
+#[tokio::test]
+async fn failures_are_logged_and_redirects_not_followed() {
+    let other = Receiver::start(OK).await;
+    let response = format!(
+        "HTTP/1.1 307 Temporary Redirect\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        other.url
+    );
+    let receiver = Receiver::start(response.leak()).await;
+    let (emulator, http) = start(&receiver.url).await;
+    http.post("/Documents", &[]).await;
+    let log = logged(&emulator, 1).await;
+    assert_eq!((log[0].status(), log[0].error()), (Some(307), None));
+    assert!(other.got().is_empty());
+
+    // Nobody listens there any more.
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", closed.local_addr().unwrap());
+    drop(closed);
+    http.post("", &[("WebhookUrl", &url)]).await;
+    http.post("/Documents", &[]).await;
+    let log = logged(&emulator, 2).await;
+    assert_eq!(log[1].status(), None);
+    let error = log[1].error().unwrap();
+    assert!(error.contains("onnect"), "{error}");
+}
+
+#[tokio::test]
+async fn endpoints_come_and_go() {
+    let receiver = Receiver::start(OK).await;
+    let (emulator, http) = start(&receiver.url).await;
+    emulator
+        .connect_endpoint("default", "bob", "before")
+        .unwrap();
+    let form = [
+        ("WebhooksFromRestEnabled", "false"),
+        ("ReachabilityWebhooksEnabled", "true"),
+    ];
+    http.post("", &form).await;
+    emulator.connect_endpoint("default", "bob", "e1").unwrap();
+    emulator.connect_endpoint("default", "bob", "e1").unwrap();
+    emulator
+        .disconnect_endpoint("default", "bob", "e1")
+        .unwrap();
+    emulator
+        .disconnect_endpoint("default", "bob", "e1")
+        .unwrap();
+    let types = receiver.types(2).await;
+    assert_eq!(types, ["endpoint_connected", "endpoint_disconnected"]);
+    let form = &receiver.got()[0].form;
+    assert_eq!((&*form["Identity"], &*form["EndpointId"]), ("bob", "e1"));
+    assert_eq!(form.len(), 5, "{form:?}");
+    assert!(emulator.connect_endpoint("IS1", "bob", "e1").is_err());
+
+    // With debouncing, who is back in time never was away.
+    let form = [
+        ("ReachabilityDebouncingEnabled", "true"),
+        ("ReachabilityDebouncingWindow", "1000"),
+    ];
+    http.post("", &form).await;
+    let endpoint = |connected: bool| json!({"service": emulator.service_sid(), "identity": "amy", "endpoint": "e2", "connected": connected});
+    for connected in [true, false, true, false] {
+        let change = endpoint(connected);
+        assert_eq!(
+            http.control(Method::POST, "endpoints", &change).await.0,
+            204
+        );
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(receiver.types(3).await.len(), 3);
+    let types = receiver.types(4).await;
+    assert_eq!(types[2..], ["endpoint_connected", "endpoint_disconnected"]);
+    let unknown = json!({"service": "x", "identity": "a", "endpoint": "b", "connected": true});
+    assert_eq!(
+        http.control(Method::POST, "endpoints", &unknown).await.0,
+        404
+    );
+}

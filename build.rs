@@ -41,14 +41,40 @@ fn main() -> Result<(), Box<dyn Error>> {
         settings.with_replacement(component, handwritten, [TypeImpl::Display].into_iter());
     }
     let tokens = Generator::new(&settings).generate_tokens(&description)?;
-    let code = prettyplease::unparse(&syn::parse2(tokens)?)
+    let mut code = syn::parse2(tokens)?;
+    open_responses(&mut code);
+    let mut code = prettyplease::unparse(&code);
+    for (from, to) in [
         // progenitor leaves `\` as it is in a path, and a URL parser reads it as `/`.
-        .replace("encode_path(", "crate::names::path_segment(")
-        // A member that may be null is always written, but its absence is no reason to refuse a response.
-        .replace(
+        ("encode_path(", "crate::names::path_segment("),
+        // A member that may be null is always written, but its absence is no reason to refuse a
+        // response.
+        (
             r#"deserialize_with = "::std::option::Option::deserialize""#,
             "default",
+        ),
+    ] {
+        assert!(
+            code.contains(from),
+            "progenitor no longer writes `{from}`; see build.rs"
         );
+        code = code.replace(from, to);
+    }
     fs::write(Path::new(&env::var("OUT_DIR")?).join("api.rs"), code)?;
     Ok(())
+}
+
+/// Marks the types of responses as open to more members, which the service may add at any time.
+fn open_responses(code: &mut syn::File) {
+    let modules = code.items.iter_mut().filter_map(|item| match item {
+        syn::Item::Mod(module) => module.content.as_mut(),
+        _ => None,
+    });
+    for item in modules.flat_map(|(_, items)| items) {
+        if let syn::Item::Struct(item) = item
+            && !item.ident.to_string().ends_with("Request")
+        {
+            item.attrs.push(syn::parse_quote!(#[non_exhaustive]));
+        }
+    }
 }

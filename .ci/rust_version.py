@@ -10,7 +10,8 @@ metadata = json.loads(
 
 
 def version(text):
-    return tuple(int(part) for part in text.split("."))
+    parts = [int(part) for part in text.split(".")]
+    return tuple(parts + [0] * (3 - len(parts)))
 
 
 packages = {package["id"]: package for package in metadata["packages"]}

@@ -16,8 +16,9 @@ use crate::documents::Documents;
 use crate::error::{ConfigurationError, InputError, Result};
 use crate::lists::{List, Lists};
 use crate::maps::{Map, Maps};
+use crate::pace::RateLimit;
 use crate::retry::{Attempt, Observer, RetryPolicy};
-use crate::sids::{ListSid, MapSid, StreamSid};
+use crate::sids::{AccountSid, ApiKeySid, ListSid, MapSid, StreamSid};
 use crate::streams::{Stream, Streams};
 use crate::transport::{self, Transport};
 
@@ -205,7 +206,7 @@ impl SyncClient {
 ///
 /// # fn f() -> twilio_sync::Result<()> {
 /// let sync = SyncClient::builder()
-///     .credentials(Credentials::api_key("AC…", "SK…", "secret".into())?)
+///     .credentials(Credentials::api_key("AC…", "SK…", "secret")?)
 ///     .service("IS…")
 ///     .region("ie1")
 ///     .timeout(Duration::from_secs(10))
@@ -227,6 +228,7 @@ pub struct SyncClientBuilder {
     timeout: Duration,
     retry: RetryPolicy,
     observer: Option<Observer>,
+    rate_limit: Option<RateLimit>,
 }
 
 impl Default for SyncClientBuilder {
@@ -241,6 +243,7 @@ impl Default for SyncClientBuilder {
             timeout: Duration::from_secs(30),
             retry: RetryPolicy::default(),
             observer: None,
+            rate_limit: None,
         }
     }
 }
@@ -253,65 +256,88 @@ impl SyncClientBuilder {
     ///
     /// If settings are missing, which are named all at once, or a SID is not one.
     pub fn from_variables(lookup: impl Fn(&str) -> Option<String>) -> Result<Self> {
-        let get = |names: &[&str]| {
-            let mut values = names.iter().filter_map(|name| lookup(name));
-            values.find(|value| !value.is_empty())
+        let get = |name: &'static str| {
+            let value = lookup(name).filter(|value| !value.is_empty());
+            value.map(|value| (name, value))
         };
-        let prefixed = |names: &[&str], prefix: &str| {
-            let mut values = names.iter().filter_map(|name| lookup(name));
-            values.find(|value| value.starts_with(prefix))
-        };
+        let is_key = |found: &(&str, String)| found.1.starts_with(ApiKeySid::PREFIX);
         let mut missing = Vec::new();
 
-        let account = get(&["TWILIO_ACCOUNT_SID"])
-            .or_else(|| prefixed(&["MASTER_ACCOUNT_SID", "ACCOUNT_SID"], "AC"));
-        if account.is_none() {
-            missing.push("TWILIO_ACCOUNT_SID, the account's SID (AC…)".to_owned());
-        }
-        let key = get(&["TWILIO_API_KEY"]);
-        let older_key = prefixed(&["ACCOUNT_SID"], "SK");
-        let token = get(&["TWILIO_AUTH_TOKEN"]);
-        let older_secret = get(&["AUTH_TOKEN"]);
-        // The current names go before the older ones, an API key before the auth token.
-        let (key, secret) = if key.is_some() {
-            let secret = get(&["TWILIO_API_SECRET"]);
+        // Where an API key stands in its place, as it did for Twilio Functions, the older
+        // `ACCOUNT_SID` is not the account's.
+        let account = get("TWILIO_ACCOUNT_SID");
+        let older_account = get("ACCOUNT_SID").filter(|found| !is_key(found));
+        let master_account = get("MASTER_ACCOUNT_SID");
+        let older_key = get("ACCOUNT_SID").filter(is_key);
+
+        // The current names go before the older ones, an API key before the auth token; an older
+        // token goes with the account that stands beside it.
+        let (key, secret, account) = if let Some(key) = get("TWILIO_API_KEY") {
+            let secret = get("TWILIO_API_SECRET");
             if secret.is_none() {
                 missing.push("TWILIO_API_SECRET, the secret of TWILIO_API_KEY".to_owned());
             }
-            (key, secret)
-        } else if token.is_some() {
-            (None, token)
+            (
+                Some(key),
+                secret,
+                account.or(master_account).or(older_account),
+            )
+        } else if let Some(token) = get("TWILIO_AUTH_TOKEN") {
+            (
+                None,
+                Some(token),
+                account.or(master_account).or(older_account),
+            )
         } else {
-            if older_secret.is_none() {
+            let secret = get("AUTH_TOKEN");
+            if secret.is_none() {
                 missing.push(
-                    "TWILIO_API_KEY (SK…) and TWILIO_API_SECRET, or TWILIO_AUTH_TOKEN".to_owned(),
+                    "TWILIO_API_KEY (SK…) and TWILIO_API_SECRET, or TWILIO_AUTH_TOKEN (or AUTH_TOKEN)"
+                        .to_owned(),
                 );
             }
-            (older_key, older_secret)
+            (
+                older_key,
+                secret,
+                older_account.or(account).or(master_account),
+            )
         };
-        let service = get(&["TWILIO_SYNC_SERVICE_SID", "SYNC_SERVICE_SID"]);
-        if service.is_none() {
-            missing
-                .push("TWILIO_SYNC_SERVICE_SID, the Service's SID (IS…) or `default`".to_owned());
+        if account.is_none() {
+            missing.insert(
+                0,
+                "TWILIO_ACCOUNT_SID (or MASTER_ACCOUNT_SID, or ACCOUNT_SID), the account's SID (AC…)"
+                    .to_owned(),
+            );
         }
-        let (Some(account), Some(secret), Some(service), true) =
+        let service = get("TWILIO_SYNC_SERVICE_SID").or_else(|| get("SYNC_SERVICE_SID"));
+        if service.is_none() {
+            missing.push(
+                "TWILIO_SYNC_SERVICE_SID (or SYNC_SERVICE_SID), the Service's SID (IS…) or `default`"
+                    .to_owned(),
+            );
+        }
+        let (Some(account), Some((_, secret)), Some((_, service)), true) =
             (account, secret, service, missing.is_empty())
         else {
             return Err(ConfigurationError::Missing(missing).into());
         };
-        let value = |setting: &str, source| ConfigurationError::Value {
-            setting: setting.to_owned(),
-            source,
+        let named = |setting: &str| {
+            let setting = setting.to_owned();
+            move |source| ConfigurationError::Value { setting, source }
         };
-        let credentials = match key {
-            Some(key) => Credentials::api_key(account, key, secret.into()),
-            None => Credentials::auth_token(account, secret.into()),
+        AccountSid::new(&*account.1).map_err(named(account.0))?;
+        if let Some((name, key)) = &key {
+            ApiKeySid::new(&**key).map_err(named(name))?;
         }
-        .map_err(|error| value("TWILIO_ACCOUNT_SID or TWILIO_API_KEY", error))?;
+        let credentials = match key {
+            Some((_, key)) => Credentials::api_key(account.1, key, secret),
+            None => Credentials::auth_token(account.1, secret),
+        }?;
+        let value = |name| get(name).map(|(_, value)| value);
         Ok(Self {
-            region: get(&["TWILIO_REGION"]),
-            edge: get(&["TWILIO_EDGE"]),
-            base_url: get(&["TWILIO_SYNC_BASE_URL"]),
+            region: value("TWILIO_REGION"),
+            edge: value("TWILIO_EDGE"),
+            base_url: value("TWILIO_SYNC_BASE_URL"),
             ..Self::default().credentials(credentials).service(service)
         })
     }
@@ -367,6 +393,15 @@ impl SyncClientBuilder {
         self
     }
 
+    /// How many requests the client and its clones send in a second. Default: no limit.
+    ///
+    /// Whatever the limit, a 429 holds back all requests of the client until the one that met it is
+    /// sent again.
+    pub fn rate_limit(mut self, rate_limit: RateLimit) -> Self {
+        self.rate_limit = Some(rate_limit);
+        self
+    }
+
     /// A function that sees each attempt of each call after it, for counters and logs. It should
     /// return at once.
     pub fn on_attempt(mut self, observe: impl Fn(&Attempt) + Send + Sync + 'static) -> Self {
@@ -409,8 +444,16 @@ impl SyncClientBuilder {
             // A proxy of the environment is for what is outside of this machine.
             http = http.no_proxy();
         }
-        let http = http.build().map_err(ConfigurationError::HttpClient)?;
-        let transport = Transport::new(credentials.authorization()?, self.retry, self.observer);
+        let http = http
+            .build()
+            .map_err(|error| ConfigurationError::HttpClient(error.into()))?;
+        let transport = Transport::new(
+            url.origin(),
+            credentials.authorization(),
+            self.retry,
+            self.observer,
+            self.rate_limit,
+        );
         let base = url.as_str().trim_end_matches('/');
         Ok(SyncClient {
             api: Arc::new(api::Client::new_with_client(base, http, transport)),
@@ -469,7 +512,12 @@ fn checked_base_url(text: &str) -> Result<Url, ConfigurationError> {
         return refuse(url.as_str(), "it must end with its path");
     }
     match url.scheme() {
-        "https" => Ok(url),
+        "https" if cfg!(any(feature = "rustls", feature = "native-tls")) => Ok(url),
+        "https" => refuse(
+            url.as_str(),
+            "this program was built without TLS; turn on the feature `rustls` or `native-tls` of \
+             twilio-sync",
+        ),
         "http" if is_loopback(&url) => Ok(url),
         "http" => refuse(
             url.as_str(),

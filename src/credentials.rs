@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::error::{ConfigurationError, InputError};
+use crate::error::InputError;
 use crate::sids::{AccountSid, ApiKeySid};
 
 /// Credentials of a Twilio account.
@@ -20,7 +20,7 @@ use crate::sids::{AccountSid, ApiKeySid};
 /// let credentials = Credentials::api_key(
 ///     "AC0123456789abcdef0123456789abcdef",
 ///     "SK0123456789abcdef0123456789abcdef",
-///     "the secret".into(),
+///     "the secret",
 /// )?;
 /// assert!(!format!("{credentials:?}").contains("the secret"));
 /// # Ok::<(), twilio_sync::InputError>(())
@@ -41,12 +41,12 @@ impl Credentials {
     pub fn api_key(
         account_sid: impl Into<String>,
         api_key: impl Into<String>,
-        secret: SecretString,
+        secret: impl Into<SecretString>,
     ) -> Result<Self, InputError> {
         Ok(Self {
             account_sid: AccountSid::new(account_sid)?,
             api_key: Some(ApiKeySid::new(api_key)?),
-            secret,
+            secret: secret.into(),
         })
     }
 
@@ -57,12 +57,12 @@ impl Credentials {
     /// If the SID is not one.
     pub fn auth_token(
         account_sid: impl Into<String>,
-        auth_token: SecretString,
+        auth_token: impl Into<SecretString>,
     ) -> Result<Self, InputError> {
         Ok(Self {
             account_sid: AccountSid::new(account_sid)?,
             api_key: None,
-            secret: auth_token,
+            secret: auth_token.into(),
         })
     }
 
@@ -73,22 +73,16 @@ impl Credentials {
     }
 
     /// The `Authorization` header, marked as sensitive so that no log shows it.
-    pub(crate) fn authorization(&self) -> Result<HeaderValue, ConfigurationError> {
+    pub(crate) fn authorization(&self) -> HeaderValue {
         let user = self
             .api_key
             .as_ref()
             .map_or(self.account_sid.as_str(), ApiKeySid::as_str);
         let encoded = STANDARD.encode(format!("{user}:{}", self.secret.expose_secret()));
-        let mut value = HeaderValue::try_from(format!("Basic {encoded}")).map_err(|error| {
-            ConfigurationError::Value {
-                setting: "the secret".to_owned(),
-                source: InputError::Request {
-                    reason: error.to_string(),
-                },
-            }
-        })?;
+        let mut value = HeaderValue::try_from(format!("Basic {encoded}"))
+            .expect("base64 is made of what a header may have");
         value.set_sensitive(true);
-        Ok(value)
+        value
     }
 }
 

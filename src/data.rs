@@ -6,6 +6,7 @@ use std::fmt::{self, Debug, Display};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::error::InputError;
@@ -100,4 +101,10 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
     }
     // A scalar or an array is sent as it is: the service documents objects, and says no itself.
     Ok(text)
+}
+
+/// Whether two texts are the same JSON, whatever the order of members.
+pub(crate) fn is_same_json(one: &str, other: &str) -> bool {
+    let value = |json| serde_json::from_str::<Value>(json).ok();
+    one == other || value(one) == value(other)
 }

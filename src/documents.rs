@@ -4,13 +4,19 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::api::Data;
 use crate::api::types::{self, CreateDocumentRequest, UpdateDocumentRequest};
-use crate::error::{DataError, Result};
-use crate::facade::facade;
-use crate::mutate::{Mutate, Versioned};
-use crate::resource::{Create, Draft, Update, UpdateOrCreate};
+use crate::call::{Create, Update, UpdateOrCreate, Written};
+use crate::context::Context;
+use crate::error::Result;
+use crate::facade::{checked, facade};
+use crate::mutate::{Mutate, Verdict};
+use crate::resource::{Draft, Locate, Resource, Versioned};
 use crate::revision::Revision;
+use crate::settle::by_reading_back;
 use crate::sids::{AccountSid, DocumentSid, ServiceSid};
+use crate::transfer::Line;
+use crate::upsert::Policy;
 
 /// A Document: one JSON value with a revision.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,12 +45,11 @@ pub struct Document<T> {
 }
 
 impl<T: DeserializeOwned> Document<T> {
-    fn read(raw: types::Document) -> Result<Self> {
-        let data = DataError::decode(&raw.data, || title(raw.unique_name.as_deref(), &raw.sid))?;
-        Ok(Self {
+    fn read(raw: types::Document, context: &Context) -> Result<Self> {
+        let raw = Document {
             sid: raw.sid,
             unique_name: raw.unique_name,
-            data,
+            data: raw.data,
             revision: raw.revision,
             date_expires: raw.date_expires,
             date_created: raw.date_created,
@@ -52,8 +57,40 @@ impl<T: DeserializeOwned> Document<T> {
             created_by: raw.created_by,
             account_sid: raw.account_sid,
             service_sid: raw.service_sid,
+        };
+        raw.typed(context)
+    }
+}
+
+impl Document<Data> {
+    /// The Document with its data decoded.
+    fn typed<T: DeserializeOwned>(self, context: &Context) -> Result<Document<T>> {
+        let data = context.decode(&self.data, || title(self.unique_name.as_deref(), &self.sid))?;
+        Ok(Document {
+            sid: self.sid,
+            unique_name: self.unique_name,
+            data,
+            revision: self.revision,
+            date_expires: self.date_expires,
+            date_created: self.date_created,
+            date_updated: self.date_updated,
+            created_by: self.created_by,
+            account_sid: self.account_sid,
+            service_sid: self.service_sid,
         })
     }
+}
+
+/// Whether a revision is the one that a single write leaves, after another or after nothing.
+///
+/// The service counts the writes of a Document's data, from 0, in hexadecimal digits.
+fn is_next(revision: &Revision, after: Option<&Revision>) -> bool {
+    let number = |revision: &Revision| u64::from_str_radix(revision.as_str(), 16).ok();
+    let next = match after {
+        Some(after) => number(after).and_then(|number| number.checked_add(1)),
+        None => Some(0),
+    };
+    next.is_some() && number(revision) == next
 }
 
 fn title(unique_name: Option<&str>, sid: &DocumentSid) -> String {
@@ -109,7 +146,15 @@ facade! {
     delete: delete_document,
     list: list_document.documents,
     read: Document::read,
+    settle: |address, write| by_reading_back::<Document<Data>, _>(
+        address,
+        write,
+        is_next,
+        |raw| raw.typed(&address.context),
+    ),
 }
+
+checked!(Documents<T>, context);
 
 impl<T> Documents<T>
 where
@@ -119,7 +164,7 @@ where
     ///
     /// It fails with [`is_already_exists`](crate::Error::is_already_exists) if there is one.
     pub fn create(&self, name: impl Into<String>, data: &T) -> Create<Document<T>> {
-        Create::new(self.by_name(name), Draft::of(data))
+        Create::new(self.by_name(name), Draft::of(&self.context, data))
     }
 
     /// Replaces the data of the Document with a unique name.
@@ -127,16 +172,16 @@ where
     /// It fails with [`is_not_found`](crate::Error::is_not_found) if there is none. Without
     /// [`if_match`](Update::if_match) it overwrites whatever others wrote.
     pub fn update(&self, name: impl Into<String>, data: &T) -> Update<Document<T>> {
-        Update::new(self.by_name(name), Draft::of(data))
+        Update::new(self.by_name(name), Draft::of(&self.context, data))
     }
 
     /// Replaces the data of the Document with a SID, otherwise like [`update`](Self::update).
     pub fn update_by_id(&self, sid: &DocumentSid, data: &T) -> Update<Document<T>> {
-        Update::new(self.by_id(sid), Draft::of(data))
+        Update::new(self.by_id(sid), Draft::of(&self.context, data))
     }
 
     /// Replaces the data of the Document with a unique name, or creates the Document if there is
-    /// none. The result says which.
+    /// none. The result says which. [`policy`](UpdateOrCreate::policy) can ask for something else.
     ///
     /// Cost: one request if it exists, two if not; more if others create and remove it meanwhile.
     pub fn update_or_create(
@@ -144,14 +189,90 @@ where
         name: impl Into<String>,
         data: &T,
     ) -> UpdateOrCreate<Document<T>> {
-        UpdateOrCreate::new(self.by_name(name), Draft::of(data))
+        UpdateOrCreate::new(self.by_name(name), Draft::of(&self.context, data))
+    }
+
+    /// Merges a JSON Merge Patch (RFC 7396) into the data of the Document with a unique name, or
+    /// creates the Document from it: members that are null are removed, objects are merged, all else
+    /// is replaced.
+    ///
+    /// Cost: two requests in the quiet case, one if nothing changes.
+    pub fn merge<P>(&self, name: impl Into<String>, patch: &P) -> UpdateOrCreate<Document<T>>
+    where
+        P: Serialize + ?Sized,
+    {
+        // The patch need not fit `T`, nor a contract; what comes of it must.
+        let draft = Draft::of(&self.context.unchecked(), patch);
+        UpdateOrCreate::new(self.by_name(name), draft).policy(Policy::Merge)
+    }
+
+    /// Changes the data of the Document with a SID, otherwise like [`mutate`](Self::mutate).
+    pub fn mutate_by_id<'a, F, V>(&self, sid: &DocumentSid, change: F) -> Mutate<'a, Document<T>, F>
+    where
+        F: FnMut(&mut T) -> V + Send + 'a,
+        V: Verdict,
+    {
+        Mutate::new(self.by_id(sid), change)
+    }
+
+    /// The Document with a unique name as a line of JSON. One request.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) if there is no such Document.
+    pub async fn export(&self, name: impl Into<String>) -> Result<Line> {
+        let address = self.by_name(name).unchecked();
+        let document = Document::<Data>::fetch(&address).await?;
+        Ok(Line {
+            unique_name: document.unique_name,
+            ..Line::of_item(None, None, document.data, document.date_expires)
+        })
+    }
+
+    /// Writes the Document of an export, under its own unique name; `None` if it has expired.
+    ///
+    /// Cost: one request if it exists, two if not.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Line`](crate::Error::Line) if it is not the line of a Document.
+    pub async fn import(&self, line: &Line) -> Result<Option<Written<Document<T>>>> {
+        let Some(name) = &line.unique_name else {
+            return Err(line.lacks("unique_name"));
+        };
+        let Some(draft) = line.draft(Utc::now()) else {
+            return Ok(None);
+        };
+        UpdateOrCreate::new(self.by_name(name), draft)
+            .await
+            .map(Some)
+    }
+
+    /// Writes the data of the Document with a unique name to one of another name, which may be of
+    /// another Service or account; `None` if it has expired. The time to live is carried over.
+    ///
+    /// Cost: two requests if the other exists, three if not.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) if there is no such Document.
+    pub async fn copy_to(
+        &self,
+        name: impl Into<String>,
+        target: &Self,
+        target_name: impl Into<String>,
+    ) -> Result<Option<Written<Document<T>>>> {
+        let mut line = self.export(name).await?;
+        line.unique_name = Some(target_name.into());
+        target.import(&line).await
     }
 
     /// Changes the data of the Document with a unique name by a function of what is there, without
     /// undoing what others write at the same time.
-    pub fn mutate<F>(&self, name: impl Into<String>, change: F) -> Mutate<Document<T>, F>
+    pub fn mutate<'a, F, V>(&self, name: impl Into<String>, change: F) -> Mutate<'a, Document<T>, F>
     where
-        F: FnMut(&mut T) + Send + 'static,
+        F: FnMut(&mut T) -> V + Send + 'a,
+        V: Verdict,
     {
         Mutate::new(self.by_name(name), change)
     }
@@ -162,9 +283,14 @@ where
     T: Serialize + DeserializeOwned + Send + 'static,
 {
     type Data = T;
+    type Raw = Document<Data>;
 
     fn revision(&self) -> &Revision {
         &self.revision
+    }
+
+    fn data(&self) -> &T {
+        &self.data
     }
 
     fn data_mut(&mut self) -> &mut T {
@@ -173,5 +299,24 @@ where
 
     fn title(&self) -> String {
         title(self.unique_name.as_deref(), &self.sid)
+    }
+
+    fn decode(raw: Document<Data>, context: &Context) -> Result<Self> {
+        raw.typed(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn revisions_count_writes() {
+        let is_next = |revision, after: Option<&str>| {
+            is_next(&Revision::new(revision), after.map(Revision::new).as_ref())
+        };
+        assert!(is_next("0", None) && is_next("10", Some("f")) && is_next("1", Some("0")));
+        assert!(!is_next("1", None) && !is_next("11", Some("f")) && !is_next("f", Some("f")));
+        assert!(!is_next("x", Some("f")) && !is_next("1", Some("x")));
     }
 }

@@ -66,9 +66,32 @@ pub enum Error {
         /// The address the service gave.
         next_page_url: String,
     },
+    /// A list has more pages than were to be read.
+    #[error(
+        "{pages} pages were read, as many as allowed, and there are more; raise the cap or narrow the search"
+    )]
+    PageCap {
+        /// The cap.
+        pages: usize,
+    },
+    /// A line of an export that is none.
+    #[error("not a line of an export, {reason}: {line}")]
+    Line {
+        /// The line, cut if long.
+        line: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// Stored data does not fit the type it was asked for as.
     #[error(transparent)]
     Data(Box<DataError>),
+    /// Data breaks the contract it is under.
+    #[cfg(feature = "schema")]
+    #[error(transparent)]
+    Contract(Box<crate::schema::ContractError>),
+    /// A function given to `mutate` failed. Nothing was written.
+    #[error("the change was refused: {0}")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Others wrote each time between the reads and the writes of a `mutate`.
     #[error(transparent)]
     Contention(Box<ContentionError>),
@@ -137,35 +160,61 @@ impl std::error::Error for ServiceError {}
 pub struct ConnectionError {
     /// The call that failed.
     pub call: Call,
+    /// How the connection failed.
+    pub kind: ConnectionFailure,
     /// The cause, without the address.
-    pub source: reqwest::Error,
+    source: Box<dyn std::error::Error + Send + Sync>,
+}
+
+/// How a connection failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConnectionFailure {
+    /// There was none: the request was not sent.
+    #[error("cannot connect")]
+    Connect,
+    /// The answer did not come in time.
+    #[error("no answer in time")]
+    Timeout,
+    /// The answer began, and did not end.
+    #[error("the answer broke off")]
+    BrokenOff,
+    /// It broke before there was an answer.
+    #[error("the connection failed")]
+    Other,
+}
+
+impl ConnectionError {
+    pub(crate) fn new(call: Call, source: reqwest::Error) -> Self {
+        let kind = if source.is_connect() {
+            ConnectionFailure::Connect
+        } else if source.is_timeout() {
+            ConnectionFailure::Timeout
+        } else if source.is_body() || source.is_decode() {
+            ConnectionFailure::BrokenOff
+        } else {
+            ConnectionFailure::Other
+        };
+        Self {
+            call,
+            kind,
+            source: Box::new(source),
+        }
+    }
 }
 
 impl Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = if self.source.is_timeout() {
-            "no answer in time"
-        } else if self.source.is_connect() {
-            "cannot connect"
-        } else if self.source.is_body() || self.source.is_decode() {
-            "the answer broke off"
-        } else {
-            "the connection failed"
-        };
-        write!(f, "{} failed: {what}", self.call.operation)?;
-        // reqwest's own text says little; the innermost cause says what happened.
-        let mut cause: &dyn std::error::Error = &self.source;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        write!(f, ": {cause} [{}]", self.call)?;
+        let cause = configuration::innermost(self.source.as_ref());
+        let Self { call, kind, .. } = self;
+        write!(f, "{} failed: {kind}: {cause} [{call}]", call.operation)?;
         self.call.fmt_outcome(f)
     }
 }
 
 impl std::error::Error for ConnectionError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        Some(&self.source)
+        Some(self.source.as_ref())
     }
 }
 
@@ -200,7 +249,10 @@ impl std::error::Error for ResponseError {}
 ///
 /// Others write to the same objects; what they wrote is not what this program expects.
 #[derive(Debug, thiserror::Error)]
-#[error("the data of {object} does not fit {expected}: at `{path}`: {source}")]
+#[error(
+    "the data of {object} does not fit {expected}: at `{path}`: {source}{}",
+    if *.after_write { " The write that was answered with it took effect." } else { "" }
+)]
 #[non_exhaustive]
 pub struct DataError {
     /// The object or item, as `document "desk-7"`.
@@ -209,6 +261,8 @@ pub struct DataError {
     pub expected: &'static str,
     /// Where in the data, as `operators[2].name`; `.` is the whole.
     pub path: String,
+    /// Whether it came in answer to a write, which took effect.
+    pub after_write: bool,
     /// What serde says.
     pub source: serde_json::Error,
 }
@@ -216,8 +270,8 @@ pub struct DataError {
 /// A `mutate` that gave up, since others wrote each time between its read and its write.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{object} was changed by others in each of {attempts} attempts within {elapsed:.1?}, last read \
-     at revision {revision}; try again, or allow more attempts or time"
+    "{object} was changed by others in each of {attempts} attempts within {elapsed:.1?}; try again, or \
+     allow more attempts or time"
 )]
 #[non_exhaustive]
 pub struct ContentionError {
@@ -227,8 +281,9 @@ pub struct ContentionError {
     pub attempts: u32,
     /// How long that took.
     pub elapsed: Duration,
-    /// The revision of the last read, which was outdated by the time of the last write.
-    pub revision: Revision,
+    /// The revision of the last read, which was outdated by the time of the last write; `None` if
+    /// there was nothing to read.
+    pub revision: Option<Revision>,
     /// What the service said to the last write.
     pub source: Error,
 }
@@ -250,6 +305,7 @@ impl DataError {
                 object: object(),
                 expected: std::any::type_name::<T>(),
                 path,
+                after_write: false,
                 source,
             }))
         })
@@ -275,8 +331,23 @@ impl Error {
             Self::Connection(error) => Some(&error.call),
             Self::Response(error) => Some(&error.call),
             Self::Contention(error) => error.source.call(),
-            Self::Configuration(_) | Self::Input(_) | Self::Paging { .. } | Self::Data(_) => None,
+            _ => None,
         }
+    }
+
+    /// Notes that a write of unknown outcome turned out not to have taken place.
+    pub(crate) fn settle(&mut self) {
+        if let Self::Service(error) = self {
+            error.call.outcome_unknown = false;
+        }
+    }
+
+    /// Notes that what went wrong with the answer to a write did so after it took effect.
+    pub(crate) fn after_write(mut self) -> Self {
+        if let Self::Data(error) = &mut self {
+            error.after_write = true;
+        }
+        self
     }
 
     /// The HTTP status, if an answer came.
@@ -299,10 +370,12 @@ impl Error {
             .is_some_and(|error| error.body.status == status.as_u16())
     }
 
-    /// Whether the object, item or Service does not exist.
+    /// Whether the object or item does not exist, or the Service it should be in.
+    ///
+    /// A 404 that is not Twilio's, such as a proxy's, says nothing about that and is another error.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.has_status(StatusCode::NOT_FOUND)
+        self.has_status(StatusCode::NOT_FOUND) && self.code().is_some()
     }
 
     /// Whether the unique name or key is taken.

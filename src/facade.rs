@@ -11,39 +11,44 @@ macro_rules! facade {
         update: $update:ident($($if_match:ident,)? |$write:ident| $update_form:expr),
         delete: $delete:ident,
         list: $list:ident.$records:ident,
-        read: $read:expr $(,)?
+        read: $read:expr
+        $(, settle: |$settled:ident, $wrote:ident| $settle:expr)? $(,)?
     ) => {
         $(#[$doc])*
         ///
         #[doc = concat!("A ", $noun, " is addressed by its unique name, or by its SID in the calls that end in `_by_id`. Each call is one request, unless it says otherwise.")]
         pub struct $facade $(<$data>)? {
-            sync: $crate::SyncClient,
+            context: $crate::context::Context,
             $(data: std::marker::PhantomData<fn() -> $data>,)?
         }
 
         impl$(<$data>)? std::fmt::Debug for $facade $(<$data>)? {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.debug_struct(stringify!($facade)).field("sync", &self.sync).finish_non_exhaustive()
+                f.debug_struct(stringify!($facade)).field("context", &self.context).finish_non_exhaustive()
             }
         }
 
         impl$(<$data>)? Clone for $facade $(<$data>)? {
             fn clone(&self) -> Self {
-                Self::new(self.sync.clone())
+                Self::with(self.context.clone())
             }
         }
 
         impl$(<$data>)? $facade $(<$data>)? {
             pub(crate) fn new(sync: $crate::SyncClient) -> Self {
-                Self { sync, $(data: std::marker::PhantomData::<fn() -> $data>,)? }
+                Self::with($crate::context::Context::new(sync))
+            }
+
+            fn with(context: $crate::context::Context) -> Self {
+                Self { context, $(data: std::marker::PhantomData::<fn() -> $data>,)? }
             }
 
             fn by_name(&self, name: impl Into<String>) -> $crate::resource::Address {
-                $crate::resource::Address::by_name(self.sync.clone(), name)
+                $crate::resource::Address::by_name(self.context.clone(), name)
             }
 
             fn by_id(&self, sid: &$crate::sids::$sid) -> $crate::resource::Address {
-                $crate::resource::Address::by_id(self.sync.clone(), sid)
+                $crate::resource::Address::by_id(self.context.clone(), sid)
             }
         }
 
@@ -73,8 +78,8 @@ macro_rules! facade {
             /// If the service cannot tell.
             pub async fn search(&self, name: impl Into<String>) -> $crate::Result<Option<$crate::sids::$sid>> {
                 let address = self.by_name(name);
-                let api = address.sync.api();
-                let found = address.sync.call(api.$fetch(address.sync.service(), address.reference()?)).await;
+                let sync = address.sync();
+                let found = sync.call(sync.api().$fetch(sync.service(), address.reference()?)).await;
                 Ok($crate::resource::found(found)?.map(|object| object.sid))
             }
 
@@ -84,16 +89,25 @@ macro_rules! facade {
             ///
             #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ".")]
             pub async fn set_ttl(&self, name: impl Into<String>, ttl: std::time::Duration) -> $crate::Result<$object> {
-                $crate::resource::Update::new(self.by_name(name), $crate::resource::Draft::default()).ttl(ttl).await
+                $crate::call::Update::new(self.by_name(name), $crate::resource::Draft::default()).ttl(ttl).await
+            }
+
+            #[doc = concat!("Sets after how long the ", $noun, " with a SID expires, otherwise like [`set_ttl`](Self::set_ttl).")]
+            ///
+            /// # Errors
+            ///
+            #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ".")]
+            pub async fn set_ttl_by_id(&self, sid: &$crate::sids::$sid, ttl: std::time::Duration) -> $crate::Result<$object> {
+                $crate::call::Update::new(self.by_id(sid), $crate::resource::Draft::default()).ttl(ttl).await
             }
 
             #[doc = concat!("Removes the ", $noun, " with a unique name, and all that is in it.")]
             ///
             /// # Errors
             ///
-            #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ".")]
+            #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ". After an attempt of unknown outcome that is no error: it is gone, as was asked for.")]
             pub async fn remove(&self, name: impl Into<String>) -> $crate::Result<()> {
-                <$object as $crate::resource::Resource>::delete(&self.by_name(name), None).await
+                <$object as $crate::resource::Resource>::delete(&self.by_name(name)).await
             }
 
             #[doc = concat!("Removes the ", $noun, " with a SID, and all that is in it.")]
@@ -102,36 +116,53 @@ macro_rules! facade {
             ///
             #[doc = concat!("[`is_not_found`](crate::Error::is_not_found) if there is no such ", $noun, ".")]
             pub async fn remove_by_id(&self, sid: &$crate::sids::$sid) -> $crate::Result<()> {
-                <$object as $crate::resource::Resource>::delete(&self.by_id(sid), None).await
+                <$object as $crate::resource::Resource>::delete(&self.by_id(sid)).await
+            }
+
+            #[doc = concat!("Every ", $noun, " of the Service whose unique name begins with a text, as a stream. The service cannot look for them: all are read, one request for each 100.")]
+            pub fn all_with_prefix(&self, prefix: impl Into<String>) -> $crate::Search<$object> {
+                let prefix = prefix.into();
+                self.all().matching(move |object| {
+                    object.unique_name.as_ref().is_some_and(|name| name.starts_with(&prefix))
+                })
             }
 
             #[doc = concat!("Every ", $noun, " of the Service, as a stream. One request for each 100.")]
             pub fn all(&self) -> $crate::Listing<$object> {
-                $crate::Listing::new(self.sync.clone())
+                $crate::Listing::new(self.context.clone())
             }
         }
+
+        impl$(<$data>)? $crate::resource::Sealed for $object {}
 
         impl$(<$data: serde::de::DeserializeOwned + Send + 'static>)? $crate::resource::Resource for $object {
             type Address = $crate::resource::Address;
 
             async fn fetch(address: &Self::Address) -> $crate::Result<Self> {
-                let sync = &address.sync;
+                let sync = address.sync();
                 let raw = sync.call(sync.api().$fetch(sync.service(), address.reference()?)).await?;
-                $read(raw)
+                $read(raw, &address.context)
             }
 
             async fn update(address: &Self::Address, $write: $crate::resource::Write) -> $crate::Result<Self> {
-                let sync = &address.sync;
+                let sync = address.sync();
                 $(let $if_match = $write.if_match.clone();)?
                 let form = $update_form;
                 let raw = sync
                     .call(sync.api().$update(sync.service(), address.reference()?, $($if_match.as_ref(),)? &form))
                     .await?;
-                $read(raw)
+                $read(raw, &address.context).map_err($crate::Error::after_write)
             }
 
-            async fn delete(address: &Self::Address, _: Option<&$crate::Revision>) -> $crate::Result<()> {
-                let sync = &address.sync;
+            $(async fn settle(
+                $settled: &Self::Address,
+                $wrote: &$crate::resource::Write,
+            ) -> $crate::Result<$crate::settle::Settled<Self>> {
+                $settle.await
+            })?
+
+            async fn delete(address: &Self::Address) -> $crate::Result<()> {
+                let sync = address.sync();
                 sync.call(sync.api().$delete(sync.service(), address.reference()?)).await
             }
         }
@@ -139,23 +170,28 @@ macro_rules! facade {
         impl$(<$data: serde::de::DeserializeOwned + Send + 'static>)? $crate::resource::Creatable for $object {
             type Place = $crate::resource::Address;
 
+            fn found_at(place: &Self::Place) -> Option<&Self::Address> {
+                Some(place)
+            }
+
             async fn create(address: &Self::Address, $new: $crate::resource::Write) -> $crate::Result<Self> {
-                let sync = &address.sync;
+                let sync = address.sync();
                 let $name = address.unique_name()?;
                 let form = $create_form;
                 let raw = sync.call(sync.api().$create(sync.service(), &form)).await?;
-                $read(raw)
+                $read(raw, &address.context).map_err($crate::Error::after_write)
             }
         }
 
         impl$(<$data: serde::de::DeserializeOwned + Send + 'static>)? $crate::paging::Listed for $object {
-            type Scope = $crate::SyncClient;
+            type Scope = $crate::context::Context;
 
-            async fn page(sync: &Self::Scope, query: &$crate::paging::PageQuery) -> $crate::Result<$crate::paging::Page<Self>> {
+            async fn page(context: &Self::Scope, query: &$crate::paging::PageQuery) -> $crate::Result<$crate::paging::Page<Self>> {
+                let sync = &context.sync;
                 let request = sync.api().$list(sync.service(), query.page, query.page_size, query.page_token.as_deref());
                 let page = sync.call(request).await?;
                 Ok($crate::paging::Page {
-                    records: page.$records.into_iter().map($read).collect(),
+                    records: page.$records.into_iter().map(|raw| $read(raw, context)).collect(),
                     meta: page.meta,
                 })
             }
@@ -171,18 +207,40 @@ macro_rules! dataless_facade {
             #[doc = concat!("Creates a ", $noun, " under a unique name.")]
             ///
             /// It fails with [`is_already_exists`](crate::Error::is_already_exists) if there is one.
-            pub fn create(&self, name: impl Into<String>) -> $crate::resource::Create<$object> {
-                $crate::resource::Create::new(self.by_name(name), $crate::resource::Draft::default())
+            pub fn create(&self, name: impl Into<String>) -> $crate::call::Create<$object> {
+                $crate::call::Create::new(self.by_name(name), $crate::resource::Draft::default())
             }
 
             #[doc = concat!("Finds the ", $noun, " with a unique name, or creates it if there is none; a time to live applies in the latter case.")]
             ///
             /// Cost: one request if it exists, two if not.
-            pub fn ensure(&self, name: impl Into<String>) -> $crate::resource::Ensure<$object> {
-                $crate::resource::Ensure::new(self.by_name(name), $crate::resource::Draft::default())
+            pub fn ensure(&self, name: impl Into<String>) -> $crate::call::Ensure<$object> {
+                $crate::call::Ensure::new(self.by_name(name), $crate::resource::Draft::default())
             }
         }
     };
 }
 
-pub(crate) use {dataless_facade, facade};
+/// Gives a facade or handle of typed data its variant under a contract.
+macro_rules! checked {
+    ($facade:ident<T>, $($context:ident).+) => {
+        #[cfg(feature = "schema")]
+        impl<T: schemars::JsonSchema> $facade<T> {
+            /// The same with data checked against the JSON Schema of `T`: before it is written, and
+            /// after it is read.
+            ///
+            /// Phones and browsers write to the same objects in other languages, and a type that
+            /// decodes is not all that a schema can ask for. A violation is an
+            /// [`Error::Contract`](crate::Error::Contract) that lists everything that is wrong.
+            /// [`contract_schema`](crate::contract_schema) gives the schema to hand to others.
+            #[must_use]
+            pub fn checked(mut self) -> Self {
+                let contract = std::sync::Arc::new($crate::schema::Contract::of::<T>());
+                self.$($context).+.contract = Some(contract);
+                self
+            }
+        }
+    };
+}
+
+pub(crate) use {checked, dataless_facade, facade};

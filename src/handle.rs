@@ -29,11 +29,11 @@ macro_rules! handle {
             }
 
             pub(crate) fn by_name(sync: $crate::SyncClient, name: impl Into<String>) -> Self {
-                Self::at($crate::resource::Address::by_name(sync, name))
+                Self::at($crate::resource::Address::by_name($crate::context::Context::new(sync), name))
             }
 
             pub(crate) fn by_id(sync: $crate::SyncClient, sid: &$sid) -> Self {
-                Self::at($crate::resource::Address::by_id(sync, sid))
+                Self::at($crate::resource::Address::by_id($crate::context::Context::new(sync), sid))
             }
         }
     };

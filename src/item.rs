@@ -72,16 +72,17 @@ macro_rules! item {
 
         impl $item<$crate::api::Data> {
             /// The item with its data decoded.
-            pub(crate) fn typed<T: serde::de::DeserializeOwned>(self) -> $crate::Result<$item<T>> {
-                let data = $crate::error::DataError::decode(&self.data, || {
-                    Self::title(&self.$position, &self.$parent)
-                })?;
+            fn typed<T: serde::de::DeserializeOwned>(
+                self,
+                context: &$crate::context::Context,
+            ) -> $crate::Result<$item<T>> {
+                let data = context.decode(&self.data, || Self::title(&self.$position, &self.$parent))?;
                 Ok(self.with_data(data))
             }
         }
 
         impl<T: serde::de::DeserializeOwned> $item<T> {
-            fn read(raw: $raw) -> $crate::Result<Self> {
+            fn read(raw: $raw, context: &$crate::context::Context) -> $crate::Result<Self> {
                 $item {
                     $position: raw.$position,
                     $parent: raw.$parent,
@@ -94,7 +95,7 @@ macro_rules! item {
                     account_sid: raw.account_sid,
                     service_sid: raw.service_sid,
                 }
-                .typed()
+                .typed(context)
             }
         }
 
@@ -102,16 +103,16 @@ macro_rules! item {
             type Address = $crate::resource::ItemAddress<$by>;
 
             async fn fetch(address: &Self::Address) -> $crate::Result<Self> {
-                let sync = &address.parent.sync;
+                let sync = address.parent.sync();
                 let $given = address.position()?;
                 let raw = sync
                     .call(sync.api().$fetch(sync.service(), address.parent.reference()?, $sent))
                     .await?;
-                Self::read(raw)
+                Self::read(raw, &address.parent.context)
             }
 
             async fn update(address: &Self::Address, write: $crate::resource::Write) -> $crate::Result<Self> {
-                let sync = &address.parent.sync;
+                let sync = address.parent.sync();
                 let $given = address.position()?;
                 let form = $update_form {
                     data: write.data,
@@ -128,14 +129,35 @@ macro_rules! item {
                         &form,
                     ))
                     .await?;
-                Self::read(raw)
+                Self::read(raw, &address.parent.context).map_err($crate::Error::after_write)
             }
 
-            async fn delete(
+            async fn settle(
                 address: &Self::Address,
+                write: &$crate::resource::Write,
+            ) -> $crate::Result<$crate::settle::Settled<Self>> {
+                // An item's revision is a number of its collection's, which counts all its items'
+                // writes: it does not tell how many there were to this one.
+                $crate::settle::by_reading_back::<$item<$crate::api::Data>, _>(
+                    address,
+                    write,
+                    |_, _| false,
+                    |raw| raw.typed(&address.parent.context),
+                )
+                .await
+            }
+
+            async fn delete(address: &Self::Address) -> $crate::Result<()> {
+                Self::remove(address, None).await
+            }
+        }
+
+        impl<T: serde::de::DeserializeOwned> $item<T> {
+            async fn remove(
+                address: &$crate::resource::ItemAddress<$by>,
                 if_match: Option<&$crate::Revision>,
             ) -> $crate::Result<()> {
-                let sync = &address.parent.sync;
+                let sync = address.parent.sync();
                 let $given = address.position()?;
                 sync.call(sync.api().$delete(
                     sync.service(),
@@ -147,18 +169,32 @@ macro_rules! item {
             }
         }
 
+        impl<T> $crate::resource::Sealed for $item<T> {}
+
         impl<T: serde::de::DeserializeOwned + Send + 'static> $crate::resource::Item for $item<T> {
             type Position = $start;
+
+            async fn delete_at(
+                address: &Self::Address,
+                revision: &$crate::Revision,
+            ) -> $crate::Result<()> {
+                Self::remove(address, Some(revision)).await
+            }
         }
 
-        impl<T> $crate::mutate::Versioned for $item<T>
+        impl<T> $crate::resource::Versioned for $item<T>
         where
             T: serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
         {
             type Data = T;
+            type Raw = $item<$crate::api::Data>;
 
             fn revision(&self) -> &$crate::Revision {
                 &self.revision
+            }
+
+            fn data(&self) -> &T {
+                &self.data
             }
 
             fn data_mut(&mut self) -> &mut T {
@@ -167,6 +203,10 @@ macro_rules! item {
 
             fn title(&self) -> String {
                 Self::title(&self.$position, &self.$parent)
+            }
+
+            fn decode(raw: Self::Raw, context: &$crate::context::Context) -> $crate::Result<Self> {
+                raw.typed(context)
             }
         }
 
@@ -177,7 +217,7 @@ macro_rules! item {
                 address: &Self::Scope,
                 query: &$crate::paging::PageQuery,
             ) -> $crate::Result<$crate::paging::Page<Self>> {
-                let sync = &address.sync;
+                let sync = address.sync();
                 let request = sync.api().$list(
                     sync.service(),
                     address.reference()?,
@@ -190,7 +230,7 @@ macro_rules! item {
                 );
                 let page = sync.call(request).await?;
                 Ok($crate::paging::Page {
-                    records: page.items.into_iter().map(Self::read).collect(),
+                    records: page.items.into_iter().map(|raw| Self::read(raw, &address.context)).collect(),
                     meta: page.meta,
                 })
             }

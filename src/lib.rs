@@ -46,7 +46,11 @@
 //! | items of a List or Map | 1,000,000 |
 //! | reads and writes of one object | 20 a second each, fewer writes of more than 1 KiB |
 //!
-//! All but the last two are checked before a request is sent.
+//! Sizes, lengths and times to live are checked before a request is sent. Whether data is an object is
+//! left to the service.
+//!
+//! Calls need a Tokio runtime with time and IO. A call whose future is dropped before it is done may
+//! have taken effect.
 //!
 //! # Features
 //!
@@ -55,7 +59,10 @@
 
 #[allow(clippy::pedantic)] // of the generated code
 pub mod api;
+mod bulk;
+mod call;
 mod client;
+mod context;
 mod credentials;
 mod data;
 mod documents;
@@ -69,16 +76,24 @@ mod lists;
 mod maps;
 mod mutate;
 mod names;
+mod pace;
 mod paging;
 mod resource;
 mod retry;
 mod revision;
+#[cfg(feature = "schema")]
+mod schema;
+mod settle;
 mod sids;
 mod streams;
+mod transfer;
 mod transport;
 mod ttl;
+mod upsert;
 
 pub use api::types::{Bounds, Order, SyncList, SyncMap, SyncStream};
+pub use bulk::{Bulk, BulkError, Done, InOrder};
+pub use call::{Create, Ensure, Outcome, Remove, Update, UpdateOrCreate, Written};
 pub use client::{SyncClient, SyncClientBuilder};
 pub use credentials::Credentials;
 pub use data::{MAX_DATA_SIZE, MAX_MESSAGE_SIZE};
@@ -86,22 +101,27 @@ pub use documents::{Document, Documents};
 #[cfg(feature = "emulator")]
 pub use emulator::Emulator;
 pub use error::{
-    Call, ConfigurationError, ConnectionError, ContentionError, DataError, Error, InputError,
-    ResponseError, Result, ServiceError,
+    Call, ConfigurationError, ConnectionError, ConnectionFailure, ContentionError, DataError,
+    Error, ErrorBody, InputError, ResponseError, Result, ServiceError,
 };
 pub use lists::{List, ListItem, Lists};
 pub use maps::{Map, MapItem, Maps};
-pub use mutate::Mutate;
+pub use mutate::{Mutate, MutateOrCreate, Verdict};
 pub use names::{Identity, ItemKey, MAX_IDENTITY_LENGTH, MAX_NAME_LENGTH, UniqueName};
-pub use paging::{Listing, MAX_PAGE_SIZE};
-pub use resource::{Create, Ensure, Outcome, Remove, Update, UpdateOrCreate, Written};
+pub use pace::RateLimit;
+pub use paging::{Listed, Listing, MAX_PAGE_SIZE, Pages, Search};
+pub use resource::{Creatable, Item, Named, Resource, Versioned};
 pub use retry::{Attempt, RetryPolicy};
 pub use revision::Revision;
+#[cfg(feature = "schema")]
+pub use schema::{ContractError, Violation, contract_schema};
 pub use sids::{
     AccountSid, ApiKeySid, DocumentSid, ListSid, MapSid, ServiceSid, StreamMessageSid, StreamSid,
 };
 pub use streams::{Stream, Streams};
+pub use transfer::Line;
 pub use ttl::{MAX_TTL, NEVER};
+pub use upsert::{Policy, Writable};
 
 /// The README's examples, compiled and run.
 #[cfg(doctest)]

@@ -1,25 +1,30 @@
 //! Lists: items in the order in which they were added.
 
+use chrono::Utc;
+use futures_core::Stream;
 use futures_util::TryStreamExt;
-use futures_util::stream::BoxStream;
+use futures_util::stream::{self, BoxStream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::Data;
 use crate::api::types::{
-    CreateSyncListItemRequest, CreateSyncListRequest, SyncList, SyncListItem,
+    Bounds, CreateSyncListItemRequest, CreateSyncListRequest, SyncList, SyncListItem,
     UpdateSyncListItemRequest, UpdateSyncListRequest,
 };
-use crate::error::{InputError, Result};
-use crate::facade::{dataless_facade, facade};
+use crate::bulk::{Bulk, InOrder};
+use crate::call::{Create, Remove, Update};
+use crate::error::{Error, InputError, Result};
+use crate::facade::{checked, dataless_facade, facade};
 use crate::handle::handle;
 use crate::item::{has_only_key, item};
-use crate::mutate::Mutate;
+use crate::mutate::{Mutate, Verdict};
 use crate::paging::Listing;
 use crate::resource::{
-    Address, Creatable, Create, Draft, ItemAddress, Remove, Resource, Update, Write, found,
+    Address, Creatable, Draft, Item, ItemAddress, Locate, Resource, Write, as_is, found,
 };
 use crate::sids::ListSid;
+use crate::transfer::{Line, numbered};
 
 facade! {
     /// The Lists of a Service. What is in one of them is at [`SyncClient::list`](crate::SyncClient::list).
@@ -36,7 +41,7 @@ facade! {
     }),
     delete: delete_sync_list,
     list: list_sync_list.lists,
-    read: Ok,
+    read: as_is,
 }
 
 dataless_facade!(Lists, "List", SyncList);
@@ -59,12 +64,22 @@ item! {
     list: list_sync_list_item,
 }
 
+impl ListItem<Data> {
+    fn line(self) -> Line {
+        Line::of_item(None, Some(self.index), self.data, self.date_expires)
+    }
+}
+
 impl<T: DeserializeOwned + Send + 'static> Creatable for ListItem<T> {
     /// The List; the service gives out the index.
     type Place = Address;
 
+    fn found_at(_: &Address) -> Option<&ItemAddress<i64>> {
+        None
+    }
+
     async fn create(list: &Address, write: Write) -> Result<Self> {
-        let sync = &list.sync;
+        let sync = list.sync();
         let form = CreateSyncListItemRequest {
             data: write.data.unwrap_or_default(),
             item_ttl: write.ttl,
@@ -74,7 +89,7 @@ impl<T: DeserializeOwned + Send + 'static> Creatable for ListItem<T> {
         let request = sync
             .api()
             .create_sync_list_item(sync.service(), list.reference()?, &form);
-        Self::read(sync.call(request).await?)
+        Self::read(sync.call(request).await?, &list.context).map_err(Error::after_write)
     }
 }
 
@@ -105,6 +120,8 @@ handle! {
     /// ```
     List, ListSid
 }
+
+checked!(List<T>, address.context);
 
 impl<T> List<T> {
     fn item(&self, index: i64) -> ItemAddress<i64> {
@@ -145,11 +162,11 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
         &self,
         key: impl Into<String>,
     ) -> BoxStream<'static, Result<ListItem<T>>> {
-        let key = key.into();
+        let (key, context) = (key.into(), self.address.context.clone());
         // Those that are not asked for need not fit `T`.
-        let items = Listing::<ListItem<Data>>::new(self.address.clone());
+        let items = Listing::<ListItem<Data>>::new(self.address.unchecked());
         Box::pin(items.try_filter_map(move |item| {
-            let wanted = has_only_key(&item.data, &key).then(|| item.typed());
+            let wanted = has_only_key(&item.data, &key).then(|| item.typed(&context));
             std::future::ready(wanted.transpose())
         }))
     }
@@ -164,7 +181,7 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     /// If the items cannot be read, or one cannot be removed; those before it are gone by then.
     pub async fn remove_items(&self, key: impl Into<String>) -> Result<usize> {
         let key = key.into();
-        let mut items = Listing::<ListItem<Data>>::new(self.address.clone());
+        let mut items = Listing::<ListItem<Data>>::new(self.address.unchecked());
         let mut removed = 0;
         while let Some(item) = items.try_next().await? {
             removed += usize::from(self.remove_item_with_key(item, &key).await?);
@@ -174,9 +191,9 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
 
     /// Removes an item if it still is one with the key alone, and says whether it did.
     async fn remove_item_with_key(&self, mut item: ListItem<Data>, key: &str) -> Result<bool> {
-        let address = self.item(item.index);
+        let address = self.item(item.index).unchecked();
         while has_only_key(&item.data, key) {
-            match ListItem::<Data>::delete(&address, Some(&item.revision)).await {
+            match ListItem::<Data>::delete_at(&address, &item.revision).await {
                 Ok(()) => return Ok(true),
                 Err(error) if error.is_not_found() => return Ok(false),
                 Err(error) if error.is_revision_conflict() => {}
@@ -191,16 +208,103 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     }
 }
 
+/// Many items at once.
+impl<T: DeserializeOwned + Send + 'static> List<T> {
+    /// Removes the items that pass a test, with one request for each and one for each 100 items read.
+    /// Each is removed only if it is still what was tested. The keys of the [`Bulk`] are indexes.
+    pub fn remove_where(
+        &self,
+        test: impl Fn(&ListItem<T>) -> bool + Send + Sync + 'static,
+    ) -> Bulk<i64, ()> {
+        let list = self.clone();
+        let items = self.items().matching(test);
+        Bulk::new(Box::pin(items.map_ok(move |item| {
+            let call = list
+                .remove(item.index)
+                .if_match(&item.revision)
+                .into_future();
+            (item.index, call)
+        })))
+    }
+
+    /// Removes all items, with one request for each and one for each 100 items read, whatever they
+    /// hold. The keys of the [`Bulk`] are indexes. Items that are added meanwhile may stay.
+    pub fn remove_all(&self) -> Bulk<i64, ()> {
+        let list = List::<Data>::at(self.address.unchecked());
+        Bulk::new(Box::pin(list.items().map_ok(move |item| {
+            (item.index, list.remove(item.index).into_future())
+        })))
+    }
+
+    /// Adds all items, in order, to another List, which may be of another Service or account. The
+    /// keys of the bulk are the indexes here. Times to live are carried over.
+    pub fn copy_to<U>(&self, target: &List<U>) -> InOrder<i64, ListItem<Data>> {
+        let target = target.address.unchecked();
+        let items = Listing::<ListItem<Data>>::new(self.address.unchecked());
+        Bulk::in_order(Box::pin(items.try_filter_map(move |item| {
+            let (index, line) = (item.index, item.line());
+            let draft = line.draft(Utc::now());
+            let job = draft.map(|draft| (index, Create::new(target.clone(), draft).into_future()));
+            std::future::ready(Ok(job))
+        })))
+    }
+
+    /// All items as lines of JSON, one [`Line`] each, as a stream. To resume an export, give the last
+    /// index it has.
+    #[must_use]
+    pub fn export(&self, after: Option<i64>) -> BoxStream<'static, Result<Line>> {
+        let mut items = Listing::<ListItem<Data>>::new(self.address.unchecked());
+        if let Some(after) = after {
+            items = items.from(after).bounds(Bounds::Exclusive);
+        }
+        Box::pin(items.map_ok(ListItem::line))
+    }
+}
+
 impl<T> List<T>
 where
     T: Serialize + DeserializeOwned + Send + 'static,
 {
+    /// Adds many items, one after the other, so that they come to stand in this order. One request
+    /// for each. The keys of the bulk are positions in what is given, from 0.
+    ///
+    /// It stops at the first failure; the error says where. If that item's outcome is unknown, read
+    /// the end of the List before you go on.
+    pub fn add_many<I>(&self, items: I) -> InOrder<usize, ListItem<T>>
+    where
+        I: IntoIterator<Item = T>,
+        I::IntoIter: Send + 'static,
+    {
+        let list = self.clone();
+        let items = items.into_iter().enumerate();
+        let jobs = items.map(move |(at, item)| Ok((at, list.add(&item).into_future())));
+        Bulk::in_order(Box::pin(stream::iter(jobs)))
+    }
+
+    /// Adds the items of an export, one after the other. The keys of the bulk are line numbers, from
+    /// 0. To resume an import, skip the lines that were done.
+    pub fn import<S>(&self, lines: S) -> InOrder<usize, ListItem<T>>
+    where
+        S: Stream + Send + 'static,
+        S::Item: AsRef<str> + Send,
+    {
+        let address = self.address.clone();
+        Bulk::in_order(Box::pin(numbered(lines).try_filter_map(
+            move |(number, line)| {
+                let draft = line.draft(Utc::now());
+                let job =
+                    draft.map(|draft| (number, Create::new(address.clone(), draft).into_future()));
+                std::future::ready(Ok(job))
+            },
+        )))
+    }
+
     /// Adds an item at the end. One request. Its data may have 16 KiB of JSON text.
     ///
     /// An item that may have been added is never sent again: if the connection breaks while it is on
     /// its way, the call fails with [`is_outcome_unknown`](crate::Error::is_outcome_unknown).
     pub fn add(&self, data: &T) -> Create<ListItem<T>> {
-        Create::new(self.address.clone(), Draft::of(data))
+        Create::new(self.address.clone(), Draft::of(&self.address.context, data))
     }
 
     /// Replaces the data of the item with an index. One request.
@@ -208,14 +312,15 @@ where
     /// It fails with [`is_not_found`](crate::Error::is_not_found) if there is none. Without
     /// [`if_match`](Update::if_match) it overwrites whatever others wrote.
     pub fn update(&self, index: i64, data: &T) -> Update<ListItem<T>> {
-        Update::new(self.item(index), Draft::of(data))
+        Update::new(self.item(index), Draft::of(&self.address.context, data))
     }
 
     /// Changes the data of the item with an index by a function of what is there, without undoing
     /// what others write at the same time.
-    pub fn mutate<F>(&self, index: i64, change: F) -> Mutate<ListItem<T>, F>
+    pub fn mutate<'a, F, V>(&self, index: i64, change: F) -> Mutate<'a, ListItem<T>, F>
     where
-        F: FnMut(&mut T) + Send + 'static,
+        F: FnMut(&mut T) -> V + Send + 'a,
+        V: Verdict,
     {
         Mutate::new(self.item(index), change)
     }

@@ -1,23 +1,30 @@
 //! Maps: items under keys.
 
+use chrono::Utc;
+use futures_core::Stream;
+use futures_util::TryStreamExt;
+use futures_util::stream::{self, BoxStream};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::api::Data;
 use crate::api::types::{
-    CreateSyncMapItemRequest, CreateSyncMapRequest, SyncMap, SyncMapItem, UpdateSyncMapItemRequest,
-    UpdateSyncMapRequest,
+    Bounds, CreateSyncMapItemRequest, CreateSyncMapRequest, Order, SyncMap, SyncMapItem,
+    UpdateSyncMapItemRequest, UpdateSyncMapRequest,
 };
-use crate::error::Result;
-use crate::facade::{dataless_facade, facade};
+use crate::bulk::Bulk;
+use crate::call::{Create, Remove, Update, UpdateOrCreate, Written};
+use crate::error::{Error, Result};
+use crate::facade::{checked, dataless_facade, facade};
 use crate::handle::handle;
 use crate::item::item;
-use crate::mutate::Mutate;
+use crate::mutate::{Mutate, Verdict};
 use crate::names::ItemKey;
-use crate::paging::Listing;
-use crate::resource::{
-    Creatable, Create, Draft, ItemAddress, Remove, Resource, Update, UpdateOrCreate, Write, found,
-};
+use crate::paging::{Found, Listing, Search};
+use crate::resource::{Creatable, Draft, ItemAddress, Locate, Resource, Write, as_is, found};
 use crate::sids::MapSid;
+use crate::transfer::{Line, numbered};
+use crate::upsert::Policy;
 
 facade! {
     /// The Maps of a Service. What is in one of them is at [`SyncClient::map`](crate::SyncClient::map).
@@ -34,7 +41,7 @@ facade! {
     }),
     delete: delete_sync_map,
     list: list_sync_map.maps,
-    read: Ok,
+    read: as_is,
 }
 
 dataless_facade!(Maps, "Map", SyncMap);
@@ -57,11 +64,21 @@ item! {
     list: list_sync_map_item,
 }
 
+impl MapItem<Data> {
+    fn line(self) -> Line {
+        Line::of_item(Some(self.key), None, self.data, self.date_expires)
+    }
+}
+
 impl<T: DeserializeOwned + Send + 'static> Creatable for MapItem<T> {
     type Place = ItemAddress<ItemKey>;
 
+    fn found_at(place: &Self::Place) -> Option<&Self::Place> {
+        Some(place)
+    }
+
     async fn create(address: &Self::Place, write: Write) -> Result<Self> {
-        let sync = &address.parent.sync;
+        let sync = address.parent.sync();
         let form = CreateSyncMapItemRequest {
             key: address.position()?.clone(),
             data: write.data.unwrap_or_default(),
@@ -72,7 +89,7 @@ impl<T: DeserializeOwned + Send + 'static> Creatable for MapItem<T> {
         let request =
             sync.api()
                 .create_sync_map_item(sync.service(), address.parent.reference()?, &form);
-        Self::read(sync.call(request).await?)
+        Self::read(sync.call(request).await?, &address.parent.context).map_err(Error::after_write)
     }
 }
 
@@ -104,6 +121,8 @@ handle! {
     Map, MapSid
 }
 
+checked!(Map<T>, address.context);
+
 impl<T> Map<T> {
     fn item(&self, key: impl Into<String>) -> ItemAddress<ItemKey> {
         ItemAddress::new(self.address.clone(), ItemKey::new(key))
@@ -125,6 +144,24 @@ impl<T: DeserializeOwned + Send + 'static> Map<T> {
         Listing::new(self.address.clone())
     }
 
+    /// The items whose keys begin with a text, as a stream. Only the pages that hold them are read.
+    pub fn items_with_prefix(&self, prefix: impl Into<String>) -> Search<MapItem<T>> {
+        let prefix = prefix.into();
+        // Keys are listed in order, so those with a prefix stand together.
+        let listing = self
+            .items()
+            .order(Order::Asc)
+            .from(prefix.clone())
+            .prefetch(false);
+        Search::new(listing, move |item| {
+            if item.key.starts_with(&prefix) {
+                Found::Match
+            } else {
+                Found::End
+            }
+        })
+    }
+
     /// Removes the item with a key. One request.
     ///
     /// It fails with [`is_not_found`](crate::Error::is_not_found) if there is none.
@@ -133,23 +170,128 @@ impl<T: DeserializeOwned + Send + 'static> Map<T> {
     }
 }
 
+/// Many items at once.
+impl<T: DeserializeOwned + Send + 'static> Map<T> {
+    /// Removes the items that pass a test, with one request for each and one for each 100 items read.
+    /// Each is removed only if it is still what was tested. The keys of the [`Bulk`] are those of the
+    /// items.
+    pub fn remove_where(
+        &self,
+        test: impl Fn(&MapItem<T>) -> bool + Send + Sync + 'static,
+    ) -> Bulk<String, ()> {
+        let map = self.clone();
+        let items = self.items().matching(test);
+        Bulk::new(Box::pin(items.map_ok(move |item| {
+            let call = map.remove(&item.key).if_match(&item.revision).into_future();
+            (item.key, call)
+        })))
+    }
+
+    /// Removes all items, with one request for each and one for each 100 items read, whatever they
+    /// hold. The keys of the [`Bulk`] are those of the items. Items that are set meanwhile may stay.
+    pub fn remove_all(&self) -> Bulk<String, ()> {
+        let map = Map::<Data>::at(self.address.unchecked());
+        Bulk::new(Box::pin(map.items().map_ok(move |item| {
+            let call = map.remove(&item.key).into_future();
+            (item.key, call)
+        })))
+    }
+
+    /// Sets all items in another Map, which may be of another Service or account. The keys of the
+    /// [`Bulk`] are those of the items. Times to live are carried over.
+    pub fn copy_to<U>(&self, target: &Map<U>) -> Bulk<String, Written<MapItem<Data>>> {
+        let target = Map::<Data>::at(target.address.unchecked());
+        let items = Listing::<MapItem<Data>>::new(self.address.unchecked());
+        Bulk::new(Box::pin(items.try_filter_map(move |item| {
+            let (address, key) = (target.item(&item.key), item.key.clone());
+            let draft = item.line().draft(Utc::now());
+            let job = draft.map(|draft| (key, UpdateOrCreate::new(address, draft).into_future()));
+            std::future::ready(Ok(job))
+        })))
+    }
+
+    /// All items as lines of JSON, one [`Line`] each, as a stream. To resume an export, give the last
+    /// key it has.
+    #[must_use]
+    pub fn export(&self, after: Option<&str>) -> BoxStream<'static, Result<Line>> {
+        let mut items = Listing::<MapItem<Data>>::new(self.address.unchecked());
+        if let Some(after) = after {
+            items = items.from(after).bounds(Bounds::Exclusive);
+        }
+        Box::pin(items.map_ok(MapItem::line))
+    }
+}
+
 impl<T> Map<T>
 where
     T: Serialize + DeserializeOwned + Send + 'static,
 {
+    /// Sets many items. The keys of the [`Bulk`] are those of the items. Cost: as
+    /// [`set`](Self::set) for each.
+    pub fn set_many<I, K>(&self, items: I) -> Bulk<String, Written<MapItem<T>>>
+    where
+        I: IntoIterator<Item = (K, T)>,
+        I::IntoIter: Send + 'static,
+        K: Into<String>,
+    {
+        let map = self.clone();
+        let jobs = items.into_iter().map(move |(key, data)| {
+            let key = key.into();
+            let call = map.set(&key, &data).into_future();
+            Ok((key, call))
+        });
+        Bulk::new(Box::pin(stream::iter(jobs)))
+    }
+
+    /// Sets the items of an export. The keys of the [`Bulk`] are line numbers, from 0. It can be run
+    /// again whole, or from the first line that was not done.
+    pub fn import<S>(&self, lines: S) -> Bulk<usize, Written<MapItem<T>>>
+    where
+        S: Stream + Send + 'static,
+        S::Item: AsRef<str> + Send,
+    {
+        let map = self.clone();
+        Bulk::new(Box::pin(numbered(lines).try_filter_map(
+            move |(number, line)| {
+                let job = match (&line.key, line.draft(Utc::now())) {
+                    (None, _) => Err(line.lacks("key")),
+                    (Some(_), None) => Ok(None),
+                    (Some(key), Some(draft)) => Ok(Some((
+                        number,
+                        UpdateOrCreate::new(map.item(key), draft).into_future(),
+                    ))),
+                };
+                std::future::ready(job)
+            },
+        )))
+    }
+
     /// Sets the item with a key: replaces its data, or creates it if there is none. The result says
-    /// which. Its data may have 16 KiB of JSON text.
+    /// which. [`policy`](UpdateOrCreate::policy) can ask for something else. Its data may have 16 KiB of JSON text.
     ///
     /// Cost: one request if it exists, two if not; more if others create and remove it meanwhile.
     pub fn set(&self, key: impl Into<String>, data: &T) -> UpdateOrCreate<MapItem<T>> {
-        UpdateOrCreate::new(self.item(key), Draft::of(data))
+        UpdateOrCreate::new(self.item(key), Draft::of(&self.address.context, data))
+    }
+
+    /// Merges a JSON Merge Patch (RFC 7396) into the data of the item with a key, or creates the item
+    /// from it: members that are null are removed, objects are merged, all else is replaced.
+    ///
+    /// Cost: two requests in the quiet case, one if nothing changes.
+    pub fn merge<P>(&self, key: impl Into<String>, patch: &P) -> UpdateOrCreate<MapItem<T>>
+    where
+        P: Serialize + ?Sized,
+    {
+        // The patch need not fit `T`, nor a contract; what comes of it must.
+        let draft = Draft::of(&self.address.context.unchecked(), patch);
+        UpdateOrCreate::new(self.item(key), draft).policy(Policy::Merge)
     }
 
     /// Creates the item with a key. One request.
     ///
     /// It fails with [`is_already_exists`](crate::Error::is_already_exists) if there is one.
     pub fn create(&self, key: impl Into<String>, data: &T) -> Create<MapItem<T>> {
-        Create::new(self.item(key), Draft::of(data))
+        Create::new(self.item(key), Draft::of(&self.address.context, data))
     }
 
     /// Replaces the data of the item with a key. One request.
@@ -157,14 +299,15 @@ where
     /// It fails with [`is_not_found`](crate::Error::is_not_found) if there is none. Without
     /// [`if_match`](Update::if_match) it overwrites whatever others wrote.
     pub fn update(&self, key: impl Into<String>, data: &T) -> Update<MapItem<T>> {
-        Update::new(self.item(key), Draft::of(data))
+        Update::new(self.item(key), Draft::of(&self.address.context, data))
     }
 
     /// Changes the data of the item with a key by a function of what is there, without undoing what
     /// others write at the same time.
-    pub fn mutate<F>(&self, key: impl Into<String>, change: F) -> Mutate<MapItem<T>, F>
+    pub fn mutate<'a, F, V>(&self, key: impl Into<String>, change: F) -> Mutate<'a, MapItem<T>, F>
     where
-        F: FnMut(&mut T) + Send + 'static,
+        F: FnMut(&mut T) -> V + Send + 'a,
+        V: Verdict,
     {
         Mutate::new(self.item(key), change)
     }

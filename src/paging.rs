@@ -1,17 +1,19 @@
 //! Pages of the service as one stream of records.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fmt::{self, Debug};
 use std::num::NonZeroU64;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
+use tokio::task::JoinHandle;
 use url::Url;
 
 use crate::api::types::{Bounds, Order, PageMeta};
+use crate::call::CallFuture;
 use crate::error::{Error, InputError, Result};
-use crate::resource::{CallFuture, Item};
+use crate::resource::{Item, Sealed};
 
 /// Most records in one page.
 pub const MAX_PAGE_SIZE: usize = 100;
@@ -35,12 +37,15 @@ pub struct Page<R> {
     pub(crate) meta: PageMeta,
 }
 
-/// A kind of record that the service lists in pages. Implemented by this crate only.
-pub trait Listed: Sized + Send + 'static {
+/// A kind of record that the service lists in pages. Implemented by this crate only; a bound of
+/// functions over any [`Listing`].
+pub trait Listed: Sealed + Sized + Send + 'static {
     /// What the list is of.
+    #[doc(hidden)]
     type Scope: Clone + Debug + Send + Sync + 'static;
 
     /// Reads one page.
+    #[doc(hidden)]
     fn page(
         scope: &Self::Scope,
         query: &PageQuery,
@@ -48,10 +53,11 @@ pub trait Listed: Sized + Send + 'static {
 }
 
 /// A list of records as a stream: pages are read as they are needed, and none before the first
-/// poll.
+/// poll. While the records of one page are consumed, the next is read already.
 ///
 /// A record that does not fit its type is an error in its place, and the stream goes on; a page that
-/// cannot be read is an error and the end. Combinators are in `futures::TryStreamExt`.
+/// cannot be read is an error and the end. Dropping the stream ends it, with the page that is being
+/// read. Combinators are in `futures::TryStreamExt`.
 ///
 /// ```
 /// # #[cfg(feature = "emulator")]
@@ -82,29 +88,17 @@ pub trait Listed: Sized + Send + 'static {
 /// ```
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Listing<R: Listed> {
-    scope: R::Scope,
-    query: PageQuery,
-    page_size: Option<usize>,
+    pages: Pages<R>,
     /// How many records are still to come, at most.
     remaining: Option<usize>,
-    state: State<R>,
-}
-
-enum State<R> {
-    Idle,
-    Reading(CallFuture<Page<R>>),
-    Read {
-        records: VecDeque<Result<R>>,
-        has_next: bool,
-    },
-    Done,
+    /// The records of the current page.
+    records: VecDeque<Result<R>>,
 }
 
 impl<R: Listed> Debug for Listing<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Listing")
-            .field("scope", &self.scope)
-            .field("query", &self.query)
+            .field("pages", &self.pages)
             .finish_non_exhaustive()
     }
 }
@@ -112,17 +106,15 @@ impl<R: Listed> Debug for Listing<R> {
 impl<R: Listed> Listing<R> {
     pub(crate) fn new(scope: R::Scope) -> Self {
         Self {
-            scope,
-            query: PageQuery::default(),
-            page_size: None,
+            pages: Pages::new(scope),
             remaining: None,
-            state: State::Idle,
+            records: VecDeque::new(),
         }
     }
 
     /// How many records each request reads, 1 to 100. Default: 100, or the limit if that is less.
     pub fn page_size(mut self, page_size: usize) -> Self {
-        self.page_size = Some(page_size);
+        self.pages.page_size = Some(page_size);
         self
     }
 
@@ -132,69 +124,53 @@ impl<R: Listed> Listing<R> {
         self
     }
 
-    /// Begins to read a page: the first, or the one that the query's token stands for.
-    fn read(&mut self) -> Result<CallFuture<Page<R>>> {
-        let size = match self.page_size {
-            Some(size) if (1..=MAX_PAGE_SIZE).contains(&size) => size,
-            Some(size) => {
-                return Err(InputError::PageSize {
-                    size,
-                    limit: MAX_PAGE_SIZE,
-                }
-                .into());
-            }
-            None => self
-                .remaining
-                .map_or(MAX_PAGE_SIZE, |remaining| remaining.clamp(1, MAX_PAGE_SIZE)),
-        };
-        // Later pages keep the size of the first one.
-        self.page_size = Some(size);
-        self.query.page_size = NonZeroU64::new(size as u64);
-        let (scope, query) = (self.scope.clone(), self.query.clone());
-        Ok(Box::pin(async move { R::page(&scope, &query).await }))
+    /// How many pages are read at most. If there are more, the stream ends with an
+    /// [`Error::PageCap`].
+    pub fn max_pages(mut self, max_pages: usize) -> Self {
+        self.pages.cap = Some(max_pages);
+        self
     }
 
-    /// Takes what leads to the next page out of a page's `meta`: whether there is one.
-    fn follow(&mut self, meta: &PageMeta) -> Result<bool> {
-        let Some(next) = &meta.next_page_url else {
-            return Ok(false);
-        };
-        // Only the token is taken, and sent to the address this listing is for: credentials never
-        // go to an address out of a response.
-        let url = Url::parse(next);
-        let parameter = |name: &str| {
-            let mut pairs = url.iter().flat_map(Url::query_pairs);
-            pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
-        };
-        let token = parameter("PageToken");
-        if token.is_none() || token == self.query.page_token {
-            return Err(Error::Paging {
-                next_page_url: next.clone(),
-            });
-        }
-        self.query.page_token = token;
-        self.query.page = parameter("Page").and_then(|page| page.parse().ok());
-        Ok(true)
+    /// Whether to read the next page while the current one is consumed. Default: yes.
+    pub fn prefetch(mut self, prefetch: bool) -> Self {
+        self.pages.prefetch = prefetch;
+        self
+    }
+
+    /// The same list as a stream of pages. A limit on records does not apply to it.
+    pub fn pages(self) -> Pages<R> {
+        self.pages
+    }
+
+    /// The records that pass a test, as a stream. All pages are read, unless its limit or cap ends it.
+    pub fn matching(self, test: impl Fn(&R) -> bool + Send + Sync + 'static) -> Search<R> {
+        Search::new(self, move |record| {
+            if test(record) {
+                Found::Match
+            } else {
+                Found::Other
+            }
+        })
     }
 }
 
 impl<R: Listed + Item> Listing<R> {
     /// Lowest first or highest first, by index or key. Default: lowest first.
     pub fn order(mut self, order: Order) -> Self {
-        self.query.order = Some(order);
+        self.pages.query.order = Some(order);
         self
     }
 
     /// The index or key to start at; it need not exist.
     #[allow(clippy::should_implement_trait, clippy::needless_pass_by_value)]
     pub fn from(mut self, position: impl Into<R::Position>) -> Self {
-        self.query.from = Some(position.into().to_string());
+        self.pages.query.from = Some(position.into().to_string());
         self
     }
 
     /// Whether the item at the position given to [`from`](Self::from) is included. Default: it is.
     pub fn bounds(mut self, bounds: Bounds) -> Self {
-        self.query.bounds = Some(bounds);
+        self.pages.query.bounds = Some(bounds);
         self
     }
 }
@@ -205,44 +181,288 @@ impl<R: Listed> Stream for Listing<R> {
     type Item = Result<R>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
+        if this.remaining == Some(0) {
+            this.pages.state = State::Done;
+            return Poll::Ready(None);
+        }
+        if let (None, Some(limit)) = (this.pages.page_size, this.remaining) {
+            this.pages.page_size = Some(limit.min(MAX_PAGE_SIZE));
+        }
+        while this.records.is_empty() {
+            match ready!(this.pages.poll_page(cx)) {
+                None => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                Some(Ok(records)) => this.records = records.into(),
+            }
+            // A page that will not be needed is not asked for.
+            if this
+                .remaining
+                .is_none_or(|remaining| remaining > this.records.len())
+            {
+                this.pages.read_ahead();
+            }
+        }
+        if let Some(remaining) = &mut this.remaining {
+            *remaining -= 1;
+        }
+        Poll::Ready(this.records.pop_front())
+    }
+}
+
+/// A list as a stream of pages. A page with a record that does not fit its type is an error in its
+/// place, and the stream goes on; a page that cannot be read is an error and the end.
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Pages<R: Listed> {
+    scope: R::Scope,
+    query: PageQuery,
+    page_size: Option<usize>,
+    cap: Option<usize>,
+    prefetch: bool,
+    /// How many pages were asked for so far.
+    asked: usize,
+    /// The tokens of the pages read so far.
+    seen: HashSet<String>,
+    state: State<R>,
+}
+
+enum State<R> {
+    /// The next page is to be read.
+    Idle,
+    Reading(CallFuture<Page<R>>),
+    ReadingAhead(Ahead<Page<R>>),
+    Done,
+}
+
+/// A page that is read in a task of its own, which ends with this.
+struct Ahead<T>(JoinHandle<Result<T>>);
+
+impl<T> Drop for Ahead<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl<T> Ahead<T> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.0).poll(cx)) {
+            Ok(result) => result,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(cancelled) => Err(InputError::Request {
+                    reason: format!("the runtime is shutting down: {cancelled}"),
+                }
+                .into()),
+            },
+        })
+    }
+}
+
+impl<R: Listed> Debug for Pages<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pages")
+            .field("scope", &self.scope)
+            .field("query", &self.query)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Listed> Pages<R> {
+    fn new(scope: R::Scope) -> Self {
+        Self {
+            scope,
+            query: PageQuery::default(),
+            page_size: None,
+            cap: None,
+            prefetch: true,
+            asked: 0,
+            seen: HashSet::new(),
+            state: State::Idle,
+        }
+    }
+
+    /// Begins to read a page: the first, or the one that the query's token stands for.
+    fn read(&mut self) -> Result<CallFuture<Page<R>>> {
+        let size = self.page_size.unwrap_or(MAX_PAGE_SIZE);
+        if !(1..=MAX_PAGE_SIZE).contains(&size) {
+            return Err(InputError::PageSize {
+                size,
+                limit: MAX_PAGE_SIZE,
+            }
+            .into());
+        }
+        if let Some(pages) = self.cap
+            && self.asked >= pages
+        {
+            return Err(Error::PageCap { pages });
+        }
+        self.asked += 1;
+        self.query.page_size = NonZeroU64::new(size as u64);
+        let (scope, query) = (self.scope.clone(), self.query.clone());
+        Ok(Box::pin(async move { R::page(&scope, &query).await }))
+    }
+
+    /// Begins to read the next page in a task of its own, so that it goes on whatever the consumer
+    /// does meanwhile.
+    fn read_ahead(&mut self) {
+        if self.prefetch
+            && matches!(self.state, State::Idle)
+            && self.cap.is_none_or(|pages| self.asked < pages)
+            && let Ok(reading) = self.read()
+        {
+            self.state = State::ReadingAhead(Ahead(tokio::spawn(reading)));
+        }
+    }
+
+    fn poll_page(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Vec<Result<R>>>>> {
         loop {
-            let this = &mut *self;
-            if this.remaining == Some(0) {
-                this.state = State::Done;
-            }
-            match &mut this.state {
+            let page = match &mut self.state {
                 State::Done => return Poll::Ready(None),
-                State::Idle => match this.read() {
-                    Ok(reading) => this.state = State::Reading(reading),
-                    Err(error) => {
-                        this.state = State::Done;
-                        return Poll::Ready(Some(Err(error)));
+                State::Idle => match self.read() {
+                    Ok(reading) => {
+                        self.state = State::Reading(reading);
+                        continue;
                     }
+                    Err(error) => Err(error),
                 },
-                State::Reading(reading) => {
-                    let page = ready!(reading.as_mut().poll(cx));
-                    // What the page holds is good even if the way on from it is not.
-                    let (records, followed) = match page {
-                        Ok(page) => (page.records, this.follow(&page.meta)),
-                        Err(error) => (Vec::new(), Err(error)),
-                    };
-                    let mut records = VecDeque::from(records);
-                    let has_next = followed.unwrap_or_else(|error| {
-                        records.push_back(Err(error));
-                        false
-                    });
-                    this.state = State::Read { records, has_next };
+                State::Reading(reading) => ready!(reading.as_mut().poll(cx)),
+                State::ReadingAhead(ahead) => ready!(ahead.poll(cx)),
+            };
+            self.state = State::Done;
+            return Poll::Ready(Some(page.map(|page| {
+                let mut records = page.records;
+                // What the page holds is good even if the way on from it is not.
+                match self.follow(&page.meta) {
+                    Ok(true) => self.state = State::Idle,
+                    Ok(false) => {}
+                    Err(error) => records.push(Err(error)),
                 }
-                State::Read { records, has_next } => {
-                    if let Some(record) = records.pop_front() {
-                        if let Some(remaining) = &mut this.remaining {
-                            *remaining -= 1;
-                        }
-                        return Poll::Ready(Some(record));
+                records
+            })));
+        }
+    }
+
+    /// Takes what leads to the next page out of a page's `meta`: whether there is one.
+    fn follow(&mut self, meta: &PageMeta) -> Result<bool> {
+        let Some(next) = &meta.next_page_url else {
+            return Ok(false);
+        };
+        // Only the token is taken, and sent to the address this list is at: credentials never go to
+        // an address out of a response.
+        let url = Url::parse(next);
+        let parameter = |name: &str| {
+            let mut pairs = url.iter().flat_map(Url::query_pairs);
+            pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+        };
+        match parameter("PageToken") {
+            Some(token) if self.seen.insert(token.clone()) => self.query.page_token = Some(token),
+            _ => {
+                return Err(Error::Paging {
+                    next_page_url: next.clone(),
+                });
+            }
+        }
+        self.query.page = parameter("Page").and_then(|page| page.parse().ok());
+        Ok(true)
+    }
+}
+
+impl<R: Listed> Unpin for Pages<R> {}
+
+impl<R: Listed> Stream for Pages<R> {
+    type Item = Result<Vec<R>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let page = ready!(self.poll_page(cx));
+        self.read_ahead();
+        Poll::Ready(page.map(|page| page?.into_iter().collect()))
+    }
+}
+
+/// What a search makes of a record.
+pub(crate) enum Found {
+    Match,
+    Other,
+    /// Neither this record nor any behind it is looked for.
+    End,
+}
+
+/// The records of a list that are looked for, as a stream. Pages are read as they are needed.
+///
+/// Records that do not fit their type are errors in their place.
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Search<R: Listed> {
+    listing: Listing<R>,
+    judge: Box<dyn Fn(&R) -> Found + Send + Sync>,
+    remaining: Option<usize>,
+}
+
+impl<R: Listed> Debug for Search<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Search")
+            .field("listing", &self.listing)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R: Listed> Search<R> {
+    pub(crate) fn new(
+        listing: Listing<R>,
+        judge: impl Fn(&R) -> Found + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            listing,
+            judge: Box::new(judge),
+            remaining: None,
+        }
+    }
+
+    /// How many matches the stream yields at most.
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.remaining = Some(limit);
+        self
+    }
+
+    /// How many records each request reads, 1 to 100. Default: 100.
+    pub fn page_size(mut self, page_size: usize) -> Self {
+        self.listing = self.listing.page_size(page_size);
+        self
+    }
+
+    /// How many pages are read at most. If there are more, the stream ends with an
+    /// [`Error::PageCap`].
+    pub fn max_pages(mut self, max_pages: usize) -> Self {
+        self.listing = self.listing.max_pages(max_pages);
+        self
+    }
+}
+
+impl<R: Listed> Unpin for Search<R> {}
+
+impl<R: Listed> Stream for Search<R> {
+    type Item = Result<R>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        loop {
+            if self.remaining == Some(0) {
+                self.listing.pages.state = State::Done;
+                return Poll::Ready(None);
+            }
+            let next = ready!(Pin::new(&mut self.listing).poll_next(cx));
+            if let Some(Ok(record)) = &next {
+                match (self.judge)(record) {
+                    Found::Match => {}
+                    Found::Other => continue,
+                    Found::End => {
+                        self.remaining = Some(0);
+                        continue;
                     }
-                    this.state = if *has_next { State::Idle } else { State::Done };
+                }
+                if let Some(remaining) = &mut self.remaining {
+                    *remaining -= 1;
                 }
             }
+            return Poll::Ready(next);
         }
     }
 }

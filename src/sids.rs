@@ -115,11 +115,15 @@ macro_rules! object_sid {
     ($name:ident, $prefix:literal, $of:literal) => {
         sid!($name, $prefix, $of);
 
-        /// Fails for a SID that was read from a response and cannot be sent in a path.
+        /// Fails for a SID that was read from somewhere and is none of its kind, or cannot be sent in
+        /// a path.
         impl TryFrom<&$name> for ObjectReference {
             type Error = InputError;
 
             fn try_from(sid: &$name) -> Result<Self, InputError> {
+                if !sid.as_str().starts_with($prefix) {
+                    return Err(InputError::sid($prefix, $of, sid.as_str()));
+                }
                 Self::new(sid.as_str())
             }
         }
@@ -171,6 +175,8 @@ mod tests {
         assert_eq!(sid.as_str(), "ETtest");
         assert!(ObjectReference::try_from(&sid).is_ok());
         let sid: DocumentSid = serde_json::from_str("\"..\"").unwrap();
+        assert!(ObjectReference::try_from(&sid).is_err());
+        let sid: DocumentSid = serde_json::from_str("\"desk\"").unwrap();
         assert!(ObjectReference::try_from(&sid).is_err());
     }
 }

@@ -5,10 +5,11 @@ use serde::Serialize;
 use crate::api::types::{
     CreateStreamMessageRequest, CreateSyncStreamRequest, SyncStream, UpdateSyncStreamRequest,
 };
-use crate::data::{MAX_MESSAGE_SIZE, encode};
+use crate::data::MAX_MESSAGE_SIZE;
 use crate::error::Result;
-use crate::facade::{dataless_facade, facade};
+use crate::facade::{checked, dataless_facade, facade};
 use crate::handle::handle;
+use crate::resource::as_is;
 use crate::sids::{StreamMessageSid, StreamSid};
 
 facade! {
@@ -36,7 +37,7 @@ facade! {
     update: update_sync_stream(|write| UpdateSyncStreamRequest { ttl: write.ttl }),
     delete: delete_sync_stream,
     list: list_sync_stream.streams,
-    read: Ok,
+    read: as_is,
 }
 
 dataless_facade!(Streams, "Message Stream", SyncStream);
@@ -45,6 +46,8 @@ handle! {
     /// One Message Stream, for messages of type `T`.
     Stream, StreamSid
 }
+
+checked!(Stream<T>, address.context);
 
 impl<T: Serialize> Stream<T> {
     /// Publishes a message of at most 4 KiB of JSON text to those who listen now. One request.
@@ -57,18 +60,23 @@ impl<T: Serialize> Stream<T> {
     /// [`is_not_found`](crate::Error::is_not_found) if there is no such Message Stream;
     /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) if the connection broke while the
     /// message was on its way.
-    pub async fn publish(&self, message: &T) -> Result<StreamMessageSid> {
-        // Encoded before the first await: the message need not be `Sync`.
-        let data = encode("message", MAX_MESSAGE_SIZE, message);
-        self.publish_encoded(data?).await
-    }
-
-    async fn publish_encoded(&self, data: String) -> Result<StreamMessageSid> {
-        let sync = &self.address.sync;
-        let form = CreateStreamMessageRequest { data };
-        let request =
-            sync.api()
-                .create_stream_message(sync.service(), self.address.reference()?, &form);
-        Ok(sync.call(request).await?.sid)
+    pub fn publish(
+        &self,
+        message: &T,
+    ) -> impl Future<Output = Result<StreamMessageSid>> + Send + use<T> {
+        // Encoded at once: the message need neither live on nor be `Sync`.
+        let data = self
+            .address
+            .context
+            .encode("message", MAX_MESSAGE_SIZE, message);
+        let address = self.address.clone();
+        async move {
+            let form = CreateStreamMessageRequest { data: data? };
+            let sync = address.sync();
+            let publish =
+                sync.api()
+                    .create_stream_message(sync.service(), address.reference()?, &form);
+            Ok(sync.call(publish).await?.sid)
+        }
     }
 }

@@ -2,20 +2,24 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Debug};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use progenitor_client::{ClientHooks, OperationInfo, ResponseValue};
 use reqwest::{Request, Response};
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
+use url::Origin;
 
 use crate::api;
 use crate::error::{
     Call, ConnectionError, Error, ErrorBody, InputError, ResponseError, Result, ServiceError,
     excerpt,
 };
+use crate::pace::{Pace, RateLimit};
 use crate::retry::{Attempt, Failure, Observer, RetryPolicy, is_repeatable, retry_after};
 
 /// The service's own name of a request, sent with each response.
@@ -26,9 +30,12 @@ const REQUEST_ID: &str = "twilio-request-id";
 /// Made by [`SyncClient::builder`](crate::SyncClient::builder).
 #[derive(Clone)]
 pub struct Transport {
+    /// Where the credentials may go.
+    origin: Origin,
     authorization: HeaderValue,
     retry: RetryPolicy,
     observer: Option<Observer>,
+    pace: Arc<Pace>,
 }
 
 impl Debug for Transport {
@@ -41,7 +48,13 @@ impl Debug for Transport {
 
 tokio::task_local! {
     /// What happened to the call that runs in this task: progenitor's results have no place for it.
-    static CALL: RefCell<Option<Call>>;
+    static REPORT: RefCell<Option<Report>>;
+}
+
+/// A call, and the last answer to it.
+struct Report {
+    call: Call,
+    answer: Option<(StatusCode, Bytes)>,
 }
 
 impl ClientHooks<Transport> for api::Client {
@@ -52,7 +65,16 @@ impl ClientHooks<Transport> for api::Client {
     ) -> std::result::Result<(), api::Error<E>> {
         // progenitor adds it to every request; Twilio knows no such header.
         request.headers_mut().remove("api-version");
-        Ok(())
+        // A client can be made with any base URL; the credentials are for one origin.
+        if request.url().origin() == self.inner.origin {
+            Ok(())
+        } else {
+            Err(api::Error::InvalidRequest(format!(
+                "the credentials are for {}, not for {}",
+                self.inner.origin.ascii_serialization(),
+                request.url().origin().ascii_serialization(),
+            )))
+        }
     }
 
     async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
@@ -78,14 +100,18 @@ struct Answer {
 
 impl Transport {
     pub(crate) fn new(
+        origin: Origin,
         authorization: HeaderValue,
         retry: RetryPolicy,
         observer: Option<Observer>,
+        rate_limit: Option<RateLimit>,
     ) -> Self {
         Self {
+            origin,
             authorization,
             retry,
             observer,
+            pace: Arc::new(Pace::new(rate_limit)),
         }
     }
 
@@ -115,8 +141,10 @@ impl Transport {
         if let Ok(answer) = &result {
             span.record("status", answer.status.as_u16());
         }
+        let answer = result.as_ref().ok();
+        let answer = answer.map(|answer| (answer.status, answer.body.clone()));
         // Outside of `call` nobody asked for it.
-        let _ = CALL.try_with(|slot| slot.replace(Some(call)));
+        let _ = REPORT.try_with(|slot| slot.replace(Some(Report { call, answer })));
         result.map(Answer::into_response)
     }
 
@@ -129,13 +157,10 @@ impl Transport {
         let form = request.body().and_then(|body| body.as_bytes());
         let repeatable = is_repeatable(call.operation, &call.method, form);
         let started = Instant::now();
-        let mut next = Some(request);
+        let mut request = request;
         loop {
-            // A form is bytes and can be cloned; what cannot is sent once.
-            let Some(request) = next.take() else {
-                unreachable!("the loop goes on only with a request to send")
-            };
-            next = request.try_clone();
+            let again = request.try_clone();
+            self.pace.turn().await;
             let begun = Instant::now();
             call.attempts += 1;
             let result = send(http, request).await;
@@ -155,9 +180,15 @@ impl Transport {
                     (Failure::of_connection(error), None, None)
                 }
             };
-            let delay = (failure.permits_repeat(repeatable) && next.is_some())
+            let delay = (failure.permits_repeat(repeatable) && again.is_some())
                 .then(|| self.retry.delay(call.attempts, call.elapsed, asked))
                 .flatten();
+            if status == Some(StatusCode::TOO_MANY_REQUESTS)
+                && let Some(pause) = delay
+            {
+                // The refusal is meant for all tasks of the client, not only the one that met it.
+                self.pace.slow_down(pause);
+            }
             tracing::debug!(
                 attempt = call.attempts,
                 status = status.map(|status| status.as_u16()),
@@ -179,18 +210,23 @@ impl Transport {
             if call.method != Method::GET {
                 call.outcome_unknown |= failure.may_have_written();
             }
-            if let Some(delay) = delay {
-                tokio::time::sleep(delay).await;
-                continue;
+            match (delay, again) {
+                (Some(delay), Some(again)) => {
+                    tokio::time::sleep(delay).await;
+                    request = again;
+                }
+                _ => return result.map(|answer| settle(answer, uncertain_before, call)),
             }
-            return result.map(|answer| settle(answer, uncertain_before, call));
         }
     }
 }
 
 /// What the last answer says of the attempts before it.
 fn settle(mut answer: Answer, uncertain: bool, call: &mut Call) -> Answer {
-    if uncertain && call.method == Method::DELETE && answer.status == StatusCode::NOT_FOUND {
+    let is_gone = || {
+        answer.status == StatusCode::NOT_FOUND && ErrorBody::read(404, &answer.body).code.is_some()
+    };
+    if uncertain && call.method == Method::DELETE && is_gone() {
         // An earlier attempt may have removed it; gone is what was asked for.
         answer.status = StatusCode::NO_CONTENT;
         answer.body = Bytes::new();
@@ -253,27 +289,29 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 pub(crate) async fn call<R: DeserializeOwned>(
     request: impl Future<Output = Result<ResponseValue<R>, api::Error<ErrorBody>>>,
 ) -> Result<R> {
-    let (result, call) = CALL
+    let (result, report) = REPORT
         .scope(RefCell::new(None), async {
             let result = request.await;
-            (result, CALL.with(RefCell::take))
+            (result, REPORT.with(RefCell::take))
         })
         .await;
-    result
-        .map(ResponseValue::into_inner)
-        .map_err(|error| failure::<R>(error, call))
+    match result {
+        Ok(response) => Ok(response.into_inner()),
+        Err(error) => Err(failure::<R>(error, report)),
+    }
 }
 
-fn failure<R: DeserializeOwned>(error: api::Error<ErrorBody>, call: Option<Call>) -> Error {
-    let Some(mut call) = call else {
+fn failure<R: DeserializeOwned>(error: api::Error<ErrorBody>, report: Option<Report>) -> Error {
+    let Some(Report { mut call, answer }) = report else {
         // Nothing was sent: the request itself could not be put together.
-        let reason = match &error {
-            api::Error::CommunicationError(error) => error.to_string(),
+        let reason = match error {
+            api::Error::InvalidRequest(reason) => reason,
             error => error.to_string(),
         };
         return InputError::Request { reason }.into();
     };
-    let (status, reason, excerpt) = match error {
+    let (status, body) = answer.unwrap_or_default();
+    let reason = match error {
         api::Error::ErrorResponse(response) => {
             let body = response.into_inner();
             return Error::Service(Box::new(ServiceError { call, body }));
@@ -281,37 +319,26 @@ fn failure<R: DeserializeOwned>(error: api::Error<ErrorBody>, call: Option<Call>
         api::Error::CommunicationError(source)
         | api::Error::ResponseBodyError(source)
         | api::Error::InvalidUpgrade(source) => {
-            return Error::Connection(Box::new(ConnectionError { call, source }));
+            return Error::Connection(Box::new(ConnectionError::new(call, source)));
         }
-        api::Error::InvalidResponsePayload(body, error) => {
-            (StatusCode::OK, misfit::<R>(&body, &error), excerpt(&body))
+        api::Error::InvalidResponsePayload(body, error) => misfit::<R>(&body, &error),
+        api::Error::UnexpectedResponse(response) if status.is_redirection() => {
+            let location = text(response.headers(), "location").unwrap_or_default();
+            format!(
+                "redirects (here to {location:?}) are not followed, for credentials go only to the \
+                 configured address; check the base URL"
+            )
         }
-        api::Error::UnexpectedResponse(response) => {
-            let status = response.status();
-            let reason = if status.is_redirection() {
-                "redirects are not followed, for credentials go only to the configured address; \
-                 check the base URL"
-            } else {
-                "this status is not one of the operation's"
-            };
-            let location = text(response.headers(), "location");
-            let shown = location.map_or("(no location)".into(), |to| format!("Location: {to}"));
-            (status, reason.to_owned(), shown.into())
-        }
-        error @ (api::Error::InvalidRequest(_) | api::Error::Custom(_)) => {
-            return InputError::Request {
-                reason: error.to_string(),
-            }
-            .into();
-        }
+        api::Error::UnexpectedResponse(_) => "this status is not one of the operation's".to_owned(),
+        api::Error::InvalidRequest(reason) | api::Error::Custom(reason) => reason,
     };
     // The service took the write, and then said something else than it should.
-    call.outcome_unknown = call.method != Method::GET && status.is_success();
+    call.outcome_unknown |= call.method != Method::GET && status.is_success();
     Error::Response(Box::new(ResponseError {
         call,
         status,
         reason,
-        excerpt: excerpt.into_owned(),
+        excerpt: excerpt(&body).into_owned(),
     }))
 }
 

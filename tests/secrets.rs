@@ -49,7 +49,7 @@ async fn of_a_failing_run() {
     let credentials = Credentials::api_key(
         emulator.account_sid(),
         emulator.api_key(),
-        emulator.api_secret().into(),
+        emulator.api_secret(),
     )
     .unwrap();
     let builder = emulator
@@ -83,6 +83,32 @@ async fn of_a_failing_run() {
         let source = std::error::Error::source(&error);
         shown.push(format!("{error} {error:?} {error:#?} {source:?}"));
     }
+    // The auth token, used and in the wrong places.
+    let token = emulator.auth_token();
+    let with_token = Credentials::auth_token(emulator.account_sid(), token).unwrap();
+    let by_token = emulator
+        .client_builder()
+        .unwrap()
+        .credentials(with_token)
+        .build()
+        .unwrap();
+    let searched = by_token
+        .documents::<serde_json::Value>()
+        .search("desk")
+        .await;
+    shown.push(format!("{by_token:?} {searched:?}"));
+    let misplaced = Credentials::auth_token(token, emulator.account_sid()).unwrap_err();
+    shown.push(format!("{misplaced} {misplaced:?}"));
+    let misplaced =
+        Credentials::api_key(emulator.account_sid(), emulator.api_secret(), "x").unwrap_err();
+    shown.push(format!("{misplaced} {misplaced:?}"));
+    let misplaced = emulator
+        .client_builder()
+        .unwrap()
+        .service(token)
+        .build()
+        .unwrap_err();
+    shown.push(format!("{misplaced} {misplaced:?}"));
     shown.push(format!("{:?}", emulator.requests()));
     let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     for part in [
@@ -104,6 +130,7 @@ async fn of_a_failing_run() {
         emulator.auth_token().to_owned(),
         STANDARD.encode(emulator.api_secret()),
         STANDARD.encode(format!("{user}:{}", emulator.api_secret())),
+        STANDARD.encode(format!("{}:{token}", emulator.account_sid())),
     ] {
         for text in &shown {
             assert!(!text.contains(&secret), "{text}");

@@ -32,8 +32,8 @@ impl Emulator {
     ///
     /// Never, as long as the emulator's own SIDs are well-formed, which it sees to.
     pub fn client_builder(&self) -> Result<SyncClientBuilder> {
-        let secret = self.api_secret().into();
-        let credentials = Credentials::api_key(self.account_sid(), self.api_key(), secret)?;
+        let credentials =
+            Credentials::api_key(self.account_sid(), self.api_key(), self.api_secret())?;
         Ok(SyncClient::builder()
             .credentials(credentials)
             .service(self.service_sid())

@@ -26,6 +26,16 @@ pub enum ConfigurationError {
         reason: String,
     },
     /// The HTTP client could not be made.
-    #[error("the HTTP client cannot be made; is a TLS feature (`rustls` or `native-tls`) on?")]
-    HttpClient(#[source] reqwest::Error),
+    #[error("the HTTP client cannot be made: {}", innermost(.0.as_ref()))]
+    HttpClient(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// The cause behind all others, which says what happened.
+pub(super) fn innermost<'a>(
+    mut error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    while let Some(cause) = error.source() {
+        error = cause;
+    }
+    error
 }

@@ -38,21 +38,21 @@ pub enum InputError {
     },
     /// A unique name that the service would take for a SID.
     #[error(
-        "the unique name \"{name}\" is shaped like a SID, and the service would take it for one; \
-         to address an object by its SID use the call that ends in `_by_id`"
+        "the unique name \"{name}\" is shaped like a SID, which no unique name may be; to address an \
+         object by its SID use the call that ends in `_by_id`"
     )]
     SidShaped {
         /// The text.
         name: String,
     },
     /// A text that is not the SID it is to be.
-    #[error("\"{text}\" is not the SID of {of}, which is `{prefix}` and 32 hexadecimal digits")]
+    #[error("{text} is not the SID of {of}, which is `{prefix}` and 32 hexadecimal digits")]
     Sid {
         /// The two letters it should begin with.
         prefix: &'static str,
         /// What it should be the SID of.
         of: &'static str,
-        /// The text, cut if long.
+        /// The text, in quotes; or how long it is, if it may be a secret in the wrong place.
         text: String,
     },
     /// Data of too many bytes.
@@ -95,11 +95,11 @@ pub enum InputError {
         /// The index.
         index: i64,
     },
-    /// An update that changes nothing.
-    #[error("the update of {what} changes nothing; give it new data or a time to live")]
-    NothingToUpdate {
-        /// What was to be updated.
-        what: &'static str,
+    /// A revision that cannot be sent in a header, and is none of the service's.
+    #[error("the revision {revision:?} cannot be sent; pass one that the service gave")]
+    Revision {
+        /// The revision.
+        revision: String,
     },
     /// A request that could not be put together.
     #[error("the request cannot be made: {reason}")]
@@ -127,10 +127,16 @@ impl InputError {
     }
 
     pub(crate) fn sid(prefix: &'static str, of: &'static str, text: &str) -> Self {
-        Self::Sid {
-            prefix,
-            of,
-            text: start(text),
-        }
+        // A secret in the place of a SID must not show. No secret looks like one.
+        let bytes = text.as_bytes();
+        let is_sid_like = bytes.len() <= 40
+            && bytes.iter().take(2).all(u8::is_ascii_uppercase)
+            && bytes.iter().skip(2).all(u8::is_ascii_hexdigit);
+        let text = if is_sid_like {
+            format!("\"{text}\"")
+        } else {
+            format!("a text of {} characters", text.chars().count())
+        };
+        Self::Sid { prefix, of, text }
     }
 }

@@ -22,9 +22,10 @@ fn refused(variables: &[(&str, &str)]) -> String {
 
 #[test]
 fn what_is_missing_is_named_all_at_once() {
-    let all = "missing: TWILIO_ACCOUNT_SID, the account's SID (AC…); \
-               TWILIO_API_KEY (SK…) and TWILIO_API_SECRET, or TWILIO_AUTH_TOKEN; \
-               TWILIO_SYNC_SERVICE_SID, the Service's SID (IS…) or `default`";
+    let all = "missing: TWILIO_ACCOUNT_SID (or MASTER_ACCOUNT_SID, or ACCOUNT_SID), the account's SID \
+               (AC…); TWILIO_API_KEY (SK…) and TWILIO_API_SECRET, or TWILIO_AUTH_TOKEN (or \
+               AUTH_TOKEN); TWILIO_SYNC_SERVICE_SID (or SYNC_SERVICE_SID), the Service's SID (IS…) or \
+               `default`";
     assert_eq!(refused(&[]), all);
     assert_eq!(
         refused(&[("TWILIO_ACCOUNT_SID", ""), ("TWILIO_AUTH_TOKEN", "")]),
@@ -37,7 +38,7 @@ fn what_is_missing_is_named_all_at_once() {
             ("AUTH_TOKEN", "x")
         ]),
         "missing: TWILIO_API_SECRET, the secret of TWILIO_API_KEY; \
-         TWILIO_SYNC_SERVICE_SID, the Service's SID (IS…) or `default`"
+         TWILIO_SYNC_SERVICE_SID (or SYNC_SERVICE_SID), the Service's SID (IS…) or `default`"
     );
     assert_eq!(
         SyncClient::builder().build().unwrap_err().to_string(),
@@ -123,20 +124,76 @@ fn wrong_values_are_refused() {
     ]);
     assert_eq!(
         text,
-        "TWILIO_ACCOUNT_SID or TWILIO_API_KEY is not usable: \"AC12\" is not the SID of an account, \
+        "TWILIO_ACCOUNT_SID is not usable: \"AC12\" is not the SID of an account, \
          which is `AC` and 32 hexadecimal digits"
     );
-    let credentials = || Credentials::auth_token(ACCOUNT, "a\nb".into()).unwrap();
-    let sync = SyncClient::builder()
-        .credentials(credentials())
-        .service("default")
-        .build()
-        .unwrap();
-    assert!(format!("{sync:?}").contains("sync.twilio.com"));
+    // A secret in the place of a SID is not shown.
+    let swapped = "h8Xq3vTzR0sWm2LkYd7PbN5cJf4GaE1u";
+    let text = refused(&[
+        ("TWILIO_ACCOUNT_SID", ACCOUNT),
+        ("TWILIO_API_KEY", swapped),
+        ("TWILIO_API_SECRET", KEY),
+        ("TWILIO_SYNC_SERVICE_SID", SERVICE),
+    ]);
+    assert_eq!(
+        text,
+        "TWILIO_API_KEY is not usable: a text of 32 characters is not the SID of an API key, which is \
+         `SK` and 32 hexadecimal digits"
+    );
+}
+
+#[test]
+fn an_older_token_goes_with_the_account_beside_it() {
+    let other = "ACfedcba9876543210fedcba9876543210";
+    let variables = |name: &str| match name {
+        "TWILIO_ACCOUNT_SID" | "MASTER_ACCOUNT_SID" => Some(other.to_owned()),
+        "ACCOUNT_SID" => Some(ACCOUNT.to_owned()),
+        "AUTH_TOKEN" => Some("token".to_owned()),
+        "SYNC_SERVICE_SID" => Some("default".to_owned()),
+        _ => None,
+    };
+    let builder = SyncClientBuilder::from_variables(variables).unwrap();
+    assert!(format!("{builder:?}").contains(ACCOUNT));
+}
+
+/// Runs in a process of its own, with an environment of its own.
+#[test]
+#[ignore = "run by `from_env_reads_the_environment`"]
+fn reading_the_environment() {
+    println!("{:?}", SyncClient::from_env());
+}
+
+#[test]
+fn from_env_reads_the_environment() {
+    let run = |variables: &[(&str, &str)]| {
+        let output = std::process::Command::new(std::env::current_exe().unwrap())
+            .args([
+                "--exact",
+                "configuration::reading_the_environment",
+                "--ignored",
+                "--nocapture",
+            ])
+            .env_clear()
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let set = run(&[
+        ("TWILIO_ACCOUNT_SID", ACCOUNT),
+        ("TWILIO_AUTH_TOKEN", "token"),
+        ("TWILIO_SYNC_SERVICE_SID", SERVICE),
+        ("TWILIO_REGION", "ie1"),
+    ]);
+    assert!(
+        set.contains("https://sync.ie1.twilio.com") && set.contains(SERVICE),
+        "{set}"
+    );
+    assert!(run(&[]).contains("Missing("));
 }
 
 fn base_url(builder: SyncClientBuilder) -> Result<String> {
-    let credentials = Credentials::auth_token(ACCOUNT, "token".into())?;
+    let credentials = Credentials::auth_token(ACCOUNT, "token")?;
     let sync = builder.credentials(credentials).service(SERVICE).build()?;
     let shown = format!("{sync:?}");
     let (_, rest) = shown.split_once("base_url: \"").unwrap();

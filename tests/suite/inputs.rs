@@ -69,9 +69,8 @@ async fn names() {
     refused!(
         emulator,
         docs.get("ET0123456789abcdef0123456789abcdef"),
-        "the unique name \"ET0123456789abcdef0123456789abcdef\" is shaped like a SID, and the \
-         service would take it for one; to address an object by its SID use the call that ends in \
-         `_by_id`"
+        "the unique name \"ET0123456789abcdef0123456789abcdef\" is shaped like a SID, which no \
+         unique name may be; to address an object by its SID use the call that ends in `_by_id`"
     );
     refused!(
         emulator,

@@ -1,6 +1,12 @@
 //! The behaviour of the client, against the emulator over real HTTP. A module a subject.
 
+// A test reads best with what it needs beside it, in the order in which things happen.
+#![allow(clippy::items_after_statements, clippy::too_many_lines)]
+
+mod bulk;
 mod configuration;
+#[cfg(feature = "schema")]
+mod contracts;
 mod cost;
 mod documents;
 mod failures;
@@ -12,7 +18,11 @@ mod names;
 mod operations;
 mod paging;
 mod retry;
+mod send;
+mod settle;
 mod streams;
+mod transfer;
+mod upsert;
 
 use serde_json::Value;
 use twilio_sync::emulator::LoggedRequest;

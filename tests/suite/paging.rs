@@ -21,15 +21,15 @@ async fn pages_are_read_as_they_are_needed() {
     let (emulator, sync) = start().await;
     let log = log(&sync, 250).await;
     operations(&emulator);
-    let mut items = log.items();
+    let mut items = log.items().prefetch(false);
     assert_eq!(operations(&emulator).len(), 0, "lazy until polled");
     for _ in 0..100 {
         items.next().await.unwrap().unwrap();
     }
     assert_eq!(operations(&emulator).len(), 1);
     items.next().await.unwrap().unwrap();
-    drop(items);
     assert_eq!(operations(&emulator).len(), 1);
+    drop(items);
 
     let all: Vec<_> = log
         .items()
@@ -63,7 +63,7 @@ async fn pages_are_read_as_they_are_needed() {
 async fn items_that_come_and_go_meanwhile_confuse_nothing() {
     let (_emulator, sync) = start().await;
     let log = log(&sync, 20).await;
-    let mut items = log.items().page_size(5);
+    let mut items = log.items().page_size(5).prefetch(false);
     let mut seen = Vec::new();
     while let Some(item) = items.try_next().await.unwrap() {
         seen.push(item.index);
@@ -163,4 +163,111 @@ async fn a_circle_of_pages_is_noticed() {
         log.items().next().await,
         Some(Err(Error::Paging { .. }))
     ));
+}
+
+#[tokio::test]
+async fn longer_circles_of_pages_are_noticed() {
+    let (emulator, sync) = start().await;
+    let log = log(&sync, 0).await;
+    for n in 0..30 {
+        let url = format!("https://sync.twilio.com/v1/x?PageToken=PT{}", n % 3);
+        let meta = json!({
+            "page": n, "page_size": 50, "first_page_url": url, "previous_page_url": null,
+            "url": url, "next_page_url": url, "key": "items",
+        });
+        let page = json!({"items": [], "meta": meta}).to_string();
+        emulator.inject(
+            Fault::status(200)
+                .body(page)
+                .on(Operation::ListSyncListItem),
+        );
+    }
+    let results: Vec<_> = log.items().collect().await;
+    assert!(
+        matches!(results[..], [Err(Error::Paging { .. })]),
+        "{results:?}"
+    );
+    assert_eq!(operations(&emulator).len(), 1 + 4);
+}
+
+#[tokio::test]
+async fn the_next_page_is_read_while_one_is_consumed() {
+    let (emulator, sync) = start().await;
+    let log = log(&sync, 30).await;
+    operations(&emulator);
+    let mut items = log.items().page_size(10);
+    items.next().await.unwrap().unwrap();
+    // Nobody polls the stream meanwhile.
+    while emulator.requests().len() < 2 {
+        tokio::task::yield_now().await;
+    }
+    drop(items);
+    // With a limit, a page that will not be needed is not asked for.
+    operations(&emulator);
+    assert_eq!(log.items().page_size(10).limit(20).count().await, 20);
+    assert_eq!(operations(&emulator).len(), 2);
+}
+
+#[tokio::test]
+async fn pages_and_caps() {
+    let (emulator, sync) = start().await;
+    let log = log(&sync, 25).await;
+    let sizes: Vec<_> = log
+        .items()
+        .page_size(10)
+        .pages()
+        .map_ok(|page| page.len())
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(sizes, [10, 10, 5]);
+    operations(&emulator);
+    let results: Vec<_> = log.items().page_size(10).max_pages(2).collect().await;
+    assert_eq!(results.len(), 21);
+    assert!(matches!(results[20], Err(Error::PageCap { pages: 2 })));
+    assert_eq!(operations(&emulator).len(), 2);
+    // A cap that is just enough is no failure.
+    assert!(
+        log.items()
+            .page_size(25)
+            .max_pages(1)
+            .try_collect::<Vec<_>>()
+            .await
+            .is_ok()
+    );
+}
+
+#[tokio::test]
+async fn searches_read_what_they_need() {
+    let (emulator, sync) = start().await;
+    sync.maps().create("map").await.unwrap();
+    let map = sync.map::<Value>("map");
+    let keys = (0..400).map(|n| (format!("key-{n:03}"), json!({"n": n})));
+    map.set_many(keys).await.unwrap();
+    operations(&emulator);
+    let found: Vec<_> = map.items_with_prefix("key-12").try_collect().await.unwrap();
+    assert_eq!(found.len(), 10);
+    assert_eq!(
+        (found[0].key.as_str(), found[9].key.as_str()),
+        ("key-120", "key-129")
+    );
+    assert_eq!(operations(&emulator), ["ListSyncMapItem"]);
+    assert_eq!(map.items_with_prefix("zzz").count().await, 0);
+    assert_eq!(map.items_with_prefix("").count().await, 400);
+    assert_eq!(map.items_with_prefix("key").limit(3).count().await, 3);
+    operations(&emulator);
+    let hundreds =
+        |item: &twilio_sync::MapItem<Value>| item.data["n"].as_u64().unwrap().is_multiple_of(100);
+    let first: Vec<_> = map
+        .items()
+        .prefetch(false)
+        .matching(hundreds)
+        .limit(1)
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!((first.len(), operations(&emulator).len()), (1, 1));
+    assert_eq!(map.items().matching(hundreds).count().await, 4);
+    assert_eq!(sync.maps().all_with_prefix("ma").count().await, 1);
+    assert_eq!(sync.maps().all_with_prefix("mb").count().await, 0);
 }

@@ -122,29 +122,48 @@ async fn writes_that_do_no_harm_are_repeated() {
 }
 
 #[tokio::test]
-async fn a_create_of_unknown_outcome_is_reported_as_such() {
+async fn without_a_name_nothing_keeps_a_second_one_from_coming_into_being() {
     let (emulator, sync, _) = start().await;
-    emulator.inject(Fault::cut().on(Operation::CreateDocument));
-    documents(&sync).create("a", &json!({})).await.unwrap();
-    emulator.inject(Fault::cut_after_write().on(Operation::CreateDocument));
-    let error = documents(&sync).create("b", &json!({})).await.unwrap_err();
-    assert!(
-        error.is_already_exists() && error.is_outcome_unknown(),
-        "{error}"
-    );
-    // A conflict without such a history is a plain one.
-    let error = documents(&sync).create("b", &json!({})).await.unwrap_err();
-    assert!(
-        error.is_already_exists() && !error.is_outcome_unknown(),
-        "{error}"
-    );
-    // Without a name there is nothing that keeps a second one from coming into being.
-    operations(&emulator);
     emulator.inject(Fault::cut_after_write().on(Operation::CreateDocument));
     let form = twilio_sync::api::types::CreateDocumentRequest::default();
     let nameless = sync.api().create_document(sync.service(), &form);
     assert!(sync.call(nameless).await.unwrap_err().is_outcome_unknown());
     assert_eq!(operations(&emulator), ["CreateDocument"]);
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_stays_one_whatever_comes_after() {
+    let (emulator, sync, _) = start().await;
+    documents(&sync).create("desk", &json!({})).await.unwrap();
+    for after in [
+        Fault::status(302),
+        Fault::status(403),
+        Fault::status(200).body("[]"),
+    ] {
+        emulator.inject(Fault::cut_after_write());
+        emulator.inject(after);
+        let error = documents(&sync)
+            .update("desk", &json!({"n": 1}))
+            .await
+            .unwrap_err();
+        assert!(error.is_outcome_unknown(), "{error}");
+        emulator.clear_faults();
+    }
+}
+
+#[tokio::test]
+async fn a_404_that_is_not_twilios_is_no_answer() {
+    let (emulator, sync, _) = start().await;
+    let page = || Fault::status(404).body("<html>nginx</html>");
+    emulator.inject(page());
+    let error = documents(&sync).search("desk").await.unwrap_err();
+    assert!(
+        !error.is_not_found() && error.status().unwrap() == 404,
+        "{error}"
+    );
+    emulator.inject(Fault::status(503));
+    emulator.inject(page());
+    assert!(documents(&sync).remove("desk").await.is_err());
 }
 
 #[tokio::test]
@@ -174,6 +193,49 @@ async fn retry_after_is_honoured() {
             .is_rate_limited()
     );
     assert_eq!(seen.lock().unwrap()[0].next_delay, None);
+}
+
+#[tokio::test]
+async fn a_refusal_for_the_rate_slows_all_tasks_of_the_client() {
+    let (emulator, sync, seen) = start().await;
+    documents(&sync).create("desk", &json!({})).await.unwrap();
+    seen.lock().unwrap().clear();
+    emulator.inject(Fault::status(429).header(http::header::RETRY_AFTER, 1));
+    let first = tokio::spawn({
+        let sync = sync.clone();
+        async move { documents(&sync).get("desk").await }
+    });
+    while seen.lock().unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let refused = std::time::Instant::now();
+    documents(&sync.clone()).get("desk").await.unwrap();
+    // Not before the time the service asked for is over. A slow machine makes it longer only.
+    assert!(
+        refused.elapsed() > Duration::from_millis(900),
+        "{:?}",
+        refused.elapsed()
+    );
+    first.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_rate_limit_is_kept() {
+    let emulator = Emulator::start().await.unwrap();
+    let limit = twilio_sync::RateLimit::per_second(50).burst(5);
+    let sync = client_builder(&emulator).rate_limit(limit).build().unwrap();
+    let begun = std::time::Instant::now();
+    let calls = (0..25).map(|_| {
+        let sync = sync.clone();
+        async move { documents(&sync).search("desk").await }
+    });
+    futures_util::future::try_join_all(calls).await.unwrap();
+    // 5 at once, 20 more at 50 a second.
+    assert!(
+        begun.elapsed() >= Duration::from_millis(390),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test]

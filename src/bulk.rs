@@ -1,0 +1,267 @@
+//! Many calls at once, a bounded number at a time, with an account of what was done.
+
+use std::collections::VecDeque;
+use std::fmt::{self, Debug};
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_core::Stream;
+use futures_util::StreamExt;
+use futures_util::stream::{BoxStream, FuturesUnordered};
+
+use crate::call::CallFuture;
+use crate::error::{Error, Result};
+
+/// What is still to be done: for each piece of work its key and the call, in order.
+pub(crate) type Jobs<K, R> = BoxStream<'static, Result<(K, CallFuture<R>)>>;
+
+type Running<K, R> = Pin<Box<dyn Future<Output = (K, Result<R>)> + Send>>;
+
+/// How many calls are under way at a time unless told otherwise. The service allows 20 writes a
+/// second to one object.
+const CONCURRENCY: usize = 8;
+
+/// Many calls, each for a key: a stream of what became of each, as it becomes known.
+///
+/// `.await` runs all of it and gives a [`Done`], or a [`BulkError`] that accounts for what was done
+/// and what was not. As a stream it shows progress: each element is a key with what became of it.
+/// After a failure nothing more is begun, and what is under way is finished; with
+/// [`keep_going`](Self::keep_going) all is tried.
+///
+/// ```
+/// # #[cfg(feature = "emulator")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let emulator = twilio_sync::Emulator::start().await?;
+/// # let sync = emulator.client()?;
+/// use futures_util::StreamExt;
+/// use serde_json::{Value, json};
+///
+/// sync.maps().create("phonebook").await?;
+/// let phones = sync.map::<Value>("phonebook");
+/// let entries = (0..100).map(|n| (format!("+8150{n:08}"), json!({"n": n})));
+/// let mut bulk = phones.set_many(entries).concurrency(4);
+/// let mut count = 0;
+/// while let Some((key, result)) = bulk.next().await {
+///     result?;
+///     count += 1; // key is set
+/// }
+/// assert_eq!(count, 100);
+/// assert_eq!(phones.remove_all().await?.keys.len(), 100);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "emulator"))]
+/// # fn main() {}
+/// ```
+#[must_use = "nothing is sent before it is awaited or polled"]
+pub struct Bulk<K, R> {
+    jobs: Jobs<K, R>,
+    running: FuturesUnordered<Running<K, R>>,
+    concurrency: usize,
+    keep_going: bool,
+    state: State,
+    /// An error that belongs to no key: the work itself could not be listed.
+    listing_failure: Option<Error>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Going,
+    /// Nothing more is begun.
+    Stopping,
+}
+
+impl<K, R> Debug for Bulk<K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bulk")
+            .field("concurrency", &self.concurrency)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All of a bulk's work was done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Done<K> {
+    /// The keys, in the order in which they were done.
+    pub keys: Vec<K>,
+}
+
+/// Not all of a bulk's work was done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BulkError<K> {
+    /// What was done.
+    pub done: Vec<K>,
+    /// What was tried and failed, with why.
+    pub failed: Vec<(K, Error)>,
+    /// What was not tried, as far as it is known.
+    pub untried: Vec<K>,
+    /// Why the rest of the work is not known: it is read from a list, and that failed.
+    pub listing: Option<Error>,
+}
+
+impl<K> fmt::Display for BulkError<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (done, failed, untried) = (self.done.len(), self.failed.len(), self.untried.len());
+        write!(f, "{done} done, {failed} failed, {untried} not tried")?;
+        match (self.failed.first(), &self.listing) {
+            (Some((_, error)), _) => write!(f, "; the first failure: {error}"),
+            (None, Some(error)) => write!(f, "; the rest is not known: {error}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl<K: Debug> std::error::Error for BulkError<K> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let first = self.failed.first().map(|(_, error)| error);
+        first.or(self.listing.as_ref()).map(|error| error as _)
+    }
+}
+
+impl<K, R> Bulk<K, R> {
+    pub(crate) fn new(jobs: Jobs<K, R>) -> Self {
+        Self {
+            jobs,
+            running: FuturesUnordered::new(),
+            concurrency: CONCURRENCY,
+            keep_going: false,
+            state: State::Going,
+            listing_failure: None,
+        }
+    }
+
+    /// One call after the other, since their order matters.
+    pub(crate) fn in_order(jobs: Jobs<K, R>) -> InOrder<K, R> {
+        InOrder(Self {
+            concurrency: 1,
+            ..Self::new(jobs)
+        })
+    }
+
+    /// How many calls are under way at a time. Default: 8. 0 counts as 1.
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        self.concurrency = concurrency.max(1);
+        self
+    }
+
+    /// Goes on after a failure.
+    pub fn keep_going(mut self) -> Self {
+        self.keep_going = true;
+        self
+    }
+}
+
+impl<K, R> Unpin for Bulk<K, R> {}
+
+impl<K: Send + 'static, R: 'static> Bulk<K, R> {
+    /// Begins as many calls as may be under way.
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        while self.state == State::Going && self.running.len() < self.concurrency {
+            match self.jobs.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok((key, call)))) => {
+                    self.running
+                        .push(Box::pin(async move { (key, call.await) }));
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.listing_failure = Some(error);
+                    self.state = State::Stopping;
+                }
+                Poll::Ready(None) => self.state = State::Stopping,
+                Poll::Pending => return,
+            }
+        }
+    }
+}
+
+impl<K: Send + 'static, R: 'static> Stream for Bulk<K, R> {
+    type Item = (K, Result<R>);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.begin(cx);
+        match self.running.poll_next_unpin(cx) {
+            Poll::Ready(Some((key, result))) => {
+                if result.is_err() && !self.keep_going {
+                    self.state = State::Stopping;
+                }
+                Poll::Ready(Some((key, result)))
+            }
+            // Nothing is under way, and nothing more will be, or it is still being listed.
+            Poll::Ready(None) if self.state == State::Stopping => Poll::Ready(None),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<K, R> IntoFuture for Bulk<K, R>
+where
+    K: Send + 'static,
+    R: Send + 'static,
+{
+    type Output = Result<Done<K>, Box<BulkError<K>>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (mut done, mut failed) = (Vec::new(), Vec::new());
+            while let Some((key, result)) = self.next().await {
+                match result {
+                    Ok(_) => done.push(key),
+                    Err(error) => failed.push((key, error)),
+                }
+            }
+            if failed.is_empty() && self.listing_failure.is_none() {
+                return Ok(Done { keys: done });
+            }
+            let mut listing = self.listing_failure.take();
+            let mut untried = VecDeque::new();
+            while listing.is_none() {
+                match self.jobs.next().await {
+                    Some(Ok((key, _))) => untried.push_back(key),
+                    Some(Err(error)) => listing = Some(error),
+                    None => break,
+                }
+            }
+            Err(Box::new(BulkError {
+                done,
+                failed,
+                untried: untried.into(),
+                listing,
+            }))
+        })
+    }
+}
+
+/// A [`Bulk`] whose calls are made one after the other, since their order matters.
+#[must_use = "nothing is sent before it is awaited or polled"]
+pub struct InOrder<K, R>(Bulk<K, R>);
+
+impl<K, R> Debug for InOrder<K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InOrder").field(&self.0).finish()
+    }
+}
+
+impl<K: Send + 'static, R: 'static> Stream for InOrder<K, R> {
+    type Item = (K, Result<R>);
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.0.poll_next_unpin(cx)
+    }
+}
+
+impl<K, R> IntoFuture for InOrder<K, R>
+where
+    K: Send + 'static,
+    R: Send + 'static,
+{
+    type Output = Result<Done<K>, Box<BulkError<K>>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        IntoFuture::into_future(self.0)
+    }
+}

@@ -1,0 +1,65 @@
+//! What a facade or handle works with: a client, and what it asks of data.
+
+#[cfg(feature = "schema")]
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::api::Data;
+use crate::client::SyncClient;
+use crate::data;
+use crate::error::{DataError, Result};
+#[cfg(feature = "schema")]
+use crate::schema::Contract;
+
+/// A client with its Service, and the contract that data must keep, if there is one.
+#[derive(Clone, Debug)]
+pub struct Context {
+    pub(crate) sync: SyncClient,
+    #[cfg(feature = "schema")]
+    pub(crate) contract: Option<Arc<Contract>>,
+}
+
+impl Context {
+    pub(crate) fn new(sync: SyncClient) -> Self {
+        Self {
+            sync,
+            #[cfg(feature = "schema")]
+            contract: None,
+        }
+    }
+
+    /// The same without a contract, for data that is not looked at.
+    pub(crate) fn unchecked(&self) -> Self {
+        Self::new(self.sync.clone())
+    }
+
+    /// Encodes data to be written: at most `limit` bytes, and as the contract wants it.
+    pub(crate) fn encode<T: Serialize + ?Sized>(
+        &self,
+        what: &'static str,
+        limit: usize,
+        value: &T,
+    ) -> Result<String> {
+        let text = data::encode(what, limit, value)?;
+        #[cfg(feature = "schema")]
+        if let Some(contract) = &self.contract {
+            contract.check(&text, || format!("the {what} to be written"))?;
+        }
+        Ok(text)
+    }
+
+    /// Decodes data that was read, if it is as the contract wants it.
+    pub(crate) fn decode<T: DeserializeOwned>(
+        &self,
+        data: &Data,
+        title: impl Fn() -> String,
+    ) -> Result<T> {
+        #[cfg(feature = "schema")]
+        if let Some(contract) = &self.contract {
+            contract.check(data.as_str(), &title)?;
+        }
+        DataError::decode(data, title)
+    }
+}

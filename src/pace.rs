@@ -1,0 +1,140 @@
+//! How fast a client sends: no faster than it was told to, and slower after the service said so.
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// How many requests a client sends in a second, all its clones and tasks together.
+///
+/// The service allows 20 writes and 20 reads a second to one object, and 20 creations and removals a
+/// second in one Service. A fleet of tasks that stays below is not refused.
+///
+/// ```
+/// use twilio_sync::RateLimit;
+///
+/// let limit = RateLimit::per_second(20).burst(5);
+/// # let _ = limit;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    interval: Duration,
+    burst: u32,
+}
+
+impl RateLimit {
+    /// So many requests a second, evenly spaced. 0 counts as 1.
+    #[must_use]
+    pub fn per_second(requests: u32) -> Self {
+        Self {
+            interval: Duration::from_secs(1) / requests.max(1),
+            burst: 1,
+        }
+    }
+
+    /// How many requests may go at once after a pause. Default: 1. 0 counts as 1.
+    #[must_use]
+    pub fn burst(self, burst: u32) -> Self {
+        Self {
+            burst: burst.max(1),
+            ..self
+        }
+    }
+}
+
+/// The pace of one client.
+#[derive(Debug)]
+pub(crate) struct Pace {
+    limit: Option<RateLimit>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// When the next request would be due if all were evenly spaced.
+    due: Option<Instant>,
+    /// Nothing is sent before this.
+    resume: Option<Instant>,
+}
+
+impl Pace {
+    pub(crate) fn new(limit: Option<RateLimit>) -> Self {
+        Self {
+            limit,
+            state: Mutex::default(),
+        }
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        // The state is two instants, whole whatever happened to whoever held the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until a request may be sent.
+    pub(crate) async fn turn(&self) {
+        while let Some(wait) = self.reserve(Instant::now()) {
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Holds all requests back for a while, after the service refused one for its rate.
+    pub(crate) fn slow_down(&self, delay: Duration) {
+        let until = Instant::now() + delay;
+        let mut state = self.state();
+        state.resume = Some(state.resume.map_or(until, |resume| resume.max(until)));
+    }
+
+    /// Takes the place of a request, or says how long to wait before asking again.
+    fn reserve(&self, now: Instant) -> Option<Duration> {
+        let mut state = self.state();
+        if let Some(resume) = state.resume {
+            if resume > now {
+                return Some(resume - now);
+            }
+            state.resume = None;
+        }
+        let limit = self.limit?;
+        let due = state.due.map_or(now, |due| due.max(now));
+        let allowance = limit.interval * (limit.burst - 1);
+        let early = (due - now).saturating_sub(allowance);
+        if !early.is_zero() {
+            return Some(early);
+        }
+        state.due = Some(due + limit.interval);
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn evenly_spaced_with_a_burst() {
+        let pace = Pace::new(Some(RateLimit::per_second(10).burst(3)));
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        for _ in 0..3 {
+            assert_eq!(pace.reserve(at(0)), None);
+        }
+        assert_eq!(pace.reserve(at(0)), Some(Duration::from_millis(100)));
+        assert_eq!(pace.reserve(at(100)), None);
+        assert_eq!(pace.reserve(at(150)), Some(Duration::from_millis(50)));
+        // After a pause the burst is there again, and no more than it.
+        assert_eq!(
+            [(); 4].map(|()| pace.reserve(at(5000)).is_some()),
+            [false, false, false, true]
+        );
+    }
+
+    #[test]
+    fn all_wait_after_a_refusal() {
+        let pace = Pace::new(None);
+        let now = Instant::now();
+        assert_eq!(pace.reserve(now), None);
+        pace.slow_down(Duration::from_secs(60));
+        pace.slow_down(Duration::from_secs(1));
+        assert!(pace.reserve(now) > Some(Duration::from_secs(59)));
+        assert_eq!(pace.reserve(now + Duration::from_secs(61)), None);
+    }
+}

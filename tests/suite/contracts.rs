@@ -1,0 +1,147 @@
+//! Contracts: data checked against the JSON Schema of its type, both ways.
+
+use futures_util::StreamExt;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use twilio_sync::{ContractError, Error, contract_schema};
+
+use crate::{documents, operations, start};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Operator {
+    #[schemars(length(min = 1, max = 10))]
+    name: String,
+    #[schemars(range(max = 3))]
+    level: u32,
+}
+
+fn operator(name: &str, level: u32) -> Operator {
+    Operator {
+        name: name.to_owned(),
+        level,
+    }
+}
+
+fn violations(error: Error) -> (ContractError, Vec<(String, Value)>) {
+    let Error::Contract(error) = error else {
+        panic!("{error:?}")
+    };
+    let places = error.violations.iter();
+    let places = places
+        .map(|violation| (violation.path.clone(), violation.value.clone()))
+        .collect();
+    (*error, places)
+}
+
+#[tokio::test]
+async fn nothing_that_breaks_it_is_written() {
+    let (emulator, sync) = start().await;
+    let desks = sync.documents::<Operator>().checked();
+    desks.create("desk", &operator("Alice", 1)).await.unwrap();
+    operations(&emulator);
+    let (error, places) = violations(desks.create("other", &operator("", 7)).await.unwrap_err());
+    assert_eq!(
+        places,
+        [
+            ("/level".to_owned(), json!(7)),
+            ("/name".to_owned(), json!(""))
+        ]
+    );
+    assert!(
+        error
+            .to_string()
+            .starts_with("the data to be written breaks the contract of "),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("at /level: 7 is greater than the maximum of 3"),
+        "{error}"
+    );
+    violations(desks.update("desk", &operator("", 1)).await.unwrap_err());
+    violations(
+        sync.list("l")
+            .checked()
+            .add(&operator("", 1))
+            .await
+            .unwrap_err(),
+    );
+    violations(
+        sync.map("m")
+            .checked()
+            .set("k", &operator("", 1))
+            .await
+            .unwrap_err(),
+    );
+    violations(
+        sync.stream("s")
+            .checked()
+            .publish(&operator("", 1))
+            .await
+            .unwrap_err(),
+    );
+    assert_eq!(operations(&emulator).len(), 0);
+
+    let error = desks
+        .mutate("desk", |operator| operator.level = 9)
+        .await
+        .unwrap_err();
+    violations(error);
+    let error = desks
+        .merge("desk", &json!({"nonsense": 1}))
+        .await
+        .unwrap_err();
+    violations(error);
+    assert_eq!(desks.get("desk").await.unwrap().data, operator("Alice", 1));
+    desks.merge("desk", &json!({"level": 2})).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_others_wrote_is_checked_when_it_is_read() {
+    let (_emulator, sync) = start().await;
+    documents(&sync)
+        .create("desk", &json!({"name": "A name far too long", "level": 1}))
+        .await
+        .unwrap();
+    let desks = sync.documents::<Operator>();
+    // It decodes, and yet breaks what was agreed.
+    assert!(desks.get("desk").await.is_ok());
+    let (error, places) = violations(desks.clone().checked().get("desk").await.unwrap_err());
+    assert_eq!(error.object, "document \"desk\"");
+    assert_eq!(places, [("/name".to_owned(), json!("A name far too long"))]);
+    // It can still be looked for, overwritten and removed.
+    assert!(desks.checked().search("desk").await.unwrap().is_some());
+    sync.documents()
+        .checked()
+        .update("desk", &operator("Bob", 1))
+        .await
+        .unwrap();
+
+    sync.maps().create("map").await.unwrap();
+    let raw = sync.map::<Value>("map");
+    raw.set("a", &json!({"name": "Alice", "level": 1}))
+        .await
+        .unwrap();
+    raw.set("b", &json!({"name": "Bob", "level": "two"}))
+        .await
+        .unwrap();
+    let items: Vec<_> = sync
+        .map::<Operator>("map")
+        .checked()
+        .items()
+        .collect()
+        .await;
+    assert!(items[0].is_ok() && items.len() == 2);
+    let (_, places) = violations(items.into_iter().nth(1).unwrap().unwrap_err());
+    assert_eq!(places, [("/level".to_owned(), json!("two"))]);
+}
+
+#[test]
+fn the_schema_is_there_to_hand_out() {
+    let schema = serde_json::to_value(contract_schema::<Operator>()).unwrap();
+    assert_eq!(schema["additionalProperties"], false);
+    assert_eq!(schema["properties"]["name"]["maxLength"], 10);
+}

@@ -1,0 +1,139 @@
+//! Export and import.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde_json::{Value, json};
+use twilio_sync::{Error, Line, Outcome};
+
+use crate::{documents, start};
+
+#[tokio::test]
+async fn a_map_there_and_back_and_resumed() {
+    let (_emulator, sync) = start().await;
+    for name in ["here", "there"] {
+        sync.maps().create(name).await.unwrap();
+    }
+    let (here, there) = (sync.map::<Value>("here"), sync.map::<Value>("there"));
+    for n in 0..150 {
+        here.set(format!("k{n:03}"), &json!({"n": n}))
+            .await
+            .unwrap();
+    }
+    here.set("k000", &json!({"n": 0}))
+        .ttl(Duration::from_secs(3600))
+        .await
+        .unwrap();
+    let lines: Vec<String> = here
+        .export(None)
+        .map_ok(|line| line.to_string())
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(lines.len(), 150);
+    assert_eq!(lines[1], r#"{"key":"k001","data":{"n":1}}"#);
+    assert!(lines[0].contains("\"date_expires\":\"20"), "{}", lines[0]);
+
+    let rest: Vec<_> = here.export(Some("k147")).try_collect().await.unwrap();
+    assert_eq!(rest.len(), 2);
+
+    let done = there
+        .import(stream::iter(lines[..50].to_vec()))
+        .await
+        .unwrap();
+    assert_eq!(done.keys.len(), 50);
+    there
+        .import(stream::iter(lines[50..].to_vec()))
+        .concurrency(16)
+        .await
+        .unwrap();
+    let copied: Vec<_> = there
+        .export(None)
+        .map_ok(|line| line.to_string())
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(copied[1..], lines[1..]);
+    assert!(
+        there
+            .get("k000")
+            .await
+            .unwrap()
+            .unwrap()
+            .date_expires
+            .is_some()
+    );
+
+    let copy = sync.maps().create("copy").await.unwrap();
+    here.copy_to(&sync.map_by_id::<Value>(&copy.sid))
+        .await
+        .unwrap();
+    assert_eq!(sync.map::<Value>("copy").items().count().await, 150);
+}
+
+#[tokio::test]
+async fn a_list_and_a_document() {
+    let (_emulator, sync) = start().await;
+    for name in ["here", "there"] {
+        sync.lists().create(name).await.unwrap();
+    }
+    let (here, there) = (sync.list::<Value>("here"), sync.list::<Value>("there"));
+    here.add_many((0..5).map(|n| json!({"n": n})))
+        .await
+        .unwrap();
+    here.remove(2).await.unwrap();
+    let lines: Vec<_> = here
+        .export(None)
+        .map_ok(|line| line.to_string())
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(lines[2], r#"{"index":3,"data":{"n":3}}"#);
+    there.import(stream::iter(lines)).await.unwrap();
+    let data: Vec<_> = there
+        .items()
+        .map_ok(|item| item.data["n"].clone())
+        .try_collect()
+        .await
+        .unwrap();
+    assert_eq!(data, [json!(0), json!(1), json!(3), json!(4)]);
+
+    let docs = documents(&sync);
+    docs.create("desk", &json!({"n": 1})).await.unwrap();
+    let line = docs.export("desk").await.unwrap();
+    assert_eq!(line.to_string(), r#"{"unique_name":"desk","data":{"n":1}}"#);
+    docs.remove("desk").await.unwrap();
+    let written = docs.import(&line).await.unwrap().unwrap();
+    assert_eq!(written.outcome, Outcome::Created);
+    docs.copy_to("desk", &docs, "desk-2").await.unwrap();
+    assert_eq!(docs.get("desk-2").await.unwrap().data, json!({"n": 1}));
+}
+
+#[tokio::test]
+async fn lines_that_are_none_and_lines_that_expired() {
+    let (_emulator, sync) = start().await;
+    sync.maps().create("map").await.unwrap();
+    let map = sync.map::<Value>("map");
+    let lines = [
+        r#"{"key":"a","data":{}}"#,
+        "",
+        r#"{"key":"gone","data":{},"date_expires":"2020-01-01T00:00:00Z"}"#,
+        r#"{"data":{}}"#,
+        r#"{"key":"b","data":{}}"#,
+    ];
+    let error = map.import(stream::iter(lines)).await.unwrap_err();
+    assert_eq!(error.done, [0]);
+    let Some(Error::Line { line, reason }) = &error.listing else {
+        panic!("{error:?}")
+    };
+    assert_eq!(
+        (line.as_str(), reason.as_str()),
+        (r#"{"data":{}}"#, "it has no `key`")
+    );
+    assert_eq!(map.items().count().await, 1);
+    let error = Line::parse("{nonsense").unwrap_err();
+    assert!(
+        error.to_string().starts_with("not a line of an export, "),
+        "{error}"
+    );
+}

@@ -18,6 +18,7 @@ use crate::lists::{List, Lists};
 use crate::maps::{Map, Maps};
 use crate::pace::RateLimit;
 use crate::retry::{Attempt, Observer, RetryPolicy};
+use crate::services::Services;
 use crate::sids::{AccountSid, ApiKeySid, ListSid, MapSid, StreamSid};
 use crate::streams::{Stream, Streams};
 use crate::transport::{self, Transport};
@@ -52,6 +53,8 @@ use crate::transport::{self, Transport};
 pub struct SyncClient {
     api: Arc<api::Client>,
     service: Arc<ServiceReference>,
+    #[cfg(feature = "tokens")]
+    credentials: Arc<Credentials>,
 }
 
 impl Debug for SyncClient {
@@ -96,6 +99,8 @@ impl SyncClient {
         Ok(Self {
             api: Arc::clone(&self.api),
             service: Arc::new(ServiceReference::new(service)?),
+            #[cfg(feature = "tokens")]
+            credentials: Arc::clone(&self.credentials),
         })
     }
 
@@ -175,6 +180,35 @@ impl SyncClient {
     #[must_use]
     pub fn map_by_id<T>(&self, sid: &MapSid) -> Map<T> {
         Map::by_id(self.clone(), sid)
+    }
+
+    /// An access token with which client software acts as an identity of 1 to 256 characters in the
+    /// Service of this client. The client's credentials must be an API key. No request is made.
+    ///
+    /// ```
+    /// # #[cfg(feature = "emulator")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = twilio_sync::Emulator::start().await?;
+    /// # let sync = emulator.client()?;
+    /// let token = sync.access_token("bob").sign()?;
+    /// let claims = emulator.verify_token(token.as_str())?;
+    /// assert_eq!(claims.grants["identity"], "bob");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "emulator"))]
+    /// # fn main() {}
+    /// ```
+    #[cfg(feature = "tokens")]
+    pub fn access_token(&self, identity: impl Into<String>) -> crate::tokens::TokenBuilder {
+        let credentials = Credentials::clone(&self.credentials);
+        crate::tokens::TokenBuilder::new(credentials, identity, self.service.as_str())
+    }
+
+    /// The Services of the account.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        Services::new(self.clone())
     }
 
     /// The Message Streams of the Service.
@@ -458,6 +492,8 @@ impl SyncClientBuilder {
         Ok(SyncClient {
             api: Arc::new(api::Client::new_with_client(base, http, transport)),
             service: Arc::new(service),
+            #[cfg(feature = "tokens")]
+            credentials: Arc::new(credentials.clone()),
         })
     }
 }

@@ -36,6 +36,7 @@ impl Context {
     }
 
     /// Encodes data to be written: at most `limit` bytes, and as the contract wants it.
+    #[cfg_attr(not(feature = "schema"), allow(clippy::unused_self))]
     pub(crate) fn encode<T: Serialize + ?Sized>(
         &self,
         what: &'static str,
@@ -51,6 +52,7 @@ impl Context {
     }
 
     /// Decodes data that was read, if it is as the contract wants it.
+    #[cfg_attr(not(feature = "schema"), allow(clippy::unused_self))]
     pub(crate) fn decode<T: DeserializeOwned>(
         &self,
         data: &Data,

@@ -72,6 +72,18 @@ impl Credentials {
         &self.account_sid
     }
 
+    /// The API key, if that is what these credentials are.
+    #[must_use]
+    pub fn api_key_sid(&self) -> Option<&ApiKeySid> {
+        self.api_key.as_ref()
+    }
+
+    /// The API key's secret, or the auth token.
+    #[cfg(feature = "tokens")]
+    pub(crate) fn secret(&self) -> &SecretString {
+        &self.secret
+    }
+
     /// The `Authorization` header, marked as sensitive so that no log shows it.
     pub(crate) fn authorization(&self) -> HeaderValue {
         let user = self

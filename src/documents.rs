@@ -11,6 +11,7 @@ use crate::context::Context;
 use crate::error::Result;
 use crate::facade::{checked, facade};
 use crate::mutate::{Mutate, Verdict};
+use crate::permissions::permissions;
 use crate::resource::{Draft, Locate, Resource, Versioned};
 use crate::revision::Revision;
 use crate::settle::by_reading_back;
@@ -155,6 +156,8 @@ facade! {
 }
 
 checked!(Documents<T>, context);
+
+permissions!(Documents<T>, "Document", DocumentSid);
 
 impl<T> Documents<T>
 where

@@ -78,20 +78,26 @@ mod mutate;
 mod names;
 mod pace;
 mod paging;
+mod permissions;
 mod resource;
 mod retry;
 mod revision;
 #[cfg(feature = "schema")]
 mod schema;
+mod services;
 mod settle;
 mod sids;
 mod streams;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod transfer;
 mod transport;
 mod ttl;
 mod upsert;
+#[cfg(feature = "webhooks")]
+pub mod webhooks;
 
-pub use api::types::{Bounds, Order, SyncList, SyncMap, SyncStream};
+pub use api::types::{Bounds, Order, Service, SyncList, SyncMap, SyncStream};
 pub use bulk::{Bulk, BulkError, Done, InOrder};
 pub use call::{Create, Ensure, Outcome, Remove, Update, UpdateOrCreate, Written};
 pub use client::{SyncClient, SyncClientBuilder};
@@ -110,15 +116,24 @@ pub use mutate::{Mutate, MutateOrCreate, Verdict};
 pub use names::{Identity, ItemKey, MAX_IDENTITY_LENGTH, MAX_NAME_LENGTH, UniqueName};
 pub use pace::RateLimit;
 pub use paging::{Listed, Listing, MAX_PAGE_SIZE, Pages, Search};
+pub use permissions::{Access, Permission, PermissionChanges, Permissions, Permitted};
 pub use resource::{Creatable, Item, Named, Resource, Versioned};
 pub use retry::{Attempt, RetryPolicy};
 pub use revision::Revision;
 #[cfg(feature = "schema")]
 pub use schema::{ContractError, Violation, contract_schema};
+pub use services::{
+    CreateService, DEBOUNCING_WINDOW, EnsureService, MAX_FRIENDLY_NAME_LENGTH,
+    MAX_WEBHOOK_URL_LENGTH, Services, UpdateService,
+};
 pub use sids::{
     AccountSid, ApiKeySid, DocumentSid, ListSid, MapSid, ServiceSid, StreamMessageSid, StreamSid,
 };
 pub use streams::{Stream, Streams};
+#[cfg(all(feature = "tokens", feature = "emulator"))]
+pub use tokens::TokenError;
+#[cfg(feature = "tokens")]
+pub use tokens::{AccessToken, MAX_TOKEN_LIFETIME, TokenBuilder, TokenClaims};
 pub use transfer::Line;
 pub use ttl::{MAX_TTL, NEVER};
 pub use upsert::{Policy, Writable};

@@ -20,6 +20,7 @@ use crate::handle::handle;
 use crate::item::{has_only_key, item};
 use crate::mutate::{Mutate, Verdict};
 use crate::paging::Listing;
+use crate::permissions::permissions;
 use crate::resource::{
     Address, Creatable, Draft, Item, ItemAddress, Locate, Resource, Write, as_is, found,
 };
@@ -45,6 +46,8 @@ facade! {
 }
 
 dataless_facade!(Lists, "List", SyncList);
+
+permissions!(Lists, "List", ListSid);
 
 item! {
     /// An item of a List.

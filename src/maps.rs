@@ -21,6 +21,7 @@ use crate::item::item;
 use crate::mutate::{Mutate, Verdict};
 use crate::names::ItemKey;
 use crate::paging::{Found, Listing, Search};
+use crate::permissions::permissions;
 use crate::resource::{Creatable, Draft, ItemAddress, Locate, Resource, Write, as_is, found};
 use crate::sids::MapSid;
 use crate::transfer::{Line, numbered};
@@ -45,6 +46,8 @@ facade! {
 }
 
 dataless_facade!(Maps, "Map", SyncMap);
+
+permissions!(Maps, "Map", MapSid);
 
 item! {
     /// An item of a Map.

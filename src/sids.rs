@@ -52,6 +52,13 @@ macro_rules! sid {
                 Ok(Self(text))
             }
 
+            /// Takes a text as it came from the service.
+            #[cfg(feature = "webhooks")]
+            #[allow(dead_code)] // not every kind is in a webhook
+            pub(crate) fn lenient(text: &str) -> Self {
+                Self(text.to_owned())
+            }
+
             /// The SID as text.
             #[must_use]
             pub fn as_str(&self) -> &str {

@@ -15,6 +15,37 @@ impl Emulator {
         self.client_builder()?.build()
     }
 
+    /// Checks an access token as the service does when client software connects with it: signed by the
+    /// emulator's API key for its account, valid now by its clock and for no more than 24 hours, with
+    /// an identity and a grant for a Service that exists.
+    ///
+    /// # Errors
+    ///
+    /// If it is not; the error says why.
+    #[cfg(feature = "tokens")]
+    pub fn verify_token(
+        &self,
+        token: &str,
+    ) -> std::result::Result<crate::tokens::TokenClaims, crate::tokens::TokenError> {
+        let now = u64::try_from(self.clock().now().timestamp()).unwrap_or_default();
+        let claims = crate::tokens::verify(
+            token,
+            self.account_sid(),
+            self.api_key(),
+            self.api_secret(),
+            now,
+        )?;
+        let service = claims.grants["data_sync"]["service_sid"].as_str();
+        match service {
+            Some(service) if self.api.store.read(|store| store.service(service).is_ok()) => {
+                Ok(claims)
+            }
+            service => Err(crate::tokens::TokenError::Claim(format!(
+                "it is for the Service {service:?}, which does not exist"
+            ))),
+        }
+    }
+
     /// A client of this emulator, with settings still to be made.
     ///
     /// ```

@@ -95,6 +95,28 @@ pub enum InputError {
         /// The index.
         index: i64,
     },
+    /// A removal of much that was not confirmed.
+    #[error(
+        "the removal of {sid} with all that is in it is not confirmed: the second SID is {confirmation}"
+    )]
+    Confirmation {
+        /// What was to be removed.
+        sid: String,
+        /// What was given to confirm it.
+        confirmation: String,
+    },
+    /// A debouncing window out of range.
+    #[error("the reachability debouncing window is {window:?}, 1 s to 30 s are allowed")]
+    DebouncingWindow {
+        /// The window.
+        window: std::time::Duration,
+    },
+    /// A lifetime of an access token out of range.
+    #[error("the lifetime of the access token is {lifetime:?}, 1 s to 24 h are allowed")]
+    TokenLifetime {
+        /// The lifetime.
+        lifetime: std::time::Duration,
+    },
     /// A revision that cannot be sent in a header, and is none of the service's.
     #[error("the revision {revision:?} cannot be sent; pass one that the service gave")]
     Revision {

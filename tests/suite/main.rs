@@ -17,10 +17,14 @@ mod mutate;
 mod names;
 mod operations;
 mod paging;
+mod permissions;
 mod retry;
 mod send;
+mod services;
 mod settle;
 mod streams;
+#[cfg(feature = "tokens")]
+mod tokens;
 mod transfer;
 mod upsert;
 

@@ -1,0 +1,150 @@
+//! An axum extractor of webhooks whose signature was checked.
+
+use std::fmt;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRef, FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use secrecy::SecretString;
+
+use super::{SIGNATURE_HEADER, Validator, Webhook, WebhookError};
+
+/// How webhooks are received: the auth token, and the address that the service calls. It is part of an
+/// axum application's state.
+#[derive(Clone, Debug)]
+pub struct Receiver(Arc<Settings>);
+
+#[derive(Debug)]
+struct Settings {
+    validator: Validator,
+    public_url: Option<String>,
+}
+
+impl Receiver {
+    /// A receiver with the account's auth token.
+    ///
+    /// The address the service called is taken to be what the `Forwarded`-like headers
+    /// `X-Forwarded-Proto` and `X-Forwarded-Host` say, or the `Host` header and `http`. Who forges them
+    /// still needs the auth token to sign.
+    pub fn new(auth_token: impl Into<SecretString>) -> Self {
+        Self(Arc::new(Settings {
+            validator: Validator::new(auth_token),
+            public_url: None,
+        }))
+    }
+
+    /// The same with the address that the service calls, up to the path: `https://example.com`, or
+    /// `https://example.com/below` if a proxy takes that off. Path and query are the request's.
+    #[must_use]
+    pub fn public_url(self, url: impl Into<String>) -> Self {
+        let url = url.into().trim_end_matches('/').to_owned();
+        Self(Arc::new(Settings {
+            validator: self.0.validator.clone(),
+            public_url: Some(url),
+        }))
+    }
+
+    /// The address that the service called.
+    fn address(&self, uri: &Uri, headers: &HeaderMap) -> String {
+        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        if let Some(url) = &self.0.public_url {
+            return format!("{url}{path}");
+        }
+        let scheme = text("x-forwarded-proto").unwrap_or("http");
+        let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str()));
+        format!("{scheme}://{}{path}", host.unwrap_or_default())
+    }
+}
+
+/// A webhook that came from the service: an axum extractor that checks the signature and reads what it
+/// says. It answers 403 to a wrong signature and 400 to what is no webhook of Sync.
+///
+/// ```
+/// use axum::{Router, routing::post};
+/// use twilio_sync::webhooks::{Receiver, SignedWebhook};
+///
+/// async fn on_event(SignedWebhook(webhook): SignedWebhook) {
+///     println!("{}", webhook.event_type());
+/// }
+///
+/// let receiver = Receiver::new("the account's auth token").public_url("https://example.com");
+/// let app: Router = Router::new().route("/sync", post(on_event)).with_state(receiver);
+/// # let _ = app;
+/// ```
+#[derive(Clone, Debug)]
+pub struct SignedWebhook(pub Webhook);
+
+/// Why a webhook was not taken.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// Its signature is missing or wrong: 403.
+    Signature,
+    /// It is no webhook of Sync: 400.
+    Webhook(WebhookError),
+    /// Its body could not be read, or is too large.
+    Body(Response),
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signature => f.write_str(
+                "the signature is missing or wrong; is the address the one that the service calls, \
+                 and the auth token the account's?",
+            ),
+            Self::Webhook(error) => write!(f, "{error}"),
+            Self::Body(response) => write!(f, "the body cannot be read: {}", response.status()),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+impl IntoResponse for Rejection {
+    fn into_response(self) -> Response {
+        match self {
+            // Whoever sent it learns nothing.
+            Self::Signature => StatusCode::FORBIDDEN.into_response(),
+            Self::Webhook(error) => (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+            Self::Body(response) => response,
+        }
+    }
+}
+
+impl<S> FromRequest<S> for SignedWebhook
+where
+    S: Send + Sync,
+    Receiver: FromRef<S>,
+{
+    type Rejection = Rejection;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
+        let receiver = Receiver::from_ref(state);
+        let address = receiver.address(request.uri(), request.headers());
+        let signature = request.headers().get(SIGNATURE_HEADER).cloned();
+        let query = request.uri().query().unwrap_or_default().to_owned();
+        let body = Bytes::from_request(request, state)
+            .await
+            .map_err(|rejection| Rejection::Body(rejection.into_response()))?;
+        let form: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
+        let signature = signature
+            .as_ref()
+            .and_then(|signature| signature.to_str().ok());
+        let is_valid = signature
+            .is_some_and(|signature| receiver.0.validator.is_valid(&address, &form, signature));
+        if !is_valid {
+            return Err(Rejection::Signature);
+        }
+        // A query string is part of the address that was signed.
+        let webhook = if form.is_empty() {
+            Webhook::parse(&query)
+        } else {
+            Webhook::from_parameters(form)
+        };
+        webhook.map(Self).map_err(Rejection::Webhook)
+    }
+}

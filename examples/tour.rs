@@ -55,10 +55,11 @@ fn shortened(result: &impl Debug) -> String {
 #[tokio::main]
 async fn main() -> Outcome {
     // The emulator stops when it is dropped.
-    let has_credentials = ["TWILIO_ACCOUNT_SID", "ACCOUNT_SID"]
+    let has_credentials = ["TWILIO_ACCOUNT_SID", "MASTER_ACCOUNT_SID", "ACCOUNT_SID"]
         .map(env::var_os)
         .iter()
-        .any(Option::is_some);
+        .flatten()
+        .any(|value| !value.is_empty());
     let (sync, _emulator) = if has_credentials {
         println!("On the real service, with the credentials of the environment.");
         (SyncClient::from_env()?, None)

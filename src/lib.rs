@@ -54,7 +54,9 @@
 //!
 //! # Features
 //!
-//! `rustls` (the default) or `native-tls` for TLS, `emulator` for the emulator.
+//! `rustls` (the default) or `native-tls` for TLS; `schema` for contracts; `tokens` for access tokens;
+//! `webhooks` for webhooks, `axum` for an extractor of them; `emulator` for the emulator; `cli` for the
+//! program `twilio-sync`; `full` for all of these but `native-tls`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[allow(clippy::pedantic)] // of the generated code

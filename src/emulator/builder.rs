@@ -19,6 +19,7 @@ use super::log::{LoggedRequest, Observer, RequestLog};
 use super::store::{Change, Event, Kind, Outlet, Sid, State, Store, looks_like_sid};
 use super::webhooks::{self, Endpoints, Outbox, WebhookLog};
 use super::{Emulator, EmulatorError, Kept, server};
+use crate::webhooks::Validator;
 
 /// Sets up an [`Emulator`]: what is not set is chosen.
 #[derive(Clone)]
@@ -146,7 +147,7 @@ impl EmulatorBuilder {
         let webhooks = Arc::new(WebhookLog::default());
         let sender = webhooks::Sender {
             account_sid: account.account_sid.clone(),
-            auth_token: account.auth_token.clone(),
+            validator: Validator::new(account.auth_token.as_str()),
         };
         let file = data_file.as_ref().map(|kept| Arc::clone(&kept.file));
         let (outbox, posting) = Outbox::new(sender, file.clone(), Arc::clone(&webhooks));

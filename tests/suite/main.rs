@@ -27,6 +27,8 @@ mod streams;
 mod tokens;
 mod transfer;
 mod upsert;
+#[cfg(feature = "axum")]
+mod webhooks;
 
 use serde_json::Value;
 use twilio_sync::emulator::LoggedRequest;

@@ -5,7 +5,6 @@
 
 mod endpoints;
 mod parameters;
-mod signature;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +18,7 @@ pub(super) use self::endpoints::Endpoints;
 use super::data_file::DataFile;
 use super::recent::{self, Recent};
 use super::store::Event;
+use crate::webhooks::Validator;
 
 /// How many events may wait to be posted.
 const QUEUE: usize = 10_000;
@@ -100,7 +100,7 @@ pub(super) type WebhookLog = Recent<LoggedWebhook>;
 #[derive(Clone)]
 pub(super) struct Sender {
     pub(super) account_sid: String,
-    pub(super) auth_token: String,
+    pub(super) validator: Validator,
 }
 
 /// An event, and the write it may be told of only after.
@@ -155,7 +155,7 @@ impl Letter {
     fn new(sender: &Sender, event: &Event) -> Self {
         let url = as_received(&event.url);
         let parameters = parameters::parameters(&sender.account_sid, event);
-        let signature = signature::sign(&sender.auth_token, &url, &parameters);
+        let signature = sender.validator.sign(&url, &parameters);
         Self {
             url,
             parameters,

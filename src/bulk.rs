@@ -1,6 +1,5 @@
 //! Many calls at once, a bounded number at a time, with an account of what was done.
 
-use std::collections::VecDeque;
 use std::fmt::{self, Debug};
 use std::future::IntoFuture;
 use std::pin::Pin;
@@ -8,13 +7,14 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_util::StreamExt;
-use futures_util::stream::{BoxStream, FuturesUnordered};
+use futures_util::stream::{BoxStream, Fuse, FuturesUnordered};
 
 use crate::call::CallFuture;
 use crate::error::{Error, Result};
+use crate::resource::found;
 
 /// What is still to be done: for each piece of work its key and the call, in order.
-pub(crate) type Jobs<K, R> = BoxStream<'static, Result<(K, CallFuture<R>)>>;
+type Jobs<K, R> = Fuse<BoxStream<'static, Result<(K, CallFuture<R>)>>>;
 
 type Running<K, R> = Pin<Box<dyn Future<Output = (K, Result<R>)> + Send>>;
 
@@ -25,7 +25,8 @@ const CONCURRENCY: usize = 8;
 /// Many calls, each for a key: a stream of what became of each, as it becomes known.
 ///
 /// `.await` runs all of it and gives a [`Done`], or a [`BulkError`] that accounts for what was done
-/// and what was not. As a stream it shows progress: each element is a key with what became of it.
+/// and what was not. As a stream it shows progress: each element is a key with what became of it, or
+/// an error if it cannot be told what else there is to do, which is the end.
 /// After a failure nothing more is begun, and what is under way is finished; with
 /// [`keep_going`](Self::keep_going) all is tried.
 ///
@@ -35,7 +36,7 @@ const CONCURRENCY: usize = 8;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let emulator = twilio_sync::Emulator::start().await?;
 /// # let sync = emulator.client()?;
-/// use futures_util::StreamExt;
+/// use futures_util::TryStreamExt;
 /// use serde_json::{Value, json};
 ///
 /// sync.maps().create("phonebook").await?;
@@ -43,7 +44,7 @@ const CONCURRENCY: usize = 8;
 /// let entries = (0..100).map(|n| (format!("+8150{n:08}"), json!({"n": n})));
 /// let mut bulk = phones.set_many(entries).concurrency(4);
 /// let mut count = 0;
-/// while let Some((key, result)) = bulk.next().await {
+/// while let Some((key, result)) = bulk.try_next().await? {
 ///     result?;
 ///     count += 1; // key is set
 /// }
@@ -61,7 +62,7 @@ pub struct Bulk<K, R> {
     concurrency: usize,
     keep_going: bool,
     state: State,
-    /// An error that belongs to no key: the work itself could not be listed.
+    /// An error that belongs to no key: the work itself could not be listed. It is told last.
     listing_failure: Option<Error>,
 }
 
@@ -97,8 +98,10 @@ pub struct BulkError<K> {
     pub done: Vec<K>,
     /// What was tried and failed, with why.
     pub failed: Vec<(K, Error)>,
-    /// What was not tried, as far as it is known.
+    /// What was not tried, as far as it was given rather than read from a list.
     pub untried: Vec<K>,
+    /// Whether there may be more that was not tried: the rest of a list, which was not read.
+    pub more: bool,
     /// Why the rest of the work is not known: it is read from a list, and that failed.
     pub listing: Option<Error>,
 }
@@ -106,7 +109,8 @@ pub struct BulkError<K> {
 impl<K> fmt::Display for BulkError<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (done, failed, untried) = (self.done.len(), self.failed.len(), self.untried.len());
-        write!(f, "{done} done, {failed} failed, {untried} not tried")?;
+        let more = if self.more { " or more" } else { "" };
+        write!(f, "{done} done, {failed} failed, {untried}{more} not tried")?;
         match (self.failed.first(), &self.listing) {
             (Some((_, error)), _) => write!(f, "; the first failure: {error}"),
             (None, Some(error)) => write!(f, "; the rest is not known: {error}"),
@@ -123,9 +127,11 @@ impl<K: Debug> std::error::Error for BulkError<K> {
 }
 
 impl<K, R> Bulk<K, R> {
-    pub(crate) fn new(jobs: Jobs<K, R>) -> Self {
+    pub(crate) fn new(
+        jobs: impl Stream<Item = Result<(K, CallFuture<R>)>> + Send + 'static,
+    ) -> Self {
         Self {
-            jobs,
+            jobs: jobs.boxed().fuse(),
             running: FuturesUnordered::new(),
             concurrency: CONCURRENCY,
             keep_going: false,
@@ -135,7 +141,9 @@ impl<K, R> Bulk<K, R> {
     }
 
     /// One call after the other, since their order matters.
-    pub(crate) fn in_order(jobs: Jobs<K, R>) -> InOrder<K, R> {
+    pub(crate) fn in_order(
+        jobs: impl Stream<Item = Result<(K, CallFuture<R>)>> + Send + 'static,
+    ) -> InOrder<K, R> {
         InOrder(Self {
             concurrency: 1,
             ..Self::new(jobs)
@@ -178,7 +186,7 @@ impl<K: Send + 'static, R: 'static> Bulk<K, R> {
 }
 
 impl<K: Send + 'static, R: 'static> Stream for Bulk<K, R> {
-    type Item = (K, Result<R>);
+    type Item = Result<(K, Result<R>)>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.begin(cx);
@@ -187,10 +195,12 @@ impl<K: Send + 'static, R: 'static> Stream for Bulk<K, R> {
                 if result.is_err() && !self.keep_going {
                     self.state = State::Stopping;
                 }
-                Poll::Ready(Some((key, result)))
+                Poll::Ready(Some(Ok((key, result))))
             }
             // Nothing is under way, and nothing more will be, or it is still being listed.
-            Poll::Ready(None) if self.state == State::Stopping => Poll::Ready(None),
+            Poll::Ready(None) if self.state == State::Stopping => {
+                Poll::Ready(self.listing_failure.take().map(Err))
+            }
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
     }
@@ -207,28 +217,28 @@ where
     fn into_future(mut self) -> Self::IntoFuture {
         Box::pin(async move {
             let (mut done, mut failed) = (Vec::new(), Vec::new());
-            while let Some((key, result)) = self.next().await {
-                match result {
-                    Ok(_) => done.push(key),
-                    Err(error) => failed.push((key, error)),
+            let mut listing = None;
+            while let Some(element) = self.next().await {
+                match element {
+                    Ok((key, Ok(_))) => done.push(key),
+                    Ok((key, Err(error))) => failed.push((key, error)),
+                    Err(error) => listing = Some(error),
                 }
             }
-            if failed.is_empty() && self.listing_failure.is_none() {
+            if failed.is_empty() && listing.is_none() {
                 return Ok(Done { keys: done });
             }
-            let mut listing = self.listing_failure.take();
-            let mut untried = VecDeque::new();
-            while listing.is_none() {
-                match self.jobs.next().await {
-                    Some(Ok((key, _))) => untried.push_back(key),
-                    Some(Err(error)) => listing = Some(error),
-                    None => break,
-                }
+            // What was given can be told; a list is not read on only to tell what is in it.
+            let is_given = self.jobs.size_hint().1.is_some();
+            let mut untried = Vec::new();
+            while is_given && let Some(Ok((key, _))) = self.jobs.next().await {
+                untried.push(key);
             }
             Err(Box::new(BulkError {
                 done,
                 failed,
-                untried: untried.into(),
+                untried,
+                more: !is_given,
                 listing,
             }))
         })
@@ -246,7 +256,7 @@ impl<K, R> Debug for InOrder<K, R> {
 }
 
 impl<K: Send + 'static, R: 'static> Stream for InOrder<K, R> {
-    type Item = (K, Result<R>);
+    type Item = Result<(K, Result<R>)>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_next_unpin(cx)
@@ -264,4 +274,14 @@ where
     fn into_future(self) -> Self::IntoFuture {
         IntoFuture::into_future(self.0)
     }
+}
+
+/// A removal, for which what is gone already is as good as removed.
+pub(crate) fn gone(removal: CallFuture<()>) -> CallFuture<()> {
+    Box::pin(async move { found(removal.await).map(drop) })
+}
+
+/// Work that failed before it began.
+pub(crate) fn failed<R: Send + 'static>(error: Error) -> CallFuture<R> {
+    Box::pin(std::future::ready(Err(error)))
 }

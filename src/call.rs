@@ -33,8 +33,10 @@ pub struct Written<R> {
     pub outcome: Outcome,
     /// The object or item as it is now.
     pub object: R,
-    /// How many times it was tried; more than 1 if others interfered, or an answer was lost. An object
-    /// that a lost attempt of this very call may have created counts as found.
+    /// How many rounds of reading and writing it took; more than 1 if others interfered. An object
+    /// that a lost attempt of this very call may have created counts as found. Requests that were sent
+    /// again for a passing reason are not counted here; see
+    /// [`on_attempt`](crate::SyncClientBuilder::on_attempt).
     pub attempts: u32,
 }
 
@@ -176,6 +178,9 @@ impl<R: Writable> UpdateOrCreate<R> {
 impl<R: Resource> Update<R> {
     /// Writes only if the object or item still has this revision, and fails with
     /// [`is_revision_conflict`](crate::Error::is_revision_conflict) if it has another.
+    ///
+    /// If an answer is lost and the write, sent again, meets a conflict, reading back tells: it
+    /// succeeded if the data is what was written, whoever wrote it.
     pub fn if_match(mut self, revision: impl Into<Revision>) -> Self {
         self.draft.if_match = Some(revision.into());
         self

@@ -430,7 +430,7 @@ impl SyncClientBuilder {
     /// How many requests the client and its clones send in a second. Default: no limit.
     ///
     /// Whatever the limit, a 429 holds back all requests of the client until the one that met it is
-    /// sent again.
+    /// sent again, or for at most the retry policy's longest delay if it is not.
     pub fn rate_limit(mut self, rate_limit: RateLimit) -> Self {
         self.rate_limit = Some(rate_limit);
         self

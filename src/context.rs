@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Data;
 use crate::client::SyncClient;
-use crate::data;
+use crate::data::{self, MAX_DATA_SIZE};
 use crate::error::{DataError, Result};
 #[cfg(feature = "schema")]
 use crate::schema::Contract;
@@ -36,7 +36,6 @@ impl Context {
     }
 
     /// Encodes data to be written: at most `limit` bytes, and as the contract wants it.
-    #[cfg_attr(not(feature = "schema"), allow(clippy::unused_self))]
     pub(crate) fn encode<T: Serialize + ?Sized>(
         &self,
         what: &'static str,
@@ -44,11 +43,28 @@ impl Context {
         value: &T,
     ) -> Result<String> {
         let text = data::encode(what, limit, value)?;
+        self.check(what, &text)?;
+        Ok(text)
+    }
+
+    /// Holds JSON text that is to be written to the same.
+    pub(crate) fn check_json(&self, json: String) -> Result<String> {
+        data::check_size("data", MAX_DATA_SIZE, &json)?;
+        self.check("data", &json)?;
+        Ok(json)
+    }
+
+    #[cfg_attr(
+        not(feature = "schema"),
+        allow(clippy::unused_self, clippy::unnecessary_wraps)
+    )]
+    fn check(&self, what: &str, json: &str) -> Result<()> {
         #[cfg(feature = "schema")]
         if let Some(contract) = &self.contract {
-            contract.check(&text, || format!("the {what} to be written"))?;
+            contract.check(json, || format!("the {what} to be written"))?;
         }
-        Ok(text)
+        let _ = (what, json);
+        Ok(())
     }
 
     /// Decodes data that was read, if it is as the contract wants it.

@@ -92,19 +92,25 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
         what,
         reason: error.to_string(),
     })?;
-    if text.len() > limit {
+    check_size(what, limit, &text)?;
+    // A scalar or an array is sent as it is: the service documents objects, and says no itself.
+    Ok(text)
+}
+
+/// Checks the size of JSON text.
+pub(crate) fn check_size(what: &'static str, limit: usize, json: &str) -> Result<(), InputError> {
+    if json.len() > limit {
         return Err(InputError::DataTooLarge {
             what,
             limit,
-            size: text.len(),
+            size: json.len(),
         });
     }
-    // A scalar or an array is sent as it is: the service documents objects, and says no itself.
-    Ok(text)
+    Ok(())
 }
 
 /// Whether two texts are the same JSON, whatever the order of members.
 pub(crate) fn is_same_json(one: &str, other: &str) -> bool {
     let value = |json| serde_json::from_str::<Value>(json).ok();
-    one == other || value(one) == value(other)
+    one == other || value(one).is_some_and(|one| value(other) == Some(one))
 }

@@ -147,9 +147,11 @@ facade! {
     delete: delete_document,
     list: list_document.documents,
     read: Document::read,
-    settle: |address, write| by_reading_back::<Document<Data>, _>(
+    raw: Document<Data>,
+    typed: Document::typed,
+    settle: |address, write, begun| by_reading_back::<Document<Data>, _>(
         address,
-        write,
+        write, begun,
         is_next,
         |raw| raw.typed(&address.context),
     ),
@@ -205,7 +207,7 @@ where
         P: Serialize + ?Sized,
     {
         // The patch need not fit `T`, nor a contract; what comes of it must.
-        let draft = Draft::of(&self.context.unchecked(), patch);
+        let draft = Draft::of_patch(&self.context, patch);
         UpdateOrCreate::new(self.by_name(name), draft).policy(Policy::Merge)
     }
 
@@ -243,7 +245,7 @@ where
         let Some(name) = &line.unique_name else {
             return Err(line.lacks("unique_name"));
         };
-        let Some(draft) = line.draft(Utc::now()) else {
+        let Some(draft) = line.draft(Utc::now(), &self.context) else {
             return Ok(None);
         };
         UpdateOrCreate::new(self.by_name(name), draft)
@@ -298,6 +300,10 @@ where
 
     fn data_mut(&mut self) -> &mut T {
         &mut self.data
+    }
+
+    fn date_created(&self) -> DateTime<Utc> {
+        self.date_created
     }
 
     fn title(&self) -> String {

@@ -251,7 +251,7 @@ impl std::error::Error for ResponseError {}
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the data of {object} does not fit {expected}: at `{path}`: {source}{}",
-    if *.after_write { " The write that was answered with it took effect." } else { "" }
+    after_write_text(*.after_write)
 )]
 #[non_exhaustive]
 pub struct DataError {
@@ -344,8 +344,11 @@ impl Error {
 
     /// Notes that what went wrong with the answer to a write did so after it took effect.
     pub(crate) fn after_write(mut self) -> Self {
-        if let Self::Data(error) = &mut self {
-            error.after_write = true;
+        match &mut self {
+            Self::Data(error) => error.after_write = true,
+            #[cfg(feature = "schema")]
+            Self::Contract(error) => error.after_write = true,
+            _ => {}
         }
         self
     }
@@ -421,6 +424,15 @@ impl Error {
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
         self.call().is_some_and(|call| call.outcome_unknown)
+    }
+}
+
+/// What to add to an error about the answer to a write.
+pub(crate) fn after_write_text(after_write: bool) -> &'static str {
+    if after_write {
+        " The write that was answered with it took effect."
+    } else {
+        ""
     }
 }
 

@@ -11,8 +11,10 @@ macro_rules! facade {
         update: $update:ident($($if_match:ident,)? |$write:ident| $update_form:expr),
         delete: $delete:ident,
         list: $list:ident.$records:ident,
-        read: $read:expr
-        $(, settle: |$settled:ident, $wrote:ident| $settle:expr)? $(,)?
+        read: $read:expr,
+        raw: $raw:ty,
+        typed: $typed:expr
+        $(, settle: |$settled:ident, $wrote:ident, $begun:ident| $settle:expr)? $(,)?
     ) => {
         $(#[$doc])*
         ///
@@ -120,11 +122,14 @@ macro_rules! facade {
             }
 
             #[doc = concat!("Every ", $noun, " of the Service whose unique name begins with a text, as a stream. The service cannot look for them: all are read, one request for each 100.")]
-            pub fn all_with_prefix(&self, prefix: impl Into<String>) -> $crate::Search<$object> {
-                let prefix = prefix.into();
-                self.all().matching(move |object| {
-                    object.unique_name.as_ref().is_some_and(|name| name.starts_with(&prefix))
-                })
+            pub fn all_with_prefix(&self, prefix: impl Into<String>) -> $crate::Search<$object, $raw> {
+                let (prefix, context) = (prefix.into(), self.context.clone());
+                let listing = $crate::Listing::<$raw>::new(self.context.unchecked());
+                let judge = move |object: &$raw| {
+                    let name = object.unique_name.as_ref();
+                    $crate::paging::Found::if_matching(name.is_some_and(|name| name.starts_with(&prefix)))
+                };
+                $crate::Search::new(listing, judge, move |object| $typed(object, &context))
             }
 
             #[doc = concat!("Every ", $noun, " of the Service, as a stream. One request for each 100.")]
@@ -157,6 +162,7 @@ macro_rules! facade {
             $(async fn settle(
                 $settled: &Self::Address,
                 $wrote: &$crate::resource::Write,
+                $begun: chrono::DateTime<chrono::Utc>,
             ) -> $crate::Result<$crate::settle::Settled<Self>> {
                 $settle.await
             })?

@@ -72,7 +72,7 @@ macro_rules! item {
 
         impl $item<$crate::api::Data> {
             /// The item with its data decoded.
-            fn typed<T: serde::de::DeserializeOwned>(
+            pub(crate) fn typed<T: serde::de::DeserializeOwned>(
                 self,
                 context: &$crate::context::Context,
             ) -> $crate::Result<$item<T>> {
@@ -135,12 +135,14 @@ macro_rules! item {
             async fn settle(
                 address: &Self::Address,
                 write: &$crate::resource::Write,
+                begun: chrono::DateTime<chrono::Utc>,
             ) -> $crate::Result<$crate::settle::Settled<Self>> {
                 // An item's revision is a number of its collection's, which counts all its items'
                 // writes: it does not tell how many there were to this one.
                 $crate::settle::by_reading_back::<$item<$crate::api::Data>, _>(
                     address,
                     write,
+                    begun,
                     |_, _| false,
                     |raw| raw.typed(&address.parent.context),
                 )
@@ -199,6 +201,10 @@ macro_rules! item {
 
             fn data_mut(&mut self) -> &mut T {
                 &mut self.data
+            }
+
+            fn date_created(&self) -> chrono::DateTime<chrono::Utc> {
+                self.date_created
             }
 
             fn title(&self) -> String {

@@ -2,17 +2,17 @@
 
 use chrono::Utc;
 use futures_core::Stream;
-use futures_util::TryStreamExt;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::Data;
 use crate::api::types::{
-    Bounds, CreateSyncListItemRequest, CreateSyncListRequest, SyncList, SyncListItem,
+    Bounds, CreateSyncListItemRequest, CreateSyncListRequest, Order, SyncList, SyncListItem,
     UpdateSyncListItemRequest, UpdateSyncListRequest,
 };
-use crate::bulk::{Bulk, InOrder};
+use crate::bulk::{Bulk, InOrder, failed, gone};
 use crate::call::{Create, Remove, Update};
 use crate::error::{Error, InputError, Result};
 use crate::facade::{checked, dataless_facade, facade};
@@ -25,7 +25,7 @@ use crate::resource::{
     Address, Creatable, Draft, Item, ItemAddress, Locate, Resource, Write, as_is, found,
 };
 use crate::sids::ListSid;
-use crate::transfer::{Line, numbered};
+use crate::transfer::{Line, numbered, numbered_job};
 
 facade! {
     /// The Lists of a Service. What is in one of them is at [`SyncClient::list`](crate::SyncClient::list).
@@ -43,6 +43,8 @@ facade! {
     delete: delete_sync_list,
     list: list_sync_list.lists,
     read: as_is,
+    raw: SyncList,
+    typed: as_is,
 }
 
 dataless_facade!(Lists, "List", SyncList);
@@ -105,7 +107,7 @@ handle! {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let emulator = twilio_sync::Emulator::start().await?;
     /// # let sync = emulator.client()?;
-    /// use futures_util::TryStreamExt;
+    /// use futures_util::{StreamExt, TryStreamExt};
     /// use serde_json::{Value, json};
     ///
     /// sync.lists().create("log").await?;
@@ -123,6 +125,9 @@ handle! {
     /// ```
     List, ListSid
 }
+
+/// How often the removal of an item follows those who change it meanwhile.
+const REMOVAL_ATTEMPTS: u32 = 20;
 
 checked!(List<T>, address.context);
 
@@ -195,11 +200,13 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     /// Removes an item if it still is one with the key alone, and says whether it did.
     async fn remove_item_with_key(&self, mut item: ListItem<Data>, key: &str) -> Result<bool> {
         let address = self.item(item.index).unchecked();
+        let mut attempts = 0;
         while has_only_key(&item.data, key) {
+            attempts += 1;
             match ListItem::<Data>::delete_at(&address, &item.revision).await {
                 Ok(()) => return Ok(true),
                 Err(error) if error.is_not_found() => return Ok(false),
-                Err(error) if error.is_revision_conflict() => {}
+                Err(error) if error.is_revision_conflict() && attempts < REMOVAL_ATTEMPTS => {}
                 Err(error) => return Err(error),
             }
             match found(ListItem::fetch(&address).await)? {
@@ -219,37 +226,47 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
         &self,
         test: impl Fn(&ListItem<T>) -> bool + Send + Sync + 'static,
     ) -> Bulk<i64, ()> {
-        let list = self.clone();
-        let items = self.items().matching(test);
-        Bulk::new(Box::pin(items.map_ok(move |item| {
-            let call = list
-                .remove(item.index)
-                .if_match(&item.revision)
-                .into_future();
-            (item.index, call)
-        })))
+        let raw = List::<Data>::at(self.address.unchecked());
+        let context = self.address.context.clone();
+        Bulk::new(raw.items().try_filter_map(move |item| {
+            let (index, revision) = (item.index, item.revision.clone());
+            let job = match item.typed(&context) {
+                Ok(item) if !test(&item) => None,
+                Ok(_) => Some(gone(raw.remove(index).if_match(revision).into_future())),
+                Err(error) => Some(failed(error)),
+            };
+            std::future::ready(Ok(job.map(|job| (index, job))))
+        }))
     }
 
     /// Removes all items, with one request for each and one for each 100 items read, whatever they
     /// hold. The keys of the [`Bulk`] are indexes. Items that are added meanwhile may stay.
     pub fn remove_all(&self) -> Bulk<i64, ()> {
-        let list = List::<Data>::at(self.address.unchecked());
-        Bulk::new(Box::pin(list.items().map_ok(move |item| {
-            (item.index, list.remove(item.index).into_future())
-        })))
+        let raw = List::<Data>::at(self.address.unchecked());
+        Bulk::new(
+            raw.items()
+                .map_ok(move |item| (item.index, gone(raw.remove(item.index).into_future()))),
+        )
     }
 
     /// Adds all items, in order, to another List, which may be of another Service or account. The
-    /// keys of the bulk are the indexes here. Times to live are carried over.
+    /// keys of the bulk are the indexes here. Times to live are carried over. Items that are added
+    /// here meanwhile are left out, so that a List can be copied to itself.
     pub fn copy_to<U>(&self, target: &List<U>) -> InOrder<i64, ListItem<Data>> {
-        let target = target.address.unchecked();
-        let items = Listing::<ListItem<Data>>::new(self.address.unchecked());
-        Bulk::in_order(Box::pin(items.try_filter_map(move |item| {
+        let target = target.address.clone();
+        let items = || Listing::<ListItem<Data>>::new(self.address.unchecked());
+        let (mut newest, items) = (items().order(Order::Desc).limit(1), items());
+        let items = stream::once(async move {
+            let last = newest.try_next().await?.map_or(-1, |item| item.index);
+            let is_old = move |item: &ListItem<Data>| std::future::ready(Ok(item.index <= last));
+            Ok::<_, Error>(items.try_take_while(is_old))
+        });
+        Bulk::in_order(items.try_flatten().try_filter_map(move |item| {
             let (index, line) = (item.index, item.line());
-            let draft = line.draft(Utc::now());
+            let draft = line.draft(Utc::now(), &target.context);
             let job = draft.map(|draft| (index, Create::new(target.clone(), draft).into_future()));
             std::future::ready(Ok(job))
-        })))
+        }))
     }
 
     /// All items as lines of JSON, one [`Line`] each, as a stream. To resume an export, give the last
@@ -281,7 +298,7 @@ where
         let list = self.clone();
         let items = items.into_iter().enumerate();
         let jobs = items.map(move |(at, item)| Ok((at, list.add(&item).into_future())));
-        Bulk::in_order(Box::pin(stream::iter(jobs)))
+        Bulk::in_order(stream::iter(jobs))
     }
 
     /// Adds the items of an export, one after the other. The keys of the bulk are line numbers, from
@@ -292,14 +309,13 @@ where
         S::Item: AsRef<str> + Send,
     {
         let address = self.address.clone();
-        Bulk::in_order(Box::pin(numbered(lines).try_filter_map(
-            move |(number, line)| {
-                let draft = line.draft(Utc::now());
-                let job =
-                    draft.map(|draft| (number, Create::new(address.clone(), draft).into_future()));
-                std::future::ready(Ok(job))
-            },
-        )))
+        Bulk::in_order(numbered(lines).filter_map(move |(number, line)| {
+            let job = line.map(|line| {
+                let draft = line.draft(Utc::now(), &address.context);
+                draft.map(|draft| Create::new(address.clone(), draft).into_future())
+            });
+            std::future::ready(numbered_job(number, job))
+        }))
     }
 
     /// Adds an item at the end. One request. Its data may have 16 KiB of JSON text.

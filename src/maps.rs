@@ -2,8 +2,8 @@
 
 use chrono::Utc;
 use futures_core::Stream;
-use futures_util::TryStreamExt;
 use futures_util::stream::{self, BoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -12,7 +12,7 @@ use crate::api::types::{
     Bounds, CreateSyncMapItemRequest, CreateSyncMapRequest, Order, SyncMap, SyncMapItem,
     UpdateSyncMapItemRequest, UpdateSyncMapRequest,
 };
-use crate::bulk::Bulk;
+use crate::bulk::{Bulk, failed, gone};
 use crate::call::{Create, Remove, Update, UpdateOrCreate, Written};
 use crate::error::{Error, Result};
 use crate::facade::{checked, dataless_facade, facade};
@@ -24,7 +24,7 @@ use crate::paging::{Found, Listing, Search};
 use crate::permissions::permissions;
 use crate::resource::{Creatable, Draft, ItemAddress, Locate, Resource, Write, as_is, found};
 use crate::sids::MapSid;
-use crate::transfer::{Line, numbered};
+use crate::transfer::{Line, numbered, numbered_job};
 use crate::upsert::Policy;
 
 facade! {
@@ -43,6 +43,8 @@ facade! {
     delete: delete_sync_map,
     list: list_sync_map.maps,
     read: as_is,
+    raw: SyncMap,
+    typed: as_is,
 }
 
 dataless_facade!(Maps, "Map", SyncMap);
@@ -148,21 +150,24 @@ impl<T: DeserializeOwned + Send + 'static> Map<T> {
     }
 
     /// The items whose keys begin with a text, as a stream. Only the pages that hold them are read.
-    pub fn items_with_prefix(&self, prefix: impl Into<String>) -> Search<MapItem<T>> {
-        let prefix = prefix.into();
+    pub fn items_with_prefix(
+        &self,
+        prefix: impl Into<String>,
+    ) -> Search<MapItem<T>, MapItem<Data>> {
+        let (prefix, context) = (prefix.into(), self.address.context.clone());
         // Keys are listed in order, so those with a prefix stand together.
-        let listing = self
-            .items()
+        let listing = Listing::<MapItem<Data>>::new(self.address.unchecked())
             .order(Order::Asc)
             .from(prefix.clone())
             .prefetch(false);
-        Search::new(listing, move |item| {
+        let judge = move |item: &MapItem<Data>| {
             if item.key.starts_with(&prefix) {
                 Found::Match
             } else {
                 Found::End
             }
-        })
+        };
+        Search::new(listing, judge, move |item| item.typed(&context))
     }
 
     /// Removes the item with a key. One request.
@@ -182,35 +187,40 @@ impl<T: DeserializeOwned + Send + 'static> Map<T> {
         &self,
         test: impl Fn(&MapItem<T>) -> bool + Send + Sync + 'static,
     ) -> Bulk<String, ()> {
-        let map = self.clone();
-        let items = self.items().matching(test);
-        Bulk::new(Box::pin(items.map_ok(move |item| {
-            let call = map.remove(&item.key).if_match(&item.revision).into_future();
-            (item.key, call)
-        })))
+        let raw = Map::<Data>::at(self.address.unchecked());
+        let context = self.address.context.clone();
+        Bulk::new(raw.items().try_filter_map(move |item| {
+            let (key, revision) = (item.key.clone(), item.revision.clone());
+            let job = match item.typed(&context) {
+                Ok(item) if !test(&item) => None,
+                Ok(_) => Some(gone(raw.remove(&key).if_match(revision).into_future())),
+                Err(error) => Some(failed(error)),
+            };
+            std::future::ready(Ok(job.map(|job| (key, job))))
+        }))
     }
 
     /// Removes all items, with one request for each and one for each 100 items read, whatever they
     /// hold. The keys of the [`Bulk`] are those of the items. Items that are set meanwhile may stay.
     pub fn remove_all(&self) -> Bulk<String, ()> {
-        let map = Map::<Data>::at(self.address.unchecked());
-        Bulk::new(Box::pin(map.items().map_ok(move |item| {
-            let call = map.remove(&item.key).into_future();
-            (item.key, call)
-        })))
+        let raw = Map::<Data>::at(self.address.unchecked());
+        Bulk::new(raw.items().map_ok(move |item| {
+            let job = gone(raw.remove(&item.key).into_future());
+            (item.key, job)
+        }))
     }
 
     /// Sets all items in another Map, which may be of another Service or account. The keys of the
     /// [`Bulk`] are those of the items. Times to live are carried over.
     pub fn copy_to<U>(&self, target: &Map<U>) -> Bulk<String, Written<MapItem<Data>>> {
-        let target = Map::<Data>::at(target.address.unchecked());
+        let target = Map::<Data>::at(target.address.clone());
         let items = Listing::<MapItem<Data>>::new(self.address.unchecked());
-        Bulk::new(Box::pin(items.try_filter_map(move |item| {
+        Bulk::new(items.try_filter_map(move |item| {
             let (address, key) = (target.item(&item.key), item.key.clone());
-            let draft = item.line().draft(Utc::now());
+            let draft = item.line().draft(Utc::now(), &target.address.context);
             let job = draft.map(|draft| (key, UpdateOrCreate::new(address, draft).into_future()));
             std::future::ready(Ok(job))
-        })))
+        }))
     }
 
     /// All items as lines of JSON, one [`Line`] each, as a stream. To resume an export, give the last
@@ -230,7 +240,7 @@ where
     T: Serialize + DeserializeOwned + Send + 'static,
 {
     /// Sets many items. The keys of the [`Bulk`] are those of the items. Cost: as
-    /// [`set`](Self::set) for each.
+    /// [`set`](Self::set) for each. Keys should differ: of two items with one key either may be last.
     pub fn set_many<I, K>(&self, items: I) -> Bulk<String, Written<MapItem<T>>>
     where
         I: IntoIterator<Item = (K, T)>,
@@ -243,7 +253,7 @@ where
             let call = map.set(&key, &data).into_future();
             Ok((key, call))
         });
-        Bulk::new(Box::pin(stream::iter(jobs)))
+        Bulk::new(stream::iter(jobs))
     }
 
     /// Sets the items of an export. The keys of the [`Bulk`] are line numbers, from 0. It can be run
@@ -254,23 +264,22 @@ where
         S::Item: AsRef<str> + Send,
     {
         let map = self.clone();
-        Bulk::new(Box::pin(numbered(lines).try_filter_map(
-            move |(number, line)| {
-                let job = match (&line.key, line.draft(Utc::now())) {
-                    (None, _) => Err(line.lacks("key")),
-                    (Some(_), None) => Ok(None),
-                    (Some(key), Some(draft)) => Ok(Some((
-                        number,
-                        UpdateOrCreate::new(map.item(key), draft).into_future(),
-                    ))),
-                };
-                std::future::ready(job)
-            },
-        )))
+        Bulk::new(numbered(lines).filter_map(move |(number, line)| {
+            let job = line.and_then(|line| match &line.key {
+                None => Err(line.lacks("key")),
+                Some(key) => {
+                    let draft = line.draft(Utc::now(), &map.address.context);
+                    let address = map.item(key);
+                    Ok(draft.map(|draft| UpdateOrCreate::new(address, draft).into_future()))
+                }
+            });
+            std::future::ready(numbered_job(number, job))
+        }))
     }
 
     /// Sets the item with a key: replaces its data, or creates it if there is none. The result says
-    /// which. [`policy`](UpdateOrCreate::policy) can ask for something else. Its data may have 16 KiB of JSON text.
+    /// which. [`policy`](UpdateOrCreate::policy) can ask for something else. Its data may have 16 KiB
+    /// of JSON text.
     ///
     /// Cost: one request if it exists, two if not; more if others create and remove it meanwhile.
     pub fn set(&self, key: impl Into<String>, data: &T) -> UpdateOrCreate<MapItem<T>> {
@@ -286,7 +295,7 @@ where
         P: Serialize + ?Sized,
     {
         // The patch need not fit `T`, nor a contract; what comes of it must.
-        let draft = Draft::of(&self.address.context.unchecked(), patch);
+        let draft = Draft::of_patch(&self.address.context, patch);
         UpdateOrCreate::new(self.item(key), draft).policy(Policy::Merge)
     }
 

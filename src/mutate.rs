@@ -149,8 +149,12 @@ async fn attempt<R: Versioned>(
     };
     match update_settled(address, write).await {
         Ok(object) => Ok(Attempt::Written(object)),
-        // If it cannot be told whose write the conflict is with, doing it again may do it twice.
-        Err(source) if source.is_revision_conflict() && !source.is_outcome_unknown() => {
+        // If it cannot be told whose write the conflict is with, doing it again may do it twice. What
+        // is gone by now is found to be at the next attempt.
+        Err(source)
+            if (source.is_revision_conflict() || source.is_not_found())
+                && !source.is_outcome_unknown() =>
+        {
             Ok(Attempt::Conflict(Conflict {
                 title: object.title(),
                 revision: Some(object.revision().clone()),
@@ -227,7 +231,7 @@ where
     };
     let raw = swap_or_create(&address.unchecked(), Caps::default(), &write, decide).await?;
     Ok(Written::new(
-        R::decode(raw.object, address.context())?,
+        R::decode(raw.object, address.context()).map_err(Error::after_write)?,
         raw.outcome,
         raw.attempts,
     ))
@@ -245,6 +249,10 @@ fn changed<R: Versioned, V: Verdict>(
     // and whatever it is, it is there.
     let before = context.unchecked().encode("data", usize::MAX, data)?;
     if change(data).into_flow()?.is_break() {
+        // What the function did before it declined is not what is there.
+        if let Ok(unchanged) = serde_json::from_str(&before) {
+            *data = unchanged;
+        }
         return Ok(None);
     }
     let after = context.encode("data", MAX_DATA_SIZE, data)?;
@@ -278,7 +286,9 @@ fn created<R: Versioned, V: Verdict>(
 ///
 /// If the connection breaks while the change is on its way, reading back tells whether it took place:
 /// it did if the data is what was written. Where that cannot be told the call fails with
-/// [`is_outcome_unknown`](Error::is_outcome_unknown), and does not do it twice.
+/// [`is_outcome_unknown`](Error::is_outcome_unknown), and does not do it twice. Of two programs that
+/// make the very same value at the same moment, one may so take the other's change for its own: where
+/// that matters, as for a counter, keep a member for each program in the data.
 #[must_use = "nothing is sent before `.await`"]
 pub struct Mutate<'a, R: Versioned, F> {
     address: R::Address,

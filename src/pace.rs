@@ -42,6 +42,9 @@ impl RateLimit {
     }
 }
 
+/// Over how long those who were held back are spread at most.
+const MAX_SPREAD: Duration = Duration::from_secs(1);
+
 /// The pace of one client.
 #[derive(Debug)]
 pub(crate) struct Pace {
@@ -70,38 +73,48 @@ impl Pace {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a request may be sent.
+    /// Waits until a request may be sent. Requests go in the order in which they asked.
     pub(crate) async fn turn(&self) {
-        while let Some(wait) = self.reserve(Instant::now()) {
-            tokio::time::sleep(wait).await;
+        let slot = self.reserve(Instant::now());
+        if let Some(slot) = slot {
+            tokio::time::sleep_until(slot).await;
+        }
+        while let Some(wait) = self.pause(Instant::now()) {
+            // Those who were all held back should not all go on at once.
+            let spread = wait.min(MAX_SPREAD).mul_f64(fastrand::f64());
+            tokio::time::sleep(wait + spread).await;
         }
     }
 
     /// Holds all requests back for a while, after the service refused one for its rate.
     pub(crate) fn slow_down(&self, delay: Duration) {
-        let until = Instant::now() + delay;
+        let Some(until) = Instant::now().checked_add(delay) else {
+            return;
+        };
         let mut state = self.state();
         state.resume = Some(state.resume.map_or(until, |resume| resume.max(until)));
     }
 
-    /// Takes the place of a request, or says how long to wait before asking again.
-    fn reserve(&self, now: Instant) -> Option<Duration> {
+    /// How much longer all requests are held back.
+    fn pause(&self, now: Instant) -> Option<Duration> {
         let mut state = self.state();
-        if let Some(resume) = state.resume {
-            if resume > now {
-                return Some(resume - now);
-            }
+        let resume = state.resume?;
+        if resume <= now {
             state.resume = None;
+            return None;
         }
+        Some(resume - now)
+    }
+
+    /// Takes the next place, and says when it is, unless it is now.
+    fn reserve(&self, now: Instant) -> Option<Instant> {
         let limit = self.limit?;
+        let mut state = self.state();
         let due = state.due.map_or(now, |due| due.max(now));
-        let allowance = limit.interval * (limit.burst - 1);
-        let early = (due - now).saturating_sub(allowance);
-        if !early.is_zero() {
-            return Some(early);
-        }
         state.due = Some(due + limit.interval);
-        None
+        let early = limit.interval * (limit.burst - 1);
+        let slot = due.checked_sub(early).unwrap_or(now);
+        (slot > now).then_some(slot)
     }
 }
 
@@ -112,29 +125,25 @@ mod tests {
     #[test]
     fn evenly_spaced_with_a_burst() {
         let pace = Pace::new(Some(RateLimit::per_second(10).burst(3)));
-        let start = Instant::now();
+        let start = Instant::now() + Duration::from_secs(3600);
         let at = |ms| start + Duration::from_millis(ms);
-        for _ in 0..3 {
-            assert_eq!(pace.reserve(at(0)), None);
-        }
-        assert_eq!(pace.reserve(at(0)), Some(Duration::from_millis(100)));
-        assert_eq!(pace.reserve(at(100)), None);
-        assert_eq!(pace.reserve(at(150)), Some(Duration::from_millis(50)));
+        let slots = [(); 5].map(|()| pace.reserve(at(0)));
+        assert_eq!(slots, [None, None, None, Some(at(100)), Some(at(200))]);
+        assert_eq!(pace.reserve(at(150)), Some(at(300)));
         // After a pause the burst is there again, and no more than it.
-        assert_eq!(
-            [(); 4].map(|()| pace.reserve(at(5000)).is_some()),
-            [false, false, false, true]
-        );
+        let slots = [(); 4].map(|()| pace.reserve(at(5000)));
+        assert_eq!(slots, [None, None, None, Some(at(5100))]);
     }
 
     #[test]
     fn all_wait_after_a_refusal() {
         let pace = Pace::new(None);
         let now = Instant::now();
-        assert_eq!(pace.reserve(now), None);
+        assert_eq!(pace.pause(now), None);
         pace.slow_down(Duration::from_secs(60));
         pace.slow_down(Duration::from_secs(1));
-        assert!(pace.reserve(now) > Some(Duration::from_secs(59)));
-        assert_eq!(pace.reserve(now + Duration::from_secs(61)), None);
+        pace.slow_down(Duration::MAX);
+        assert!(pace.pause(now) > Some(Duration::from_secs(59)));
+        assert_eq!(pace.pause(now + Duration::from_secs(61)), None);
     }
 }

@@ -144,13 +144,7 @@ impl<R: Listed> Listing<R> {
 
     /// The records that pass a test, as a stream. All pages are read, unless its limit or cap ends it.
     pub fn matching(self, test: impl Fn(&R) -> bool + Send + Sync + 'static) -> Search<R> {
-        Search::new(self, move |record| {
-            if test(record) {
-                Found::Match
-            } else {
-                Found::Other
-            }
-        })
+        Search::new(self, move |record| Found::if_matching(test(record)), Ok)
     }
 }
 
@@ -231,6 +225,8 @@ enum State<R> {
     Idle,
     Reading(CallFuture<Page<R>>),
     ReadingAhead(Ahead<Page<R>>),
+    /// The way on from the last page leads nowhere.
+    Failed(Error),
     Done,
 }
 
@@ -318,6 +314,10 @@ impl<R: Listed> Pages<R> {
         loop {
             let page = match &mut self.state {
                 State::Done => return Poll::Ready(None),
+                State::Failed(_) => match std::mem::replace(&mut self.state, State::Done) {
+                    State::Failed(error) => Err(error),
+                    _ => return Poll::Ready(None),
+                },
                 State::Idle => match self.read() {
                     Ok(reading) => {
                         self.state = State::Reading(reading);
@@ -330,14 +330,13 @@ impl<R: Listed> Pages<R> {
             };
             self.state = State::Done;
             return Poll::Ready(Some(page.map(|page| {
-                let mut records = page.records;
                 // What the page holds is good even if the way on from it is not.
                 match self.follow(&page.meta) {
                     Ok(true) => self.state = State::Idle,
                     Ok(false) => {}
-                    Err(error) => records.push(Err(error)),
+                    Err(error) => self.state = State::Failed(error),
                 }
-                records
+                page.records
             })));
         }
     }
@@ -387,17 +386,26 @@ pub(crate) enum Found {
     End,
 }
 
+impl Found {
+    pub(crate) fn if_matching(matches: bool) -> Self {
+        if matches { Self::Match } else { Self::Other }
+    }
+}
+
 /// The records of a list that are looked for, as a stream. Pages are read as they are needed.
 ///
-/// Records that do not fit their type are errors in their place.
+/// A record that is looked for and does not fit its type is an error in its place; one that is not
+/// looked for need not fit.
 #[must_use = "a stream does nothing until it is polled"]
-pub struct Search<R: Listed> {
-    listing: Listing<R>,
-    judge: Box<dyn Fn(&R) -> Found + Send + Sync>,
+pub struct Search<R, S: Listed = R> {
+    listing: Listing<S>,
+    judge: Box<dyn Fn(&S) -> Found + Send + Sync>,
+    /// Makes what is looked for of what is listed.
+    read: Box<dyn Fn(S) -> Result<R> + Send + Sync>,
     remaining: Option<usize>,
 }
 
-impl<R: Listed> Debug for Search<R> {
+impl<R, S: Listed> Debug for Search<R, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Search")
             .field("listing", &self.listing)
@@ -405,14 +413,16 @@ impl<R: Listed> Debug for Search<R> {
     }
 }
 
-impl<R: Listed> Search<R> {
+impl<R, S: Listed> Search<R, S> {
     pub(crate) fn new(
-        listing: Listing<R>,
-        judge: impl Fn(&R) -> Found + Send + Sync + 'static,
+        listing: Listing<S>,
+        judge: impl Fn(&S) -> Found + Send + Sync + 'static,
+        read: impl Fn(S) -> Result<R> + Send + Sync + 'static,
     ) -> Self {
         Self {
             listing,
             judge: Box::new(judge),
+            read: Box::new(read),
             remaining: None,
         }
     }
@@ -437,32 +447,35 @@ impl<R: Listed> Search<R> {
     }
 }
 
-impl<R: Listed> Unpin for Search<R> {}
+impl<R, S: Listed> Unpin for Search<R, S> {}
 
-impl<R: Listed> Stream for Search<R> {
+impl<R, S: Listed> Stream for Search<R, S> {
     type Item = Result<R>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = &mut *self;
         loop {
-            if self.remaining == Some(0) {
-                self.listing.pages.state = State::Done;
+            if this.remaining == Some(0) {
+                this.listing.pages.state = State::Done;
                 return Poll::Ready(None);
             }
-            let next = ready!(Pin::new(&mut self.listing).poll_next(cx));
-            if let Some(Ok(record)) = &next {
-                match (self.judge)(record) {
-                    Found::Match => {}
-                    Found::Other => continue,
-                    Found::End => {
-                        self.remaining = Some(0);
-                        continue;
-                    }
-                }
-                if let Some(remaining) = &mut self.remaining {
-                    *remaining -= 1;
+            let record = match ready!(Pin::new(&mut this.listing).poll_next(cx)) {
+                Some(Ok(record)) => record,
+                Some(Err(error)) => return Poll::Ready(Some(Err(error))),
+                None => return Poll::Ready(None),
+            };
+            match (this.judge)(&record) {
+                Found::Match => {}
+                Found::Other => continue,
+                Found::End => {
+                    this.remaining = Some(0);
+                    continue;
                 }
             }
-            return Poll::Ready(next);
+            if let Some(remaining) = &mut this.remaining {
+                *remaining -= 1;
+            }
+            return Poll::Ready(Some((this.read)(record)));
         }
     }
 }

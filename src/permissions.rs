@@ -249,7 +249,8 @@ impl<S: Permitted> Permissions<S> {
 
     /// Brings the permissions of the object to what is given, with the fewest calls: identities that
     /// are not named lose theirs, and so do those with [`Access::NONE`]; what is right already is not
-    /// touched. One request for each 100 permissions there are, and one for each change.
+    /// touched. Of an identity that is named twice the last counts. One request for each 100
+    /// permissions there are, and one for each change.
     ///
     /// # Errors
     ///

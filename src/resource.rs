@@ -4,6 +4,7 @@
 use std::fmt::{self, Debug};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -138,6 +139,8 @@ pub struct Write {
     pub(crate) ttl: Option<i64>,
     pub(crate) collection_ttl: Option<i64>,
     pub(crate) if_match: Option<Revision>,
+    /// Whether the data is a patch, which nothing is asked of; what comes of it is checked.
+    pub(crate) is_patch: bool,
 }
 
 /// A write as it is put together: checked when it is sent.
@@ -148,6 +151,7 @@ pub(crate) struct Draft {
     pub(crate) ttl: Option<Duration>,
     pub(crate) collection_ttl: Option<Duration>,
     pub(crate) if_match: Option<Revision>,
+    pub(crate) is_patch: bool,
 }
 
 impl Draft {
@@ -159,12 +163,21 @@ impl Draft {
         }
     }
 
+    /// A draft with a patch, which need not be what is asked of data.
+    pub(crate) fn of_patch<P: Serialize + ?Sized>(context: &Context, patch: &P) -> Self {
+        Self {
+            is_patch: true,
+            ..Self::of(&context.unchecked(), patch)
+        }
+    }
+
     pub(crate) fn finish(self) -> Result<Write> {
         Ok(Write {
             data: self.data.transpose()?,
             ttl: self.ttl.map(ttl::seconds).transpose()?,
             collection_ttl: self.collection_ttl.map(ttl::seconds).transpose()?,
             if_match: self.if_match.map(checked).transpose()?,
+            is_patch: self.is_patch,
         })
     }
 }
@@ -209,9 +222,10 @@ pub trait Resource: Sealed + Sized + Send + 'static {
     fn settle(
         address: &Self::Address,
         write: &Write,
+        begun: DateTime<Utc>,
     ) -> impl Future<Output = Result<Settled<Self>>> + Send {
         // Without data there is nothing to tell one's own write by.
-        let _ = (address, write);
+        let _ = (address, write, begun);
         std::future::ready(Ok(Settled::Unknown))
     }
 
@@ -260,6 +274,10 @@ pub trait Versioned: Resource {
     /// The data, to be changed.
     #[doc(hidden)]
     fn data_mut(&mut self) -> &mut Self::Data;
+
+    /// When it was created.
+    #[doc(hidden)]
+    fn date_created(&self) -> DateTime<Utc>;
 
     /// What to call it in an error.
     #[doc(hidden)]

@@ -71,13 +71,20 @@ impl RetryPolicy {
         Self { max_delay, ..self }
     }
 
-    /// No attempt begins later than this after the first one began.
+    /// No attempt is planned for later than this after the first one began. Waiting for the client's
+    /// rate limit comes on top.
     #[must_use]
     pub fn max_elapsed(self, max_elapsed: Duration) -> Self {
         Self {
             max_elapsed,
             ..self
         }
+    }
+
+    /// How long to hold others back after a refusal that is not tried again.
+    pub(crate) fn pause(&self, retry_after: Option<Duration>) -> Duration {
+        let pause = retry_after.unwrap_or_else(|| backoff(self.base_delay, self.max_delay, 1));
+        pause.min(self.max_delay)
     }
 
     /// How long to wait after so many failed attempts; `None` to give up.

@@ -6,7 +6,7 @@ use jsonschema::Validator;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, after_write_text};
 
 /// The JSON Schema of a type, to hand to those who write the same data in other languages.
 ///
@@ -49,7 +49,9 @@ impl Contract {
         let schema = contract_schema::<T>();
         Self {
             of: std::any::type_name::<T>(),
-            validator: jsonschema::validator_for(schema.as_value())
+            validator: jsonschema::options()
+                .should_validate_formats(true)
+                .build(schema.as_value())
                 .map_err(|error| error.to_string()),
         }
     }
@@ -76,6 +78,7 @@ impl Contract {
             object: title(),
             contract: self.of,
             violations,
+            after_write: false,
         })))
     }
 }
@@ -90,6 +93,8 @@ pub struct ContractError {
     pub contract: &'static str,
     /// All that is wrong.
     pub violations: Vec<Violation>,
+    /// Whether it came in answer to a write, which took effect.
+    pub after_write: bool,
 }
 
 impl Display for ContractError {
@@ -98,13 +103,14 @@ impl Display for ContractError {
             object,
             contract,
             violations,
+            after_write,
         } = self;
         write!(f, "{object} breaks the contract of {contract}: ")?;
         for (at, violation) in violations.iter().enumerate() {
             let separator = if at == 0 { "" } else { "; " };
             write!(f, "{separator}{violation}")?;
         }
-        Ok(())
+        f.write_str(after_write_text(*after_write))
     }
 }
 

@@ -58,7 +58,9 @@ impl Services {
     /// Friendly names are for people: the service does not keep two Services from having the same.
     /// [`ensure`](Self::ensure) looks first.
     pub fn create(&self, friendly_name: impl Into<String>) -> CreateService {
-        CreateService(Change::new(&self.sync, None, Some(friendly_name.into())))
+        CreateService {
+            change: Change::new(&self.sync, Some(friendly_name.into())),
+        }
     }
 
     /// Reads the Service with a SID. One request.
@@ -104,12 +106,17 @@ impl Services {
     /// Cost: that of [`search`](Self::search), and one request to create. Two programs that do this at
     /// the same time may create two.
     pub fn ensure(&self, friendly_name: impl Into<String>) -> EnsureService {
-        EnsureService(Change::new(&self.sync, None, Some(friendly_name.into())))
+        EnsureService {
+            change: Change::new(&self.sync, Some(friendly_name.into())),
+        }
     }
 
     /// Changes settings of the Service with a SID; those not named stay as they are. One request.
     pub fn update(&self, sid: &ServiceSid) -> UpdateService {
-        UpdateService(Change::new(&self.sync, Some(sid), None))
+        UpdateService {
+            change: Change::new(&self.sync, None),
+            sid: sid.clone(),
+        }
     }
 
     /// Removes the Service with a SID, with all Documents, Lists, Maps and Message Streams in it. There
@@ -160,16 +167,14 @@ impl Listed for Service {
 #[derive(Clone, Debug)]
 struct Change {
     sync: SyncClient,
-    sid: Option<ServiceSid>,
     form: UpdateServiceRequest,
     window: Option<Duration>,
 }
 
 impl Change {
-    fn new(sync: &SyncClient, sid: Option<&ServiceSid>, friendly_name: Option<String>) -> Self {
+    fn new(sync: &SyncClient, friendly_name: Option<String>) -> Self {
         Self {
             sync: sync.clone(),
-            sid: sid.cloned(),
             form: UpdateServiceRequest {
                 friendly_name,
                 ..UpdateServiceRequest::default()
@@ -219,12 +224,9 @@ impl Change {
         self.sync.call(self.sync.api().create_service(&form)).await
     }
 
-    async fn update(&self) -> Result<Service> {
+    async fn update(&self, sid: &ServiceSid) -> Result<Service> {
         let form = self.form()?;
-        let service = match &self.sid {
-            Some(sid) => ServiceReference::try_from(sid)?,
-            None => self.sync.service().clone(),
-        };
+        let service = ServiceReference::try_from(sid)?;
         self.sync
             .call(self.sync.api().update_service(&service, &form))
             .await
@@ -243,53 +245,58 @@ impl Change {
 
 /// Defines a call that takes settings.
 macro_rules! settings {
-    ($(#[$doc:meta])* $name:ident.$send:ident -> $output:ty) => {
+    ($(#[$doc:meta])* $name:ident { $($sid:ident: $sid_type:ty)? }.$send:ident -> $output:ty) => {
         $(#[$doc])*
         #[derive(Clone)]
         #[must_use = "nothing is sent before `.await`"]
-        pub struct $name(Change);
+        pub struct $name {
+            change: Change,
+            $($sid: $sid_type,)?
+        }
 
         impl Debug for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple(stringify!($name)).field(&self.0.form).finish()
+                f.debug_struct(stringify!($name))
+                    .field("form", &self.change.form)
+                    .finish_non_exhaustive()
             }
         }
 
         impl $name {
             /// Where to post the events of the objects in it, up to 512 characters; empty for nowhere.
             pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
-                self.0.form.webhook_url = Some(url.into());
+                self.change.form.webhook_url = Some(url.into());
                 self
             }
 
             /// Whether to post the changes made through the REST API too.
             pub fn webhooks_from_rest_enabled(mut self, enabled: bool) -> Self {
-                self.0.form.webhooks_from_rest_enabled = Some(enabled);
+                self.change.form.webhooks_from_rest_enabled = Some(enabled);
                 self
             }
 
             /// Whether to post when a client endpoint connects or disconnects.
             pub fn reachability_webhooks_enabled(mut self, enabled: bool) -> Self {
-                self.0.form.reachability_webhooks_enabled = Some(enabled);
+                self.change.form.reachability_webhooks_enabled = Some(enabled);
                 self
             }
 
             /// Whether client endpoints need a permission to use an object.
             pub fn acl_enabled(mut self, enabled: bool) -> Self {
-                self.0.form.acl_enabled = Some(enabled);
+                self.change.form.acl_enabled = Some(enabled);
                 self
             }
 
             /// Whether a short loss of an endpoint's connection is not told.
             pub fn reachability_debouncing_enabled(mut self, enabled: bool) -> Self {
-                self.0.form.reachability_debouncing_enabled = Some(enabled);
+                self.change.form.reachability_debouncing_enabled = Some(enabled);
                 self
             }
 
             /// For how long an endpoint must be away before that is told: 1 to 30 seconds, in whole
             /// milliseconds.
             pub fn reachability_debouncing_window(mut self, window: Duration) -> Self {
-                self.0.window = Some(window);
+                self.change.window = Some(window);
                 self
             }
         }
@@ -299,7 +306,7 @@ macro_rules! settings {
             type IntoFuture = CallFuture<$output>;
 
             fn into_future(self) -> Self::IntoFuture {
-                Box::pin(async move { self.0.$send().await })
+                Box::pin(async move { self.change.$send($(&self.$sid)?).await })
             }
         }
     };
@@ -307,23 +314,23 @@ macro_rules! settings {
 
 settings! {
     /// Creates a Service.
-    CreateService.create -> Service
+    CreateService {}.create -> Service
 }
 
 settings! {
     /// Changes settings of a Service.
-    UpdateService.update -> Service
+    UpdateService { sid: ServiceSid }.update -> Service
 }
 
 settings! {
     /// Finds a Service, or creates it if there is none.
-    EnsureService.ensure -> Written<Service>
+    EnsureService {}.ensure -> Written<Service>
 }
 
 impl UpdateService {
     /// A name for people, up to 255 characters.
     pub fn friendly_name(mut self, name: impl Into<String>) -> Self {
-        self.0.form.friendly_name = Some(name.into());
+        self.change.form.friendly_name = Some(name.into());
         self
     }
 }

@@ -3,17 +3,22 @@
 //! A connection breaks, the write is sent again, and the service says that the revision has moved on
 //! or that the name is taken. It may have been the first attempt that did it. Reading back tells.
 
+use chrono::{DateTime, TimeDelta, Utc};
+
 use crate::api::Data;
 use crate::data::is_same_json;
 use crate::error::{Error, Result};
 use crate::resource::{Creatable, Locate, Resource, Versioned, Write, found};
 use crate::revision::Revision;
 
+/// How far the clocks of the service and of this machine may be apart.
+const CLOCK_SKEW: TimeDelta = TimeDelta::minutes(5);
+
 /// Whose write a conflict is with.
 #[derive(Debug)]
 pub enum Settled<R> {
-    /// One's own: this is what it left.
-    Own(R),
+    /// One's own: this is what it left, if that can be read.
+    Own(Result<R>),
     /// Somebody else's: one's own did not take place.
     Other,
     /// It cannot be told.
@@ -27,9 +32,14 @@ fn is_unsettled(error: &Error) -> bool {
 
 /// Settles a conflict by reading back: success if the write was one's own, else the error, which says
 /// whether the outcome is known now.
-async fn settled<R: Resource>(address: &R::Address, write: &Write, mut error: Error) -> Result<R> {
-    match R::settle(address, write).await {
-        Ok(Settled::Own(object)) => Ok(object),
+async fn settled<R: Resource>(
+    address: &R::Address,
+    write: &Write,
+    begun: DateTime<Utc>,
+    mut error: Error,
+) -> Result<R> {
+    match R::settle(address, write, begun).await {
+        Ok(Settled::Own(object)) => object.map_err(Error::after_write),
         Ok(Settled::Other) => {
             error.settle();
             Err(error)
@@ -44,8 +54,9 @@ pub(crate) async fn update_settled<R: Resource>(address: &R::Address, write: Wri
     if write.if_match.is_none() {
         return R::update(address, write).await;
     }
+    let begun = Utc::now();
     match R::update(address, write.clone()).await {
-        Err(error) if is_unsettled(&error) => settled(address, &write, error).await,
+        Err(error) if is_unsettled(&error) => settled(address, &write, begun, error).await,
         result => result,
     }
 }
@@ -55,8 +66,9 @@ pub(crate) async fn create_settled<R: Creatable>(place: &R::Place, write: Write)
     let Some(address) = R::found_at(place) else {
         return R::create(place, write).await;
     };
+    let begun = Utc::now();
     match R::create(place, write.clone()).await {
-        Err(error) if is_unsettled(&error) => settled(address, &write, error).await,
+        Err(error) if is_unsettled(&error) => settled(address, &write, begun, error).await,
         result => result,
     }
 }
@@ -68,6 +80,7 @@ pub(crate) async fn create_settled<R: Creatable>(place: &R::Place, write: Write)
 pub(crate) async fn by_reading_back<R: Versioned<Data = Data>, T>(
     address: &R::Address,
     write: &Write,
+    begun: DateTime<Utc>,
     is_next: impl Fn(&Revision, Option<&Revision>) -> bool,
     decode: impl FnOnce(R) -> Result<T>,
 ) -> Result<Settled<T>> {
@@ -75,8 +88,14 @@ pub(crate) async fn by_reading_back<R: Versioned<Data = Data>, T>(
     else {
         return Ok(Settled::Unknown);
     };
+    // What one creates is not older than the call, as far as the two clocks agree.
+    let is_old = write.if_match.is_none() && now.date_created() < begun - CLOCK_SKEW;
     if is_same_json(now.data().as_str(), written) {
-        return decode(now).map(Settled::Own);
+        return Ok(if is_old {
+            Settled::Unknown
+        } else {
+            Settled::Own(decode(now))
+        });
     }
     // If there was one write only, and it is not this one, this one did not take place. If there
     // were more, this one may be among them.

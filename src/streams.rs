@@ -38,6 +38,8 @@ facade! {
     delete: delete_sync_stream,
     list: list_sync_stream.streams,
     read: as_is,
+    raw: SyncStream,
+    typed: as_is,
 }
 
 dataless_facade!(Streams, "Message Stream", SyncStream);

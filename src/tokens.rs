@@ -166,16 +166,32 @@ impl TokenBuilder {
         if let Some(endpoint_id) = &self.endpoint_id {
             sync.insert("endpoint_id".to_owned(), endpoint_id.as_str().into());
         }
+        for reserved in ["identity", SYNC_GRANT] {
+            if self.grants.contains_key(reserved) {
+                return Err(InputError::Request {
+                    reason: format!("the grant `{reserved}` is made by the builder itself"),
+                }
+                .into());
+            }
+        }
         let mut grants = self.grants.clone();
         grants.insert("identity".to_owned(), identity.to_string().into());
         grants.insert(SYNC_GRANT.to_owned(), sync.into());
+        let expires = issued.saturating_add(seconds);
+        let begins = self.not_before.map(unix);
+        if begins.is_some_and(|begins| begins >= expires) {
+            return Err(InputError::Request {
+                reason: "the token would expire before it becomes valid".to_owned(),
+            }
+            .into());
+        }
         Ok(TokenClaims {
             jti: format!("{key}-{issued}"),
             iss: key.to_string(),
             sub: self.credentials.account_sid().to_string(),
             iat: Some(issued),
-            nbf: self.not_before.map(unix),
-            exp: issued.saturating_add(seconds),
+            nbf: begins,
+            exp: expires,
             grants,
         })
     }
@@ -193,6 +209,7 @@ impl TokenBuilder {
         if let Some(region) = &self.region {
             header.extras.insert("twr".to_owned(), region.clone());
         }
+        choose_crypto();
         let key = EncodingKey::from_secret(self.credentials.secret().expose_secret().as_bytes());
         let token =
             jsonwebtoken::encode(&header, &claims, &key).map_err(|error| InputError::Request {
@@ -200,6 +217,12 @@ impl TokenBuilder {
             })?;
         Ok(AccessToken(token.into()))
     }
+}
+
+/// Chooses the cryptography for tokens, unless the program did. Left to itself, jsonwebtoken panics
+/// where another crate of the program turns on a second one.
+fn choose_crypto() {
+    let _ = jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
 }
 
 fn unix(time: SystemTime) -> u64 {
@@ -257,6 +280,7 @@ pub(crate) fn verify(
     // The clock may be a test's.
     validation.validate_exp = false;
     validation.validate_nbf = false;
+    choose_crypto();
     let key = DecodingKey::from_secret(secret.as_bytes());
     let token = jsonwebtoken::decode::<TokenClaims>(token, &key, &validation)?;
     let refuse = |reason: String| Err(TokenError::Claim(reason));

@@ -1,14 +1,19 @@
 //! Items on the way from one place to another: as JSON lines, or straight into another List or Map.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use futures_core::Stream;
 use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Data;
+use crate::bulk::failed;
+use crate::call::CallFuture;
+use crate::context::Context;
 use crate::error::{Error, Result};
 use crate::resource::Draft;
+use crate::ttl::{MAX_TTL, NEVER};
 
 /// One object or item as a line of JSON: what it is found by, its data, and when it expires.
 ///
@@ -60,20 +65,21 @@ impl Line {
         })
     }
 
-    /// A write of the data with what is left of the time to live; `None` if nothing is.
-    pub(crate) fn draft(&self, now: DateTime<Utc>) -> Option<Draft> {
+    /// A write of the data with what is left of the time to live, held to what the target asks of
+    /// data; `None` if nothing is left.
+    pub(crate) fn draft(&self, now: DateTime<Utc>, target: &Context) -> Option<Draft> {
         let ttl = match self.date_expires {
-            None => None,
-            Some(expires) if expires <= now => return None,
-            Some(expires) => Some(
-                expires
-                    .signed_duration_since(now)
-                    .max(TimeDelta::seconds(1)),
-            ),
+            // Not "as it is": what is overwritten may have been about to expire.
+            None => NEVER,
+            Some(expires) => {
+                let left = expires.signed_duration_since(now).to_std().ok()?;
+                // Of two clocks one may be fast.
+                left.clamp(Duration::from_secs(1), MAX_TTL)
+            }
         };
         Some(Draft {
-            data: Some(Ok(self.data.as_str().to_owned())),
-            ttl: ttl.and_then(|ttl| ttl.to_std().ok()),
+            data: Some(target.check_json(self.data.as_str().to_owned())),
+            ttl: Some(ttl),
             ..Draft::default()
         })
     }
@@ -98,7 +104,7 @@ impl std::fmt::Display for Line {
 }
 
 /// The lines of an export, read one by one, with their numbers from 0.
-pub(crate) fn numbered<S>(lines: S) -> BoxStream<'static, Result<(usize, Line)>>
+pub(crate) fn numbered<S>(lines: S) -> impl Stream<Item = (usize, Result<Line>)> + Send + 'static
 where
     S: Stream + Send + 'static,
     S::Item: AsRef<str> + Send,
@@ -106,6 +112,14 @@ where
     lines
         .enumerate()
         .filter(|(_, line)| std::future::ready(!line.as_ref().trim().is_empty()))
-        .map(|(number, line)| Ok((number, Line::parse(line.as_ref())?)))
-        .boxed()
+        .map(|(number, line)| (number, Line::parse(line.as_ref())))
+}
+
+/// The work of a line: none if it has expired, and a failure of its own if it is none.
+pub(crate) fn numbered_job<R: Send + 'static>(
+    number: usize,
+    job: Result<Option<CallFuture<R>>>,
+) -> Option<Result<(usize, CallFuture<R>)>> {
+    let call = job.unwrap_or_else(|error| Some(failed(error)))?;
+    Some(Ok((number, call)))
 }

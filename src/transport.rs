@@ -156,11 +156,11 @@ impl Transport {
     ) -> reqwest::Result<Answer> {
         let form = request.body().and_then(|body| body.as_bytes());
         let repeatable = is_repeatable(call.operation, &call.method, form);
-        let started = Instant::now();
         let mut request = request;
+        self.pace.turn().await;
+        let started = Instant::now();
         loop {
             let again = request.try_clone();
-            self.pace.turn().await;
             let begun = Instant::now();
             call.attempts += 1;
             let result = send(http, request).await;
@@ -183,11 +183,10 @@ impl Transport {
             let delay = (failure.permits_repeat(repeatable) && again.is_some())
                 .then(|| self.retry.delay(call.attempts, call.elapsed, asked))
                 .flatten();
-            if status == Some(StatusCode::TOO_MANY_REQUESTS)
-                && let Some(pause) = delay
-            {
+            if status == Some(StatusCode::TOO_MANY_REQUESTS) {
                 // The refusal is meant for all tasks of the client, not only the one that met it.
-                self.pace.slow_down(pause);
+                self.pace
+                    .slow_down(delay.unwrap_or_else(|| self.retry.pause(asked)));
             }
             tracing::debug!(
                 attempt = call.attempts,
@@ -213,6 +212,7 @@ impl Transport {
             match (delay, again) {
                 (Some(delay), Some(again)) => {
                     tokio::time::sleep(delay).await;
+                    self.pace.turn().await;
                     request = again;
                 }
                 _ => return result.map(|answer| settle(answer, uncertain_before, call)),

@@ -1,10 +1,11 @@
 //! Writing to what may or may not exist, while others create and remove it.
 
 use serde_json::Value;
+use tokio::time::Instant;
 
 use crate::call::{Outcome, Written};
 use crate::data::MAX_DATA_SIZE;
-use crate::error::{InputError, Result};
+use crate::error::{ContentionError, Error, InputError, Result};
 use crate::mutate::swap_json;
 use crate::resource::{Locate, Named, Versioned, Write};
 use crate::revision::Revision;
@@ -40,7 +41,8 @@ pub enum Policy {
     /// There must be something at this revision.
     UpdateIf(Revision),
     /// The data is a JSON Merge Patch (RFC 7396) of what is there: members that are null are removed,
-    /// objects are merged, everything else is replaced.
+    /// objects are merged, everything else is replaced. Numbers that fit neither 64 bits nor a double
+    /// are rounded, also where the patch does not touch them.
     Merge,
     /// Nothing is written if what is there is equal as JSON.
     SkipIfEqual,
@@ -57,6 +59,13 @@ pub(crate) async fn write<R: Writable>(
     address: &R::Address,
     mut write: Write,
 ) -> Result<Written<R>> {
+    if write.is_patch && policy != Policy::Merge {
+        // Then it is data like any other.
+        write.data = write
+            .data
+            .map(|json| address.context().check_json(json))
+            .transpose()?;
+    }
     match policy {
         Policy::Replace => {
             let update = || R::update(address, write.clone());
@@ -109,6 +118,7 @@ async fn find_or_create<R: Named, F: Future<Output = Result<R>> + Send>(
     find: impl Fn() -> F + Send,
     found: Outcome,
 ) -> Result<Written<R>> {
+    let begun = Instant::now();
     let mut round = 1;
     loop {
         match find().await {
@@ -120,6 +130,15 @@ async fn find_or_create<R: Named, F: Future<Output = Result<R>> + Send>(
             Ok(object) => return Ok(Written::new(object, Outcome::Created, round)),
             // Whoever it was that created it, the next round finds it.
             Err(error) if error.is_already_exists() && round < ROUNDS => round += 1,
+            Err(source) if source.is_already_exists() => {
+                return Err(Error::Contention(Box::new(ContentionError {
+                    object: address.describe(),
+                    attempts: round,
+                    elapsed: begun.elapsed(),
+                    revision: None,
+                    source,
+                })));
+            }
             Err(error) => return Err(error),
         }
     }

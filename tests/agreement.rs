@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use twilio_sync::webhooks::Validator;
-use twilio_sync::{Credentials, TokenBuilder};
+use twilio_sync::{Credentials, Emulator, TokenBuilder};
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const KEY: &str = "SK0123456789abcdef0123456789abcdef";
@@ -166,7 +166,15 @@ fn run(program: &Path, script: &Path, input: &Value) -> Value {
 }
 
 #[allow(clippy::too_many_lines)] // what is handed over, and then each part of what comes back
-fn agree(program: &Path, script: &Path, is_python: bool) {
+async fn agree(program: &Path, script: &Path, is_python: bool) {
+    let emulator = Emulator::builder()
+        .account_sid(ACCOUNT)
+        .api_key(KEY)
+        .api_secret(SECRET)
+        .service_sid("IS0123456789abcdef0123456789abcdef")
+        .start()
+        .await
+        .unwrap();
     let seed = fastrand::u64(..);
     println!("seed {seed}");
     let random = &mut fastrand::Rng::with_seed(seed);
@@ -276,6 +284,12 @@ fn agree(program: &Path, script: &Path, is_python: bool) {
         .zip(theirs["verified"].as_array().unwrap())
     {
         let jwt = jwt.as_str().unwrap();
+        let accepted = emulator.verify_token(jwt).unwrap();
+        assert_eq!(
+            serde_json::to_value(accepted).unwrap(),
+            part(jwt, 1),
+            "ours accepts theirs"
+        );
         assert_eq!(part(ours, 0), part(jwt, 0), "header for {}", token.identity);
         let mut claims = part(ours, 1);
         assert_eq!(*verified, claims, "their validator reads what we wrote");
@@ -298,14 +312,14 @@ fn sdk(path: &str) -> PathBuf {
         .join(path)
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "needs the Node SDK; run tests/sdk/run"]
-fn with_nodes() {
-    agree(Path::new("node"), &sdk("node/agreement.mjs"), false);
+async fn with_nodes() {
+    agree(Path::new("node"), &sdk("node/agreement.mjs"), false).await;
 }
 
-#[test]
+#[tokio::test]
 #[ignore = "needs the Python SDK; run tests/sdk/run"]
-fn with_pythons() {
-    agree(&sdk(".venv/bin/python"), &sdk("python/agreement.py"), true);
+async fn with_pythons() {
+    agree(&sdk(".venv/bin/python"), &sdk("python/agreement.py"), true).await;
 }

@@ -14,8 +14,9 @@ pub struct Webhook {
 
 /// What happened.
 ///
-/// Of the events of Maps, Message Streams and endpoints only the names are documented; their
-/// parameters are taken to be like those of Documents and Lists, and what is missing is `None`.
+/// Of the events of Maps and Message Streams only the names are documented; their parameters are taken
+/// to be like those of Documents and Lists. One that lacks the SID of its object is
+/// [`Unknown`](Self::Unknown), and what else is missing is `None`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -251,6 +252,27 @@ impl Webhook {
             "list_item_added" => Event::ListItemAdded(self.list_item()?),
             "list_item_updated" => Event::ListItemUpdated(self.list_item()?),
             "list_item_removed" => Event::ListItemRemoved(self.list_item()?),
+            "map_created"
+            | "map_removed"
+            | "map_item_added"
+            | "map_item_updated"
+            | "map_item_removed"
+            | "stream_created"
+            | "stream_removed"
+            | "stream_message_published" => {
+                // What these have is taken from their neighbours; one that has something else is not
+                // wrong.
+                self.inferred().unwrap_or(Event::Unknown)
+            }
+            "endpoint_connected" => Event::EndpointConnected,
+            "endpoint_disconnected" => Event::EndpointDisconnected,
+            _ => Event::Unknown,
+        })
+    }
+
+    /// An event whose parameters are not documented.
+    fn inferred(&self) -> Result<Event, WebhookError> {
+        Ok(match self.event_type() {
             "map_created" => Event::MapCreated(self.object("Map", MapSid::lenient)?),
             "map_removed" => Event::MapRemoved(self.object("Map", MapSid::lenient)?),
             "map_item_added" => Event::MapItemAdded(self.map_item()?),
@@ -258,14 +280,11 @@ impl Webhook {
             "map_item_removed" => Event::MapItemRemoved(self.map_item()?),
             "stream_created" => Event::StreamCreated(self.object("Stream", StreamSid::lenient)?),
             "stream_removed" => Event::StreamRemoved(self.object("Stream", StreamSid::lenient)?),
-            "stream_message_published" => Event::StreamMessagePublished(StreamMessageEvent {
+            _ => Event::StreamMessagePublished(StreamMessageEvent {
                 stream: self.object("Stream", StreamSid::lenient)?,
                 sid: self.filled("MessageSid").map(StreamMessageSid::lenient),
                 data: self.data("MessageData")?,
             }),
-            "endpoint_connected" => Event::EndpointConnected,
-            "endpoint_disconnected" => Event::EndpointDisconnected,
-            _ => Event::Unknown,
         })
     }
 

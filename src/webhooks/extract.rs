@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{FromRef, FromRequest, Request};
+use axum::extract::{FromRef, FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use secrecy::SecretString;
@@ -25,9 +25,10 @@ struct Settings {
 impl Receiver {
     /// A receiver with the account's auth token.
     ///
-    /// The address the service called is taken to be what the `Forwarded`-like headers
-    /// `X-Forwarded-Proto` and `X-Forwarded-Host` say, or the `Host` header and `http`. Who forges them
-    /// still needs the auth token to sign.
+    /// The address the service called is taken to be what the headers `X-Forwarded-Proto` and
+    /// `X-Forwarded-Host` say, or the `Host` header and `http`. Who forges them can send again, to this
+    /// receiver, what was signed for another one of the account; with
+    /// [`public_url`](Self::public_url) nobody can.
     pub fn new(auth_token: impl Into<SecretString>) -> Self {
         Self(Arc::new(Settings {
             validator: Validator::new(auth_token),
@@ -48,13 +49,24 @@ impl Receiver {
 
     /// The address that the service called.
     fn address(&self, uri: &Uri, headers: &HeaderMap) -> String {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         if let Some(url) = &self.0.public_url {
             return format!("{url}{path}");
         }
-        let scheme = text("x-forwarded-proto").unwrap_or("http");
-        let host = text("x-forwarded-host").or_else(|| text(header::HOST.as_str()));
+        // Of several proxies the first is the one that was called.
+        let first = |name: &str| {
+            let value = headers.get(name)?.to_str().ok()?;
+            value
+                .split(',')
+                .map(str::trim)
+                .find(|value| !value.is_empty())
+        };
+        let host = first("x-forwarded-host").or_else(|| first(header::HOST.as_str()));
+        // HTTP/2 has the host in the request's own address.
+        let host = host.or_else(|| uri.authority().map(http::uri::Authority::as_str));
+        let scheme = first("x-forwarded-proto")
+            .or(uri.scheme_str())
+            .unwrap_or("http");
         format!("{scheme}://{}{path}", host.unwrap_or_default())
     }
 }
@@ -124,7 +136,10 @@ where
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Rejection> {
         let receiver = Receiver::from_ref(state);
-        let address = receiver.address(request.uri(), request.headers());
+        // A nested router sees only a part of the path.
+        let original = request.extensions().get::<OriginalUri>();
+        let uri = original.map_or(request.uri(), |OriginalUri(uri)| uri);
+        let address = receiver.address(uri, request.headers());
         let signature = request.headers().get(SIGNATURE_HEADER).cloned();
         let query = request.uri().query().unwrap_or_default().to_owned();
         let body = Bytes::from_request(request, state)

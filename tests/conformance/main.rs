@@ -1,8 +1,8 @@
 //! What any Sync service does, whichever it is.
 //!
 //! It runs on the emulator, and on the real service too if credentials are in the environment (see
-//! `SyncClient::from_env`); each test prints where it ran. Objects get names of the run's own and are
-//! removed at its end.
+//! `SyncClient::from_env`); each test prints where it ran. Objects get names of the run's own; a test that
+//! passes removes them.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ async fn services(test: &str) -> Vec<Service> {
     }];
     match SyncClientBuilder::from_variables(|name| std::env::var(name).ok()) {
         Ok(builder) => {
-            println!("{test}: on the real service");
+            println!("{test}: on the service of the environment");
             // Below what it allows for one object.
             let sync = builder
                 .rate_limit(RateLimit::per_second(10))
@@ -49,7 +49,7 @@ async fn services(test: &str) -> Vec<Service> {
                 _emulator: None,
             });
         }
-        Err(error) => println!("{test}: not on the real service, {error}"),
+        Err(error) => println!("{test}: not on a service of the environment, {error}"),
     }
     services
 }

@@ -48,7 +48,7 @@ async fn no_more_are_under_way_than_allowed() {
     emulator.inject(Fault::delay(std::time::Duration::from_millis(1)).always());
     let mut bulk = sync.map::<Value>("map").set_many(entries).concurrency(3);
     let mut finished = 0;
-    while let Some((_, result)) = bulk.next().await {
+    while let Some((_, result)) = bulk.try_next().await.unwrap() {
         result.unwrap();
         most.fetch_max(
             started.load(Ordering::Relaxed) - finished,
@@ -141,11 +141,11 @@ async fn a_failure_is_accounted_for() {
     // What cannot be listed cannot be removed.
     emulator.inject(Fault::status(403).on(Operation::ListSyncMapItem));
     let error = map.remove_all().await.unwrap_err();
-    assert!(error.listing.is_some() && error.done.is_empty());
+    assert!(error.listing.is_some() && error.done.is_empty() && error.more);
     assert!(
         error
             .to_string()
-            .starts_with("0 done, 0 failed, 0 not tried; the rest is not known: ")
+            .starts_with("0 done, 0 failed, 0 or more not tried; the rest is not known: ")
     );
 }
 
@@ -173,8 +173,82 @@ async fn what_changes_meanwhile_is_not_removed_for_what_it_was() {
         }
         map.set("a", &json!({"old": false})).await.unwrap();
     });
-    let (key, result) = removal.unwrap();
+    let (key, result) = removal.unwrap().unwrap();
     assert_eq!(key, "a");
     assert!(result.unwrap_err().is_revision_conflict());
     assert!(map.get("a").await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_list_that_cannot_be_read_is_told_by_the_stream_too() {
+    let (emulator, sync) = start_without_retry().await;
+    sync.maps().create("map").await.unwrap();
+    let map = sync.map::<Value>("map");
+    map.set_many((0..150).map(|n| (format!("k{n:03}"), json!({}))))
+        .await
+        .unwrap();
+    emulator.inject(Fault::status(403).on(Operation::ListSyncMapItem).nth(2));
+    let results: Vec<_> = map.remove_all().collect().await;
+    let (removed, failed): (Vec<_>, Vec<_>) = results.into_iter().partition(Result::is_ok);
+    assert_eq!((removed.len(), failed.len()), (100, 1));
+    // A source that has ended is not asked again.
+    let lines = futures_util::stream::unfold(0, |n| async move {
+        (n < 3).then(|| (format!(r#"{{"key":"x{n}","data":{{}}}}"#), n + 1))
+    });
+    emulator.inject(Fault::status(403).on(Operation::UpdateSyncMapItem).nth(3));
+    let error = map.import(lines).await.unwrap_err();
+    assert_eq!((error.done.len(), error.failed.len()), (2, 1));
+}
+
+#[tokio::test]
+async fn what_is_gone_already_is_as_good_as_removed() {
+    let (_emulator, sync) = start().await;
+    sync.maps().create("map").await.unwrap();
+    let map = sync.map::<Value>("map");
+    map.set_many((0..200).map(|n| (format!("k{n:03}"), json!({}))))
+        .await
+        .unwrap();
+    let (one, other) = tokio::join!(async { map.remove_all().await }, async {
+        map.remove_all().await
+    });
+    assert!(one.is_ok() && other.is_ok());
+    assert_eq!(map.items().count().await, 0);
+}
+
+#[tokio::test]
+async fn a_list_can_be_copied_to_itself() {
+    let (_emulator, sync) = start().await;
+    sync.lists().create("list").await.unwrap();
+    let list = sync.list::<Value>("list");
+    list.add_many((0..3).map(|n| json!({"n": n})))
+        .await
+        .unwrap();
+    assert_eq!(list.copy_to(&list).await.unwrap().keys, [0, 1, 2]);
+    assert_eq!(list.items().count().await, 6);
+}
+
+#[tokio::test]
+async fn items_that_do_not_fit_fail_by_themselves() {
+    let (_emulator, sync) = start().await;
+    sync.maps().create("map").await.unwrap();
+    let raw = sync.map::<Value>("map");
+    for (key, data) in [
+        ("a", json!({"n": 1})),
+        ("b", json!({"n": "x"})),
+        ("c", json!({"n": 2})),
+    ] {
+        raw.set(key, &data).await.unwrap();
+    }
+    #[derive(serde::Serialize, serde::Deserialize)]
+    struct Entry {
+        n: u32,
+    }
+    let map = sync.map::<Entry>("map");
+    let error = map
+        .remove_where(|item| item.data.n > 0)
+        .keep_going()
+        .await
+        .unwrap_err();
+    assert_eq!((error.done.len(), error.failed.len()), (2, 1));
+    assert_eq!(error.failed[0].0, "b");
 }

@@ -139,6 +139,81 @@ async fn what_others_wrote_is_checked_when_it_is_read() {
     assert_eq!(places, [("/level".to_owned(), json!("two"))]);
 }
 
+#[tokio::test]
+async fn no_way_of_writing_goes_past_it() {
+    use futures_util::stream;
+    use twilio_sync::Policy;
+
+    let (emulator, sync) = start().await;
+    let bad = json!({"name": "", "level": 1});
+    for name in ["raw", "checked"] {
+        sync.lists().create(name).await.unwrap();
+        sync.maps().create(name).await.unwrap();
+    }
+    sync.list("raw").add(&bad).await.unwrap();
+    sync.map("raw").set("k", &bad).await.unwrap();
+    documents(&sync).create("raw", &bad).await.unwrap();
+    let list = sync.list::<Operator>("checked").checked();
+    let map = sync.map::<Operator>("checked").checked();
+    let docs = sync.documents::<Operator>().checked();
+    operations(&emulator);
+    let lines = [json!({"key": "k", "data": bad}).to_string()];
+    assert!(list.import(stream::iter(lines.clone())).await.is_err());
+    assert!(map.import(stream::iter(lines)).await.is_err());
+    assert!(map.set_many([("k", operator("", 1))]).await.is_err());
+    assert!(list.add_many([operator("", 1)]).await.is_err());
+    for policy in [Policy::Replace, Policy::CreateOnly, Policy::UpdateOnly] {
+        violations(
+            map.merge("k", &bad)
+                .policy(policy.clone())
+                .await
+                .unwrap_err(),
+        );
+        violations(docs.merge("d", &bad).policy(policy).await.unwrap_err());
+    }
+    violations(
+        docs.mutate("new", |_| ())
+            .or_insert_with(|| operator("", 1))
+            .await
+            .unwrap_err(),
+    );
+    let asked = operations(&emulator);
+    assert!(
+        asked.iter().all(|operation| operation == "FetchDocument"),
+        "{asked:?}"
+    );
+    assert!(sync.list::<Value>("raw").copy_to(&list).await.is_err());
+    assert!(sync.map::<Value>("raw").copy_to(&map).await.is_err());
+    let line = documents(&sync).export("raw").await.unwrap();
+    violations(docs.import(&line).await.unwrap_err());
+    assert_eq!(list.items().count().await + map.items().count().await, 0);
+}
+
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Contact {
+    #[schemars(email)]
+    mail: String,
+}
+
+#[tokio::test]
+async fn formats_count() {
+    let (_emulator, sync) = start().await;
+    let contacts = sync.documents::<Contact>().checked();
+    let contact = |mail: &str| Contact {
+        mail: mail.to_owned(),
+    };
+    violations(
+        contacts
+            .create("bob", &contact("nowhere"))
+            .await
+            .unwrap_err(),
+    );
+    contacts
+        .create("bob", &contact("bob@example.com"))
+        .await
+        .unwrap();
+}
+
 #[test]
 fn the_schema_is_there_to_hand_out() {
     let schema = serde_json::to_value(contract_schema::<Operator>()).unwrap();

@@ -268,6 +268,52 @@ async fn searches_read_what_they_need() {
         .unwrap();
     assert_eq!((first.len(), operations(&emulator).len()), (1, 1));
     assert_eq!(map.items().matching(hundreds).count().await, 4);
+    // What is not looked for need not fit.
+    #[derive(Debug, serde::Deserialize)]
+    struct Number {
+        #[expect(dead_code)]
+        n: u32,
+    }
+    map.set("zoo", &json!({"animals": true})).await.unwrap();
+    let typed = sync.map::<Number>("map");
+    operations(&emulator);
+    assert_eq!(
+        typed
+            .items_with_prefix("key-39")
+            .try_collect::<Vec<_>>()
+            .await
+            .unwrap()
+            .len(),
+        10
+    );
+    assert_eq!(operations(&emulator).len(), 1);
+    sync.documents::<Value>()
+        .create("other", &json!({}))
+        .await
+        .unwrap();
+    sync.documents::<Value>()
+        .create("number-1", &json!({"n": 1}))
+        .await
+        .unwrap();
+    let numbers = sync.documents::<Number>().all_with_prefix("number-");
+    assert_eq!(numbers.try_collect::<Vec<_>>().await.unwrap().len(), 1);
     assert_eq!(sync.maps().all_with_prefix("ma").count().await, 1);
     assert_eq!(sync.maps().all_with_prefix("mb").count().await, 0);
+}
+
+#[tokio::test]
+async fn a_search_among_very_many_keys_reads_the_matching_range() {
+    let (emulator, sync) = start().await;
+    let before = (0..50_000).map(|n| format!("a-{n:05}"));
+    let matching = (0..50).map(|n| format!("m-{n:02}"));
+    let behind = (0..49_950).map(|n| format!("z-{n:05}"));
+    let keys = before.chain(matching).chain(behind);
+    let items: Vec<_> = keys.map(|key| json!({"key": key, "data": {}})).collect();
+    assert_eq!(items.len(), 100_000);
+    let map = json!({"unique_name": "map", "items": items});
+    let service = json!({"unique_name": "default", "maps": [map]});
+    emulator.seed(json!({"services": [service]})).unwrap();
+    let found = sync.map::<Value>("map").items_with_prefix("m-");
+    assert_eq!(found.try_collect::<Vec<_>>().await.unwrap().len(), 50);
+    assert_eq!(operations(&emulator), ["ListSyncMapItem"]);
 }

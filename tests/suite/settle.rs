@@ -32,6 +32,26 @@ async fn a_create_that_was_ones_own_succeeded() {
     assert!(docs.search("desk").await.unwrap().is_some());
 }
 
+/// A create is how programs take a lock: one that is there already is not one's own, however alike.
+#[tokio::test]
+async fn an_old_object_with_the_same_data_is_not_ones_own() {
+    let (emulator, sync) = start().await;
+    emulator
+        .clock()
+        .set(chrono::Utc::now() - chrono::TimeDelta::hours(1));
+    documents(&sync).create("lock", &json!({})).await.unwrap();
+    emulator.clock().set(chrono::Utc::now());
+    emulator.inject(Fault::status(503).on(Operation::CreateDocument));
+    let error = documents(&sync)
+        .create("lock", &json!({}))
+        .await
+        .unwrap_err();
+    assert!(
+        error.is_already_exists() && error.is_outcome_unknown(),
+        "{error}"
+    );
+}
+
 #[tokio::test]
 async fn a_create_that_somebody_else_made_is_a_conflict() {
     let (emulator, sync) = start().await;

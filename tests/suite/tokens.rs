@@ -87,6 +87,13 @@ fn what_cannot_be_a_token_is_not_signed() {
         error.to_string(),
         "missing: an API key with its secret: an auth token cannot sign access tokens"
     );
+    assert!(builder().grant("identity", json!("eve")).sign().is_err());
+    assert!(
+        builder()
+            .not_before(SystemTime::now() + Duration::from_secs(7200))
+            .sign()
+            .is_err()
+    );
     let token = builder().sign().unwrap();
     assert!(!format!("{token:?} {:?}", builder()).contains(token.as_str()));
 }

@@ -121,9 +121,13 @@ async fn lines_that_are_none_and_lines_that_expired() {
         r#"{"data":{}}"#,
         r#"{"key":"b","data":{}}"#,
     ];
-    let error = map.import(stream::iter(lines)).await.unwrap_err();
-    assert_eq!(error.done, [0]);
-    let Some(Error::Line { line, reason }) = &error.listing else {
+    let error = map
+        .import(stream::iter(lines))
+        .concurrency(1)
+        .await
+        .unwrap_err();
+    assert_eq!((&error.done[..], error.failed[0].0), (&[0][..], 3));
+    let Error::Line { line, reason } = &error.failed[0].1 else {
         panic!("{error:?}")
     };
     assert_eq!(
@@ -131,6 +135,19 @@ async fn lines_that_are_none_and_lines_that_expired() {
         (r#"{"data":{}}"#, "it has no `key`")
     );
     assert_eq!(map.items().count().await, 1);
+    let error = map
+        .import(stream::iter(lines))
+        .keep_going()
+        .await
+        .unwrap_err();
+    assert_eq!((error.done.len(), error.failed.len()), (2, 1));
+    // What is overwritten does not keep its expiry.
+    map.set("a", &json!({}))
+        .ttl(Duration::from_secs(60))
+        .await
+        .unwrap();
+    map.import(stream::iter([lines[0]])).await.unwrap();
+    assert_eq!(map.get("a").await.unwrap().unwrap().date_expires, None);
     let error = Line::parse("{nonsense").unwrap_err();
     assert!(
         error.to_string().starts_with("not a line of an export, "),

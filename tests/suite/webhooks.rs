@@ -31,6 +31,7 @@ async fn receive(receiver: Receiver) -> (String, mpsc::UnboundedReceiver<Webhook
     let address = listener.local_addr().unwrap();
     let app = Router::new()
         .route("/sync", any(on_event))
+        .nest("/nested", Router::new().route("/sync", any(on_event)))
         .with_state(App { receiver, events });
     tokio::spawn(async move { axum::serve(listener, app).await });
     (format!("http://{address}/sync"), told)
@@ -154,7 +155,7 @@ async fn every_event_arrives_as_what_caused_it() {
 async fn what_is_not_signed_is_refused() {
     let (url, mut told) = receive(Receiver::new("token")).await;
     let http = reqwest::Client::builder().no_proxy().build().unwrap();
-    let form = vec![("EventType".to_owned(), "map_created".to_owned())];
+    let form = vec![("EventType".to_owned(), "list_created".to_owned())];
     let post = async |url: &str, body: &str, signature: Option<String>| {
         let mut request = http.post(url).body(body.to_owned());
         if let Some(signature) = signature {
@@ -162,7 +163,7 @@ async fn what_is_not_signed_is_refused() {
         }
         request.send().await.unwrap().status().as_u16()
     };
-    let body = "EventType=map_created";
+    let body = "EventType=list_created";
     let signed = Validator::new("token").sign(&url, &form);
     assert_eq!(post(&url, body, None).await, 403);
     assert_eq!(post(&url, body, Some("nonsense".to_owned())).await, 403);
@@ -171,14 +172,14 @@ async fn what_is_not_signed_is_refused() {
         403
     );
     assert_eq!(
-        post(&url, "EventType=map_removed", Some(signed.clone())).await,
+        post(&url, "EventType=list_removed", Some(signed.clone())).await,
         403
     );
     assert_eq!(
         post(&format!("{url}?a=b"), body, Some(signed.clone())).await,
         403
     );
-    // Signed, and yet no webhook of Sync: it has no MapSid.
+    // Signed, and yet no webhook of Sync: it has no ListSid.
     assert_eq!(post(&url, body, Some(signed)).await, 400);
     assert!(told.try_recv().is_err());
 }
@@ -197,6 +198,18 @@ async fn the_address_is_the_one_the_service_called() {
         .header(
             "X-Twilio-Signature",
             validator.sign("https://example.com/sync", &form),
+        )
+        .body("EventType=endpoint_connected");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    assert!(told.recv().await.is_some());
+    // Behind two, and in a router that is part of another.
+    let request = http
+        .post(url.replace("/sync", "/nested/sync"))
+        .header("X-Forwarded-Proto", "https, http")
+        .header("X-Forwarded-Host", "example.com , inner.example")
+        .header(
+            "X-Twilio-Signature",
+            validator.sign("https://example.com/nested/sync", &form),
         )
         .body("EventType=endpoint_connected");
     assert_eq!(request.send().await.unwrap().status(), 200);

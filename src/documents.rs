@@ -1,85 +1,37 @@
 //! Documents: one JSON value under a name.
 
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::Data;
 use crate::api::types::{self, CreateDocumentRequest, UpdateDocumentRequest};
 use crate::call::{Create, Update, UpdateOrCreate, Written};
-use crate::context::Context;
 use crate::error::Result;
 use crate::facade::{checked, facade};
 use crate::mutate::{Mutate, Verdict};
 use crate::permissions::permissions;
-use crate::resource::{Draft, Locate, Resource, Versioned};
+use crate::record::record;
+use crate::resource::{Draft, Locate, Resource};
 use crate::revision::Revision;
 use crate::settle::by_reading_back;
-use crate::sids::{AccountSid, DocumentSid, ServiceSid};
+use crate::sids::DocumentSid;
 use crate::transfer::Line;
 use crate::upsert::Policy;
 
-/// A Document: one JSON value with a revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Document<T> {
-    /// Its SID.
-    pub sid: DocumentSid,
-    /// Its unique name; `None` if it was created without one.
-    pub unique_name: Option<String>,
-    /// The value.
-    pub data: T,
-    /// The version, which changes with every write of the data.
-    pub revision: Revision,
-    /// When it expires; `None` for never.
-    pub date_expires: Option<DateTime<Utc>>,
-    /// When it was created.
-    pub date_created: DateTime<Utc>,
-    /// When it was last changed.
-    pub date_updated: DateTime<Utc>,
-    /// The identity of the creator; `system` for the REST API.
-    pub created_by: String,
-    /// The account it belongs to.
-    pub account_sid: AccountSid,
-    /// The Service it belongs to.
-    pub service_sid: ServiceSid,
-}
-
-impl<T: DeserializeOwned> Document<T> {
-    fn read(raw: types::Document, context: &Context) -> Result<Self> {
-        let raw = Document {
-            sid: raw.sid,
-            unique_name: raw.unique_name,
-            data: raw.data,
-            revision: raw.revision,
-            date_expires: raw.date_expires,
-            date_created: raw.date_created,
-            date_updated: raw.date_updated,
-            created_by: raw.created_by,
-            account_sid: raw.account_sid,
-            service_sid: raw.service_sid,
-        };
-        raw.typed(context)
-    }
-}
-
-impl Document<Data> {
-    /// The Document with its data decoded.
-    fn typed<T: DeserializeOwned>(self, context: &Context) -> Result<Document<T>> {
-        let data = context.decode(&self.data, || title(self.unique_name.as_deref(), &self.sid))?;
-        Ok(Document {
-            sid: self.sid,
-            unique_name: self.unique_name,
-            data,
-            revision: self.revision,
-            date_expires: self.date_expires,
-            date_created: self.date_created,
-            date_updated: self.date_updated,
-            created_by: self.created_by,
-            account_sid: self.account_sid,
-            service_sid: self.service_sid,
-        })
-    }
+record! {
+    /// A Document: one JSON value with a revision.
+    Document {
+        /// Its SID.
+        sid: DocumentSid,
+        /// Its unique name; `None` if it was created without one.
+        unique_name: Option<String>,
+    },
+    raw: types::Document,
+    title: |document| match &document.unique_name {
+        Some(name) => format!("document \"{name}\""),
+        None => format!("document {}", document.sid),
+    },
 }
 
 /// Whether a revision is the one that a single write leaves, after another or after nothing.
@@ -92,13 +44,6 @@ fn is_next(revision: &Revision, after: Option<&Revision>) -> bool {
         None => Some(0),
     };
     next.is_some() && number(revision) == next
-}
-
-fn title(unique_name: Option<&str>, sid: &DocumentSid) -> String {
-    match unique_name {
-        Some(name) => format!("document \"{name}\""),
-        None => format!("document {sid}"),
-    }
 }
 
 facade! {
@@ -280,38 +225,6 @@ where
         V: Verdict,
     {
         Mutate::new(self.by_name(name), change)
-    }
-}
-
-impl<T> Versioned for Document<T>
-where
-    T: Serialize + DeserializeOwned + Send + 'static,
-{
-    type Data = T;
-    type Raw = Document<Data>;
-
-    fn revision(&self) -> &Revision {
-        &self.revision
-    }
-
-    fn data(&self) -> &T {
-        &self.data
-    }
-
-    fn data_mut(&mut self) -> &mut T {
-        &mut self.data
-    }
-
-    fn date_created(&self) -> DateTime<Utc> {
-        self.date_created
-    }
-
-    fn title(&self) -> String {
-        title(self.unique_name.as_deref(), &self.sid)
-    }
-
-    fn decode(raw: Document<Data>, context: &Context) -> Result<Self> {
-        raw.typed(context)
     }
 }
 

@@ -23,80 +23,16 @@ macro_rules! item {
         delete: $delete:ident,
         list: $list:ident $(,)?
     ) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        #[non_exhaustive]
-        pub struct $item<T> {
-            $(#[$position_doc])*
-            pub $position: $position_type,
-            $(#[$parent_doc])*
-            pub $parent: $parent_type,
-            /// The value.
-            pub data: T,
-            /// The version, which changes with every write of the data.
-            pub revision: $crate::Revision,
-            /// When it expires; `None` for never, or as late as what it is in.
-            pub date_expires: Option<chrono::DateTime<chrono::Utc>>,
-            /// When it was created.
-            pub date_created: chrono::DateTime<chrono::Utc>,
-            /// When it was last changed.
-            pub date_updated: chrono::DateTime<chrono::Utc>,
-            /// The identity of the creator; `system` for the REST API.
-            pub created_by: String,
-            /// The account it belongs to.
-            pub account_sid: $crate::sids::AccountSid,
-            /// The Service it belongs to.
-            pub service_sid: $crate::sids::ServiceSid,
-        }
-
-        impl<T> $item<T> {
-            fn title(position: &$position_type, parent: &$parent_type) -> String {
-                format!($title, position, parent)
-            }
-
-            fn with_data<U>(self, data: U) -> $item<U> {
-                $item {
-                    $position: self.$position,
-                    $parent: self.$parent,
-                    data,
-                    revision: self.revision,
-                    date_expires: self.date_expires,
-                    date_created: self.date_created,
-                    date_updated: self.date_updated,
-                    created_by: self.created_by,
-                    account_sid: self.account_sid,
-                    service_sid: self.service_sid,
-                }
-            }
-        }
-
-        impl $item<$crate::api::Data> {
-            /// The item with its data decoded.
-            pub(crate) fn typed<T: serde::de::DeserializeOwned>(
-                self,
-                context: &$crate::context::Context,
-            ) -> $crate::Result<$item<T>> {
-                let data = context.decode(&self.data, || Self::title(&self.$position, &self.$parent))?;
-                Ok(self.with_data(data))
-            }
-        }
-
-        impl<T: serde::de::DeserializeOwned> $item<T> {
-            fn read(raw: $raw, context: &$crate::context::Context) -> $crate::Result<Self> {
-                $item {
-                    $position: raw.$position,
-                    $parent: raw.$parent,
-                    data: raw.data,
-                    revision: raw.revision,
-                    date_expires: raw.date_expires,
-                    date_created: raw.date_created,
-                    date_updated: raw.date_updated,
-                    created_by: raw.created_by,
-                    account_sid: raw.account_sid,
-                    service_sid: raw.service_sid,
-                }
-                .typed(context)
-            }
+        $crate::record::record! {
+            $(#[$doc])*
+            $item {
+                $(#[$position_doc])*
+                $position: $position_type,
+                $(#[$parent_doc])*
+                $parent: $parent_type,
+            },
+            raw: $raw,
+            title: |item| format!($title, item.$position, item.$parent),
         }
 
         impl<T: serde::de::DeserializeOwned + Send + 'static> $crate::resource::Resource for $item<T> {
@@ -181,38 +117,6 @@ macro_rules! item {
                 revision: &$crate::Revision,
             ) -> $crate::Result<()> {
                 Self::remove(address, Some(revision)).await
-            }
-        }
-
-        impl<T> $crate::resource::Versioned for $item<T>
-        where
-            T: serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
-        {
-            type Data = T;
-            type Raw = $item<$crate::api::Data>;
-
-            fn revision(&self) -> &$crate::Revision {
-                &self.revision
-            }
-
-            fn data(&self) -> &T {
-                &self.data
-            }
-
-            fn data_mut(&mut self) -> &mut T {
-                &mut self.data
-            }
-
-            fn date_created(&self) -> chrono::DateTime<chrono::Utc> {
-                self.date_created
-            }
-
-            fn title(&self) -> String {
-                Self::title(&self.$position, &self.$parent)
-            }
-
-            fn decode(raw: Self::Raw, context: &$crate::context::Context) -> $crate::Result<Self> {
-                raw.typed(context)
             }
         }
 

@@ -81,6 +81,7 @@ mod names;
 mod pace;
 mod paging;
 mod permissions;
+mod record;
 mod resource;
 mod retry;
 mod revision;

@@ -1,0 +1,116 @@
+//! What Documents and items are made of: data with a revision, dates and origin.
+
+/// Defines one kind of record, its reading from the generated type, and the decoding of its data.
+macro_rules! record {
+    (
+        $(#[$doc:meta])*
+        $record:ident {
+            $($(#[$field_doc:meta])* $field:ident: $field_type:ty,)*
+        },
+        raw: $raw:ty,
+        title: |$this:ident| $title:expr $(,)?
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct $record<T> {
+            $($(#[$field_doc])* pub $field: $field_type,)*
+            /// The value.
+            pub data: T,
+            /// The version, which changes with every write of the data.
+            pub revision: $crate::Revision,
+            /// When it expires; `None` for never, or as late as what it is in.
+            pub date_expires: Option<chrono::DateTime<chrono::Utc>>,
+            /// When it was created.
+            pub date_created: chrono::DateTime<chrono::Utc>,
+            /// When it was last changed.
+            pub date_updated: chrono::DateTime<chrono::Utc>,
+            /// The identity of the creator; `system` for the REST API.
+            pub created_by: String,
+            /// The account it belongs to.
+            pub account_sid: $crate::sids::AccountSid,
+            /// The Service it belongs to.
+            pub service_sid: $crate::sids::ServiceSid,
+        }
+
+        impl<T> $record<T> {
+            /// What to call it in an error.
+            fn title(&self) -> String {
+                let $this = self;
+                $title
+            }
+        }
+
+        impl $record<$crate::api::Data> {
+            /// The same with its data decoded.
+            pub(crate) fn typed<T: serde::de::DeserializeOwned>(
+                self,
+                context: &$crate::context::Context,
+            ) -> $crate::Result<$record<T>> {
+                let data = context.decode(&self.data, || self.title())?;
+                Ok($record {
+                    $($field: self.$field,)*
+                    data,
+                    revision: self.revision,
+                    date_expires: self.date_expires,
+                    date_created: self.date_created,
+                    date_updated: self.date_updated,
+                    created_by: self.created_by,
+                    account_sid: self.account_sid,
+                    service_sid: self.service_sid,
+                })
+            }
+        }
+
+        impl<T: serde::de::DeserializeOwned> $record<T> {
+            fn read(raw: $raw, context: &$crate::context::Context) -> $crate::Result<Self> {
+                $record {
+                    $($field: raw.$field,)*
+                    data: raw.data,
+                    revision: raw.revision,
+                    date_expires: raw.date_expires,
+                    date_created: raw.date_created,
+                    date_updated: raw.date_updated,
+                    created_by: raw.created_by,
+                    account_sid: raw.account_sid,
+                    service_sid: raw.service_sid,
+                }
+                .typed(context)
+            }
+        }
+
+        impl<T> $crate::resource::Versioned for $record<T>
+        where
+            T: serde::Serialize + serde::de::DeserializeOwned + Send + 'static,
+        {
+            type Data = T;
+            type Raw = $record<$crate::api::Data>;
+
+            fn revision(&self) -> &$crate::Revision {
+                &self.revision
+            }
+
+            fn data(&self) -> &T {
+                &self.data
+            }
+
+            fn data_mut(&mut self) -> &mut T {
+                &mut self.data
+            }
+
+            fn date_created(&self) -> chrono::DateTime<chrono::Utc> {
+                self.date_created
+            }
+
+            fn title(&self) -> String {
+                self.title()
+            }
+
+            fn decode(raw: Self::Raw, context: &$crate::context::Context) -> $crate::Result<Self> {
+                raw.typed(context)
+            }
+        }
+    };
+}
+
+pub(crate) use record;

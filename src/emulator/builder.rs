@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -114,7 +115,8 @@ impl EmulatorBuilder {
 
     /// Tells `observer` of each request once it is answered.
     ///
-    /// It is called where requests are handled, so it must not take long.
+    /// It is called where requests are handled, so it must not take long. A
+    /// panic in it costs the connection of the request, and no more.
     pub fn observe(mut self, observer: impl Fn(&LoggedRequest) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
         self
@@ -129,7 +131,6 @@ impl EmulatorBuilder {
     pub async fn start(self) -> Result<Emulator, EmulatorError> {
         self.check_sids()?;
         let (listener, authority) = self.listen().await?;
-        let address = self.address;
         let clock = self.clock.clone();
         let observer = self.observer.clone();
         // Reading and making files blocks.
@@ -139,10 +140,13 @@ impl EmulatorBuilder {
             default_service,
             state,
             data_file,
-        } = began.await.map_err(|error| EmulatorError::Unavailable {
-            address,
-            source: io::Error::other(error),
-        })??;
+        } = match began.await {
+            Ok(began) => began?,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => resume_unwind(panic),
+                Err(error) => return Err(EmulatorError::Interrupted(io::Error::other(error))),
+            },
+        };
 
         let webhooks = Arc::new(WebhookLog::default());
         let sender = webhooks::Sender {
@@ -234,7 +238,7 @@ impl EmulatorBuilder {
     /// The account and its state: what the data file has, and new where it has nothing.
     fn begin(self) -> Result<Began, EmulatorError> {
         let Some(path) = self.data_file.clone() else {
-            let account = self.account(None);
+            let account = self.account(None)?;
             let mut state = State::default();
             let default_service = default_service(&account)?;
             state.begin(default_service, self.clock.millis());
@@ -251,16 +255,21 @@ impl EmulatorBuilder {
         };
         let now = self.clock.millis();
         let mut opened = data_file::open(&path, now).map_err(unusable)?;
-        let account = self.account(opened.account.take());
-        let default_service = default_service(&account)?;
+        let kept = opened.account.take();
+        let kept_service = kept.as_ref().map(|kept| kept.service_sid.clone());
+        let account = self.account(kept)?;
+        let mut default_service = default_service(&account)?;
         let mut state = std::mem::take(&mut opened.state);
         state.keep_journal();
-        if opened.is_new {
-            state.begin(default_service, now);
-        } else {
-            state
+        match kept_service {
+            None => state.begin(default_service, now),
+            // A seed may have given it another SID since that was kept.
+            Some(kept) if kept == account.service_sid => {
+                default_service = state.default_service().unwrap_or(default_service);
+            }
+            Some(_) => state
                 .rename_default_service(default_service)
-                .map_err(|_| unusable(Unusable::ServiceTaken(default_service)))?;
+                .map_err(|_| unusable(Unusable::ServiceTaken(default_service)))?,
         }
         let changes = state.take_journal();
         let (file, writer) = opened.begin(&account, changes).map_err(unusable)?;
@@ -276,10 +285,13 @@ impl EmulatorBuilder {
     }
 
     /// What was set, else what was kept, else something new.
-    fn account(&self, kept: Option<Account>) -> Account {
+    fn account(&self, kept: Option<Account>) -> Result<Account, EmulatorError> {
         let given = |set: &Option<String>, kept: Option<String>, prefix| {
             let new = || format!("{prefix}{:032x}", fastrand::u128(..));
             set.clone().or(kept).unwrap_or_else(new)
+        };
+        let secret = |set: &Option<String>, kept: Option<String>| {
+            set.clone().or(kept).map_or_else(new_secret, Ok)
         };
         let kept = kept.map_or([const { None }; 5], |kept| {
             [
@@ -292,13 +304,13 @@ impl EmulatorBuilder {
             .map(Some)
         });
         let [account_sid, auth_token, api_key, api_secret, service_sid] = kept;
-        Account {
+        Ok(Account {
             account_sid: given(&self.account_sid, account_sid, "AC"),
-            auth_token: given(&self.auth_token, auth_token, ""),
+            auth_token: secret(&self.auth_token, auth_token)?,
             api_key: given(&self.api_key, api_key, "SK"),
-            api_secret: given(&self.api_secret, api_secret, ""),
+            api_secret: secret(&self.api_secret, api_secret)?,
             service_sid: given(&self.service_sid, service_sid, "IS"),
-        }
+        })
     }
 }
 
@@ -321,6 +333,13 @@ struct Began {
     default_service: Sid,
     state: State,
     data_file: Option<Kept>,
+}
+
+/// 32 hex digits that nobody can guess from what else the emulator makes up.
+fn new_secret() -> Result<String, EmulatorError> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|error| EmulatorError::NoRandomness(error.into()))?;
+    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
 fn default_service(account: &Account) -> Result<Sid, EmulatorError> {

@@ -1,12 +1,13 @@
 //! Clients of an emulator.
 
 use super::Emulator;
+use super::store::Service;
 use crate::client::{SyncClient, SyncClientBuilder};
 use crate::credentials::Credentials;
 use crate::error::Result;
 
 impl Emulator {
-    /// A client of this emulator and its default service.
+    /// A client of this emulator and the default service it has now.
     ///
     /// # Errors
     ///
@@ -67,7 +68,16 @@ impl Emulator {
             Credentials::api_key(self.account_sid(), self.api_key(), self.api_secret())?;
         Ok(SyncClient::builder()
             .credentials(credentials)
-            .service(self.service_sid())
+            .service(self.current_service())
             .base_url(self.url()))
+    }
+
+    /// The SID of the default service, which a seed may have changed.
+    fn current_service(&self) -> String {
+        let service = self
+            .api
+            .store
+            .read(|store| store.service("default").map(Service::sid));
+        service.map_or_else(|_| self.service_sid().to_owned(), |sid| sid.to_string())
     }
 }

@@ -40,6 +40,16 @@ enum Source {
     Manual,
 }
 
+impl Source {
+    /// What the clock's own milliseconds are counted from.
+    fn millis(self) -> i64 {
+        match self {
+            Self::System => system_millis(),
+            Self::Manual => 0,
+        }
+    }
+}
+
 impl Clock {
     /// A clock that runs with the system's.
     #[must_use]
@@ -68,29 +78,30 @@ impl Clock {
     /// Moves it forward by `by`; a clock of the system's time runs on from there.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(LATEST).min(LATEST);
-        self.millis.fetch_add(by, Ordering::SeqCst);
+        let system = self.source.millis();
+        let advanced = |value: i64| {
+            let shown = system.saturating_add(value).clamp(0, LATEST);
+            Some(shown.saturating_add(by).min(LATEST) - system)
+        };
+        // It never refuses.
+        let _ = self
+            .millis
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, advanced);
     }
 
     /// Sets it, forward or back; a clock of the system's time runs on from there.
     ///
     /// What has expired stays gone when the clock is set back.
     pub fn set(&self, to: DateTime<Utc>) {
-        let to = to.timestamp_millis();
-        let value = match self.source {
-            Source::System => to.saturating_sub(system_millis()),
-            Source::Manual => to,
-        };
-        self.millis.store(value, Ordering::SeqCst);
+        let to = to.timestamp_millis().clamp(0, LATEST);
+        self.millis
+            .store(to - self.source.millis(), Ordering::SeqCst);
     }
 
     /// Milliseconds since 1970.
     pub(crate) fn millis(&self) -> i64 {
         let value = self.millis.load(Ordering::SeqCst);
-        match self.source {
-            Source::System => system_millis().saturating_add(value),
-            Source::Manual => value,
-        }
-        .clamp(0, LATEST)
+        self.source.millis().saturating_add(value).clamp(0, LATEST)
     }
 }
 
@@ -135,10 +146,19 @@ mod tests {
 
     #[test]
     fn no_duration_overflows_it() {
-        let clock = Clock::system();
-        for _ in 0..3 {
-            clock.advance(Duration::MAX);
-            assert!(clock.millis() <= LATEST);
+        for clock in [Clock::manual(DateTime::<Utc>::MIN_UTC), Clock::system()] {
+            for _ in 0..40_000 {
+                clock.advance(Duration::MAX);
+            }
+            assert_eq!(clock.millis(), LATEST);
         }
+    }
+
+    #[test]
+    fn it_advances_from_what_it_shows() {
+        let clock = Clock::manual(DateTime::<Utc>::MIN_UTC);
+        assert_eq!(clock.millis(), 0);
+        clock.advance(Duration::from_millis(5));
+        assert_eq!(clock.millis(), 5);
     }
 }

@@ -77,7 +77,7 @@ impl Unusable {
 /// A file that was opened, and what is in it: nothing in a new one.
 pub(super) struct Opened {
     database: Database,
-    pub(super) is_new: bool,
+    /// None in a new file.
     pub(super) account: Option<Account>,
     pub(super) state: State,
 }
@@ -108,19 +108,24 @@ pub(super) fn open(path: &Path, now: Millis) -> Result<Opened, Unusable> {
     transaction.commit().map_err(Unusable::of)?;
     Ok(Opened {
         database,
-        is_new: account.is_none(),
         account,
         state,
     })
 }
 
-/// It holds secrets, if only the emulator's: it is made for its owner alone.
+/// It holds secrets, if only the emulator's: a new one, which may be there and
+/// empty, is for its owner alone.
 fn open_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
+    let file = options.open(path)?;
+    #[cfg(unix)]
+    if file.metadata()?.len() == 0 {
+        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    }
+    Ok(file)
 }
 
 /// Whether a database has tables that no data file has.

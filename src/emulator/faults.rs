@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use super::operation::Operation;
 
@@ -114,7 +114,8 @@ impl Fault {
         Self::new(Effect::Truncate, true)
     }
 
-    /// Handles the request, and answers with its status and a body that is no JSON.
+    /// Handles the request, and answers with its status and a body that is no
+    /// JSON; an answer without a body is not sent at all.
     pub fn garbage() -> Self {
         Self::new(Effect::Garble, true)
     }
@@ -137,7 +138,13 @@ impl Fault {
     }
 
     /// Adds a header to the answer of [`status`](Self::status); other faults have none to add to.
+    ///
+    /// Those that frame the answer or belong to its connection, such as
+    /// `Content-Length` and `Transfer-Encoding`, are not taken.
     pub fn header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        if is_of_connection(&name) {
+            return self;
+        }
         if let Effect::Answer(answer) = &mut self.action.effect {
             answer.headers.append(name, value.into());
         }
@@ -186,6 +193,19 @@ impl Fault {
         }
         true
     }
+}
+
+/// Whether a header is about the message or its connection, which are hyper's.
+pub(super) fn is_of_connection(name: &HeaderName) -> bool {
+    const NAMES: [HeaderName; 6] = [
+        header::CONNECTION,
+        header::CONTENT_LENGTH,
+        header::TE,
+        header::TRAILER,
+        header::TRANSFER_ENCODING,
+        header::UPGRADE,
+    ];
+    NAMES.contains(name) || matches!(name.as_str(), "keep-alive" | "proxy-connection")
 }
 
 /// The faults that have not struck yet, in the order they were injected.
@@ -258,6 +278,19 @@ mod tests {
             statuses(&faults, &[GET, ADD, GET, ADD, None, ADD, ADD]),
             [0, 0, 0, 503, 0, 503, 0]
         );
+    }
+
+    #[test]
+    fn the_framing_stays_as_it_is() {
+        let value = HeaderValue::from_static("7");
+        let fault = Fault::status(503)
+            .header(header::CONTENT_LENGTH, value.clone())
+            .header(HeaderName::from_static("keep-alive"), value.clone())
+            .header(header::RETRY_AFTER, value);
+        let Effect::Answer(answer) = fault.action.effect else {
+            panic!("{fault:?}");
+        };
+        assert_eq!(answer.headers.len(), 1);
     }
 
     #[test]

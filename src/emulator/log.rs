@@ -1,6 +1,7 @@
 //! The log of requests, for tests to assert on.
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,7 +14,8 @@ use super::recent::{self, Recent};
 
 /// A request the emulator got.
 ///
-/// The newest 10,000 are kept, fewer when their bodies exceed 16 MiB.
+/// The newest 10,000 are kept, fewer when their targets, bodies and headers
+/// exceed 16 MiB.
 /// Credentials are never kept.
 #[derive(Clone)]
 pub struct LoggedRequest {
@@ -184,7 +186,12 @@ impl fmt::Display for RequestId {
 
 impl recent::Entry for LoggedRequest {
     fn size(&self) -> usize {
-        self.body.len()
+        let header = |value: &Option<Box<str>>| value.as_ref().map_or(0, |value| value.len());
+        self.method.as_str().len()
+            + self.target.len()
+            + self.body.len()
+            + header(&self.if_match)
+            + header(&self.user_agent)
     }
 }
 
@@ -214,8 +221,8 @@ impl RequestLog {
         self.recent.clear();
     }
 
-    /// Logs a request when what is returned is dropped: when it was answered
-    /// or its connection was given up.
+    /// A request to be logged: when it is [answered](Entry::answered), or when
+    /// what is returned is dropped before, as its connection is given up.
     pub(super) fn enter(&self, request: LoggedRequest) -> Entry<'_> {
         Entry {
             log: self,
@@ -243,22 +250,33 @@ impl Entry<'_> {
         }
     }
 
-    pub(super) fn set_answer(&mut self, status: StatusCode, code: Option<u32>) {
+    pub(super) fn answered(mut self, status: StatusCode, code: Option<u32>) {
         if let Some(request) = &mut self.request {
             request.status = Some(status);
             request.code = code;
+        }
+        self.finish();
+    }
+
+    fn finish(&mut self) {
+        if let Some(mut request) = self.request.take() {
+            request.duration = request.started.elapsed();
+            match &self.log.observer {
+                None => self.log.recent.push(request),
+                Some(observer) => {
+                    self.log.recent.push(request.clone());
+                    observer(&request);
+                }
+            }
         }
     }
 }
 
 impl Drop for Entry<'_> {
     fn drop(&mut self) {
-        if let Some(mut request) = self.request.take() {
-            request.duration = request.started.elapsed();
-            if let Some(observer) = &self.log.observer {
-                observer(&request);
-            }
-            self.log.recent.push(request);
+        // A second panic would end the process, and the observer is not ours.
+        if std::panic::catch_unwind(AssertUnwindSafe(|| self.finish())).is_err() {
+            tracing::warn!("the observer of requests panicked");
         }
     }
 }
@@ -276,6 +294,35 @@ mod tests {
             &HeaderMap::new(),
             RequestId::random(),
         )
+    }
+
+    #[test]
+    fn all_that_is_kept_counts() {
+        let target = format!("/{}", "x".repeat(60_000)).parse().unwrap();
+        let mut headers = HeaderMap::new();
+        let value = "a".repeat(1_600_000);
+        headers.insert(header::USER_AGENT, value.parse().unwrap());
+        headers.insert(header::IF_MATCH, value.parse().unwrap());
+        let log = RequestLog::default();
+        for _ in 0..10 {
+            let request =
+                LoggedRequest::new(None, &Method::GET, &target, &headers, RequestId::random());
+            log.enter(request).answered(StatusCode::NOT_FOUND, None);
+        }
+        assert_eq!(log.requests().len(), 5);
+    }
+
+    #[test]
+    fn a_panic_of_the_observer_ends_nothing_more() {
+        let observer: Observer = Arc::new(|_| panic!("observed"));
+        let log = RequestLog::observed_by(Some(observer));
+        // As when a connection is given up because of another panic.
+        let unwound = std::panic::catch_unwind(AssertUnwindSafe(|| {
+            let _entry = log.enter(request());
+            panic!("of another");
+        }));
+        assert!(unwound.is_err());
+        assert_eq!(log.requests().len(), 1);
     }
 
     #[test]

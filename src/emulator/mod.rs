@@ -133,7 +133,11 @@ impl Emulator {
         self.api.credentials.api_secret()
     }
 
-    /// The SID of the default service, `IS…`.
+    /// The SID of the default service that the emulator started with, `IS…`.
+    ///
+    /// A [reset](Self::reset) brings that service back. A [seed](Self::seed) may
+    /// have a default service with another SID, and a request may delete it:
+    /// the reference `default` leads to what is there now.
     #[must_use]
     pub fn service_sid(&self) -> &str {
         &self.service_sid
@@ -166,7 +170,8 @@ impl Emulator {
         self.api.faults.clear();
     }
 
-    /// The webhooks it posted, in the order of what they tell of.
+    /// The webhooks it posted, in the order of what they tell of; those it
+    /// dropped, as too many were waiting, come before the ones that waited.
     ///
     /// A service has them posted when it has a `webhook_url`, and
     /// `webhooks_from_rest_enabled`. They follow the writes, so one may be
@@ -222,11 +227,12 @@ impl Emulator {
     }
 
     /// Drops all services but the default one, which is empty and has its
-    /// first settings again. Faults, logs and clock stay as they are.
+    /// first settings again, and all endpoints. Faults, logs and clock stay as
+    /// they are.
     ///
     /// A data file has it no later than the next write that is answered.
     pub fn reset(&self) {
-        self.api.store.reset();
+        self.api.reset();
     }
 
     /// Everything it keeps, in the form [`seed`](Self::seed) takes.
@@ -243,8 +249,8 @@ impl Emulator {
     /// The names are those of the API's bodies; all of them may be left out
     /// but an item's `data` and `key`. SIDs are then new ones (of the service
     /// named `default`, the one this emulator began with), and dates now. A
-    /// seed without the service `default` leaves none. Nothing is told by
-    /// webhooks. A data file has it no later than the next write that is
+    /// seed without the service `default` leaves none. Endpoints are gone.
+    /// Nothing is told by webhooks. A data file has it no later than the next write that is
     /// answered.
     ///
     /// ```
@@ -277,7 +283,6 @@ impl Emulator {
         let seed: Records = serde_json::from_value(seed)
             .map_err(|error| EmulatorError::InvalidSeed(error.to_string()))?;
         self.api
-            .store
             .seed(seed)
             .map_err(|flaw| EmulatorError::InvalidSeed(flaw.to_string()))
     }
@@ -346,6 +351,14 @@ pub enum EmulatorError {
         /// What was given.
         given: String,
     },
+    /// The system has no random bytes to make secrets of.
+    #[error(
+        "the system gives no random bytes for the secrets: set an auth token and an API secret"
+    )]
+    NoRandomness(#[source] io::Error),
+    /// The runtime it was to start on is shutting down.
+    #[error("the runtime ended while the emulator started")]
+    Interrupted(#[source] io::Error),
     /// The data file cannot be used.
     #[error("the data file {} cannot be used", path.display())]
     DataFile {

@@ -16,6 +16,8 @@ use twilio_sync::emulator::Clock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use super::Http;
+
 /// How many values each parameter is tried with.
 const CASES: u32 = 12;
 
@@ -395,4 +397,46 @@ fn what_is_good_is_taken() {
         };
         assert!(!refused, "{}", operation.id);
     }
+}
+
+/// Credentials are of one account: its token is no other's.
+#[tokio::test]
+async fn another_account_is_refused() {
+    let emulator = Emulator::start().await.unwrap();
+    let other = format!("AC{}", "0".repeat(32));
+    let http = Http::new(emulator.url(), &other, emulator.auth_token());
+    let (status, body) = http.get("/Documents").await;
+    assert_eq!((status, &body["code"]), (401, &json!(20003)));
+}
+
+/// A body counts however it is sent; it needs its type.
+#[tokio::test]
+async fn bodies_come_in_chunks_and_with_their_type() {
+    let emulator = Emulator::start().await.unwrap();
+    let pair = format!("{}:{}", emulator.account_sid(), emulator.auth_token());
+    let pair = STANDARD.encode(pair);
+    let address = emulator.url().trim_start_matches("http://").to_owned();
+    let send = async |headers: &str, body: &str| {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let request = format!(
+            "POST /v1/Services/default/Documents HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\
+             Authorization: Basic {pair}\r\n{headers}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    };
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let chunked = format!("{form}Transfer-Encoding: chunked");
+    let answer = send(&chunked, "9\r\nUniqueNam\r\n7\r\ne=first\r\n0\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
+    assert!(answer.contains("\"unique_name\":\"first\""), "{answer}");
+    let answer = send("Content-Length: 12", "UniqueName=x").await;
+    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    assert!(answer.contains("\"code\":54008"), "{answer}");
+    // Of a name that comes twice, the last counts.
+    let twice = format!("{form}Content-Length: 25");
+    let answer = send(&twice, "UniqueName=a&UniqueName=b").await;
+    assert!(answer.contains("\"unique_name\":\"b\""), "{answer}");
 }

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use twilio_sync::Emulator;
-use twilio_sync::emulator::Clock;
+use twilio_sync::emulator::{Clock, Fault};
 
 use super::Http;
 
@@ -249,6 +251,9 @@ async fn faults_are_scripted() {
         json!({"fault": "cut", "on": "FetchNothing"}),
         json!({"fault": "cut", "sometimes": true}),
         json!({"fault": "status", "status": 500, "headers": {"a b": "c"}}),
+        json!({"fault": "status", "status": 500, "headers": {"Content-Length": "7"}}),
+        json!({"fault": "status", "status": 500, "headers": {"transfer-encoding": "chunked"}}),
+        json!({"fault": "status", "status": 500, "headers": {"Connection": "keep-alive"}}),
     ] {
         assert_eq!(inject(wrong.clone()).await.0, 400, "{wrong}");
     }
@@ -315,4 +320,90 @@ async fn controls_need_the_credentials_and_a_name() {
         204
     );
     assert_eq!(http.get("/Documents/a").await.0, 404);
+}
+
+/// A browser adds credentials it knows to the requests of any page.
+#[tokio::test]
+async fn controls_take_nothing_from_other_pages() {
+    let (emulator, http) = start().await;
+    http.post("/Documents", &[("UniqueName", "a")]).await;
+    let reset = |name: &'static str, value: String| {
+        http.client
+            .post(format!("{}/_emulator/reset", http.url))
+            .basic_auth(&http.user, Some(&http.password))
+            .header(name, value)
+            .send()
+    };
+    for (name, value) in [
+        ("Origin", "http://localhost:3000"),
+        ("Origin", "null"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ] {
+        let response = reset(name, value.to_owned()).await.unwrap();
+        assert_eq!(response.status(), 403, "{name}: {value}");
+        assert!(response.headers().get("www-authenticate").is_none());
+    }
+    assert_eq!(http.get("/Documents/a").await.0, 200);
+    let own = reset("Origin", emulator.url().to_owned()).await.unwrap();
+    assert_eq!(own.status(), 204);
+}
+
+/// Who has no credentials cannot fill the memory: no more than a part of the body is taken.
+#[tokio::test]
+async fn strangers_get_their_answer_before_the_end() {
+    let (emulator, _http) = start().await;
+    let address = emulator.url().trim_start_matches("http://");
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = "POST /_emulator/seed HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let part = vec![b' '; 1024 * 1024];
+    // The connection may be closed before all of this is sent.
+    for _ in 0..17 {
+        if stream.write_all(&part).await.is_err() {
+            break;
+        }
+    }
+    let mut answer = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut answer));
+    read.await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
+}
+
+/// A client that gives up does not undo what was asked for.
+#[tokio::test]
+async fn a_delayed_write_happens_all_the_same() {
+    let (emulator, http) = start().await;
+    emulator.inject(Fault::delay(Duration::from_millis(100)));
+    let request = http
+        .client
+        .post(format!("{}/v1/Services/default/Documents", http.url))
+        .basic_auth(&http.user, Some(&http.password))
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body("UniqueName=late")
+        .timeout(Duration::from_millis(20));
+    assert!(request.send().await.is_err());
+    assert_eq!(http.get("/Documents/late").await.0, 404);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    assert_eq!(http.get("/Documents/late").await.0, 200);
+    // It was given up before it was answered.
+    assert_eq!(emulator.requests()[0].status(), None);
+}
+
+/// Garbage in place of no body would be no garbage.
+#[tokio::test]
+async fn what_has_no_body_is_cut() {
+    let (_emulator, http) = start().await;
+    for fault in ["garbage", "truncate"] {
+        http.post("/Documents", &[("UniqueName", "a")]).await;
+        let script = json!({"fault": fault});
+        http.control(Method::POST, "faults", &script).await;
+        assert_eq!(http.try_delete("/Documents/a").await, None, "{fault}");
+        assert_eq!(http.get("/Documents/a").await.0, 404);
+        http.control(Method::POST, "faults", &script).await;
+        let head = http
+            .client
+            .head(format!("{}/v1/Services", http.url))
+            .basic_auth(&http.user, Some(&http.password));
+        assert!(head.send().await.is_err(), "{fault}");
+    }
 }

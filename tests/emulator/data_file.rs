@@ -238,6 +238,23 @@ async fn a_full_disk_is_a_failure_of_the_write() {
     assert_eq!(refused, (500, json!(20500)));
     assert_eq!(http.post("/Documents", &[]).await.0, 500);
     assert_eq!(http.get("/Lists/l").await.0, 200);
+
+    // What is not kept is not told, and the log says so.
+    let url = ("WebhookUrl", "http://127.0.0.1:1/");
+    http.post("", &[url, ("WebhooksFromRestEnabled", "true")])
+        .await;
+    http.post("/Documents", &[]).await;
+    let mut log = json!(null);
+    for _ in 0..500 {
+        let shown = http.control(reqwest::Method::GET, "webhooks", &json!(null));
+        log = shown.await.1["webhooks"].clone();
+        if log != json!([]) {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let not_kept = "not sent: the write was not kept";
+    assert_eq!(log[0]["error"], not_kept, "{log}");
     program.kill();
 
     let program = Program::with_data(&path);
@@ -278,4 +295,86 @@ async fn a_dropped_emulator_lets_go_of_its_file() {
         tries += 1;
     };
     assert_eq!(Http::of(&emulator).get("/Documents/a").await.0, 200);
+}
+
+/// What a seed may have, a data file can have after it, and more.
+#[tokio::test]
+async fn the_largest_seed_is_there_again() {
+    let folder = Folder::new();
+    let emulator = builder(&folder).start().await.unwrap();
+    let largest = u64::MAX / 2;
+    let hex = format!("{largest:x}");
+    let seed = json!({"services": [{
+        "unique_name": "default",
+        "documents": [{"unique_name": "d", "revision": hex}],
+        "lists": [{"unique_name": "l", "items": [{"index": largest, "data": {}}]}],
+        "maps": [{"unique_name": "m", "items": [{"key": "k", "revision": hex, "data": {}}]}],
+    }]});
+    emulator.seed(seed).unwrap();
+    let http = Http::of(&emulator);
+    for path in ["/Documents/d", "/Maps/m/Items/k", "/Lists/l/Items"] {
+        let (status, body) = http.post(path, &[("Data", "{}")]).await;
+        assert!(status < 300, "{body}");
+        assert_eq!(body["revision"], "8000000000000000");
+    }
+    for seed in [
+        json!({"documents": [{"revision": "8000000000000000"}]}),
+        json!({"lists": [{"items": [{"index": largest + 1, "data": {}}]}]}),
+        json!({"maps": [{"items": [{"key": "k", "revision": "ffffffffffffffff", "data": {}}]}]}),
+    ] {
+        assert!(emulator.seed(json!({"services": [seed]})).is_err());
+    }
+    let before = emulator.dump();
+    emulator.stop().await;
+
+    let emulator = builder(&folder).start().await.unwrap();
+    assert_eq!(emulator.dump(), before);
+}
+
+/// The SID of a seeded default service stays, whoever else has the one it had before.
+#[tokio::test]
+async fn a_seeded_default_service_keeps_its_sid() {
+    let folder = Folder::new();
+    let emulator = builder(&folder).start().await.unwrap();
+    let first = emulator.service_sid().to_owned();
+    let seeded = format!("IS{}", "d".repeat(32));
+    let seed = json!({"services": [{"unique_name": "default", "sid": seeded}, {"sid": first}]});
+    emulator.seed(seed).unwrap();
+    let client = emulator.client().unwrap();
+    client
+        .documents()
+        .create("a", &json!({"n": 1}))
+        .await
+        .unwrap();
+    let http = Http::of(&emulator);
+    assert_eq!(http.get("/Documents/a").await.1["service_sid"], seeded);
+    let before = emulator.dump();
+    emulator.stop().await;
+
+    // As often as it starts, and with what a shell still has from the first time.
+    for set in [None, Some(&first), None] {
+        let mut builder = builder(&folder);
+        if let Some(set) = set {
+            builder = builder.service_sid(set);
+        }
+        let emulator = builder.start().await.unwrap();
+        assert_eq!(emulator.service_sid(), seeded);
+        assert_eq!(emulator.dump(), before);
+        emulator.stop().await;
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_its_owner_can_read_a_new_file() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    let path = folder.file("sync.db");
+    fs::write(&path, "").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let emulator = builder(&folder).start().await.unwrap();
+    let mode = fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    emulator.stop().await;
 }

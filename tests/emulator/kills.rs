@@ -19,11 +19,28 @@ struct Known {
     /// Of its document: the last number that was acknowledged, and the last that was sent.
     acknowledged: u64,
     sent: u64,
-    /// Of its list and map in this round: what was acknowledged, and whether its removal was sent
-    /// and acknowledged.
-    items: BTreeMap<u64, Removal>,
-    keys: BTreeMap<u64, Removal>,
+    /// Of its list and map in this round: the items whose creation was acknowledged.
+    items: BTreeMap<u64, Item>,
+    keys: BTreeMap<u64, Item>,
     writes: u64,
+}
+
+/// What a writer knows of an item.
+struct Item {
+    /// The last number that was acknowledged, and the last that was sent.
+    acknowledged: u64,
+    sent: u64,
+    removal: Removal,
+}
+
+impl Item {
+    fn new(number: u64) -> Self {
+        Self {
+            acknowledged: number,
+            sent: number,
+            removal: Removal::No,
+        }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,15 +80,21 @@ async fn run(http: &Http, name: &str, known: &mut Known) -> Option<()> {
         let form = [("Data", &*text)];
         let (status, item) = http.try_post(&list, &form).await?;
         assert_eq!(status, 201, "{item}");
-        known
-            .items
-            .insert(item["index"].as_u64().unwrap(), Removal::No);
+        let index = item["index"].as_u64().unwrap();
+        known.items.insert(index, Item::new(round));
 
         let key = format!("k{round}");
         let (status, item) = http.try_post(&map, &[("Key", &key), form[0]]).await?;
         assert_eq!(status, 201, "{item}");
-        known.keys.insert(round, Removal::No);
+        known.keys.insert(round, Item::new(round));
         known.writes += 3;
+
+        // Every second round writes the items once more.
+        if round % 2 == 1 {
+            update(http, &list, &mut known.items, |index| index.to_string()).await?;
+            update(http, &map, &mut known.keys, |round| format!("k{round}")).await?;
+            known.writes += 2;
+        }
 
         // Every third round takes the oldest that is left away again.
         if round % 3 == 2 {
@@ -83,21 +106,38 @@ async fn run(http: &Http, name: &str, known: &mut Known) -> Option<()> {
     Some(())
 }
 
+/// Writes the newest item once more.
+async fn update(
+    http: &Http,
+    path: &str,
+    known: &mut BTreeMap<u64, Item>,
+    name: impl Fn(u64) -> String,
+) -> Option<()> {
+    let (newest, item) = known.iter_mut().next_back()?;
+    item.sent = item.acknowledged + 1;
+    let text = data(item.sent).to_string();
+    let path = format!("{path}/{}", name(*newest));
+    let (status, body) = http.try_post(&path, &[("Data", &text)]).await?;
+    assert_eq!(status, 200, "{body}");
+    item.acknowledged = item.sent;
+    Some(())
+}
+
 async fn remove(
     http: &Http,
     path: &str,
-    known: &mut BTreeMap<u64, Removal>,
+    known: &mut BTreeMap<u64, Item>,
     name: impl Fn(u64) -> String,
 ) -> Option<()> {
-    let (oldest, removal) = known
+    let (oldest, item) = known
         .iter_mut()
-        .find(|(_, removal)| **removal == Removal::No)?;
-    *removal = Removal::Sent;
+        .find(|(_, item)| item.removal == Removal::No)?;
+    item.removal = Removal::Sent;
     let status = http
         .try_delete(&format!("{path}/{}", name(*oldest)))
         .await?;
     assert_eq!(status, 204);
-    *removal = Removal::Acknowledged;
+    item.removal = Removal::Acknowledged;
     Some(())
 }
 
@@ -135,34 +175,42 @@ fn check(service: &Value, name: &str, known: &mut Known) {
             .cloned()
             .unwrap_or_default()
     };
-    let indexes = items("lists").into_iter().map(|item| {
-        assert_eq!(item["data"], data(item["data"]["n"].as_u64().unwrap()));
-        item["index"].as_u64().unwrap()
-    });
-    check_items(name, &known.items, &indexes.collect::<Vec<_>>());
-    let keys = items("maps").into_iter().map(|item| {
+    // Whole, and by what it is found by: the number it has.
+    let number = |item: &Value| {
         let number = item["data"]["n"].as_u64().unwrap();
         assert_eq!(item["data"], data(number));
-        assert_eq!(item["key"], format!("k{number}"));
         number
+    };
+    let indexes = items("lists").into_iter().map(|item| {
+        let index = item["index"].as_u64().unwrap();
+        (index, number(&item))
     });
-    check_items(name, &known.keys, &keys.collect::<Vec<_>>());
+    check_items(name, &known.items, &indexes.collect());
+    let keys = items("maps").into_iter().map(|item| {
+        let key = item["key"].as_str().unwrap().strip_prefix('k').unwrap();
+        (key.parse().unwrap(), number(&item))
+    });
+    check_items(name, &known.keys, &keys.collect());
 }
 
-fn check_items(name: &str, known: &BTreeMap<u64, Removal>, there: &[u64]) {
-    for (item, removal) in known {
-        let is_there = there.contains(item);
-        match removal {
-            Removal::No => assert!(is_there, "{name}: item {item} is lost"),
-            Removal::Acknowledged => assert!(!is_there, "{name}: item {item} is back"),
+fn check_items(name: &str, known: &BTreeMap<u64, Item>, there: &BTreeMap<u64, u64>) {
+    for (at, item) in known {
+        let number = there.get(at);
+        match item.removal {
+            Removal::No => assert!(number.is_some(), "{name}: item {at} is lost"),
+            Removal::Acknowledged => assert!(number.is_none(), "{name}: item {at} is back"),
             Removal::Sent => {}
+        }
+        if let Some(number) = number {
+            let (acknowledged, sent) = (item.acknowledged, item.sent);
+            assert!(
+                (acknowledged..=sent).contains(number),
+                "{name}: item {at} has {number}: {acknowledged} was acknowledged, {sent} sent"
+            );
         }
     }
     // Beside those, only the one that was not answered.
-    let unknown = there
-        .iter()
-        .filter(|item| !known.contains_key(item))
-        .count();
+    let unknown = there.keys().filter(|at| !known.contains_key(at)).count();
     assert!(unknown <= 1, "{name}: {there:?}");
 }
 

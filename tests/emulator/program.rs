@@ -278,3 +278,22 @@ fn other_addresses_than_loopback_are_warned_of() {
         "{warning}"
     );
 }
+
+/// The second time it is told, it waits for nothing.
+#[tokio::test]
+async fn a_second_signal_ends_it_at_once() {
+    let mut program = Program::spawn(command(&["--json", "--quiet"]));
+    let http = program.http();
+    let fault = json!({"fault": "delay", "delay_ms": 3_600_000});
+    http.control(reqwest::Method::POST, "faults", &fault).await;
+    let waiting = tokio::spawn(async move { http.try_post("/Documents", &[]).await });
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let began = Instant::now();
+    program.signal("INT");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    program.signal("INT");
+    let (status, _) = program.wait();
+    assert_eq!(status.code(), Some(1));
+    assert!(began.elapsed() < Duration::from_secs(5));
+    assert_eq!(waiting.await.unwrap(), None);
+}

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use twilio_sync::Emulator;
+use twilio_sync::webhooks::Validator;
 use url::form_urlencoded;
 
 use super::Http;
@@ -100,6 +101,44 @@ async fn start(url: &str) -> (Emulator, Http) {
     let form = [("WebhookUrl", url), ("WebhooksFromRestEnabled", "true")];
     assert_eq!(http.post("", &form).await.0, 200);
     (emulator, http)
+}
+
+/// A receiver gets user name and password in a header, and sees an address without them.
+#[tokio::test]
+async fn the_signature_covers_what_the_receiver_sees() {
+    let receiver = Receiver::start(OK).await;
+    let with_secrets = receiver.url.replace("http://", "HTTP://amy:s3cret@");
+    let (emulator, http) = start(&format!("{with_secrets}#part")).await;
+    http.post("/Documents", &[]).await;
+    let logged = logged(&emulator, 1).await.remove(0);
+    assert_eq!(logged.url(), receiver.url);
+    let head = &receiver.got()[0].head;
+    assert!(head.contains("authorization: Basic "), "{head}");
+    let validator = Validator::new(emulator.auth_token());
+    let is_valid = |url| validator.is_valid(url, logged.parameters(), logged.signature());
+    assert!(is_valid(&receiver.url) && !is_valid(&with_secrets));
+}
+
+/// An endpoint is there for as long as its service is.
+#[tokio::test]
+async fn endpoints_go_with_their_service() {
+    let receiver = Receiver::start(OK).await;
+    let (emulator, http) = start(&receiver.url).await;
+    http.post("", &[("ReachabilityWebhooksEnabled", "true")])
+        .await;
+    let dump = emulator.dump();
+    let connect = || emulator.connect_endpoint("default", "bob", "e1").unwrap();
+    connect();
+    emulator.seed(dump.clone()).unwrap();
+    connect();
+    emulator.reset();
+    emulator.seed(dump.clone()).unwrap();
+    connect();
+    http.try_delete("").await;
+    emulator.seed(dump).unwrap();
+    connect();
+    connect();
+    assert_eq!(receiver.types(4).await, ["endpoint_connected"; 4]);
 }
 
 /// What the log has, once it is as many.

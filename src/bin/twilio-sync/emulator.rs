@@ -73,7 +73,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    Runtime::new()?.block_on(serve(arguments))
+    let runtime = Runtime::new()?;
+    let served = runtime.block_on(serve(arguments));
+    // Nothing is waited for: where it matters, it was.
+    runtime.shutdown_background();
+    served
 }
 
 async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
@@ -90,7 +94,10 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     let (emulator, lines) = start(arguments).await?;
     print(&emulator, json)?;
     ended.wait().await;
-    emulator.stop().await;
+    tokio::select! {
+        () = emulator.stop() => {}
+        () = ended.wait() => return Err("told to end at once, with requests under way".into()),
+    }
     if let Some(lines) = lines {
         lines.finish();
     }

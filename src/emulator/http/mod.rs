@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::{Body, Incoming};
 use tokio::runtime::Handle;
@@ -35,7 +36,8 @@ use super::data_file::DataFile;
 use super::error::{Failure, error_body};
 use super::faults::{Action, Answer, Effect, Faults};
 use super::log::{LoggedRequest, RequestId, RequestLog};
-use super::store::Store;
+use super::operation::Operation;
+use super::store::{Flaw, Records, Store};
 use super::webhooks::{Endpoints, WebhookLog};
 
 /// All that requests share.
@@ -105,24 +107,10 @@ impl Api {
         };
         entry.set_body(body.as_deref().unwrap_or_default());
 
-        let fault = self.faults.strike(route.operation());
-        if let Some(delay) = fault.as_ref().map(|fault| fault.delay)
-            && !delay.is_zero()
-        {
-            tokio::time::sleep(delay).await;
-        }
-        let handle = || {
-            let head = Head {
-                method: &head.method,
-                path: head.uri.path(),
-                query: head.uri.query().unwrap_or_default(),
-                headers: &head.headers,
-            };
-            self.handle(&head, &route, body)
-        };
-        let mut response = match fault {
-            None => handle(),
-            Some(fault) => afflict(fault, handle)?,
+        let mut response = match self.faults.strike(route.operation()) {
+            None => self.handle(&Head::of(&head), &route, body),
+            Some(fault) if fault.delay.is_zero() => self.afflict(fault, &head, body)?,
+            Some(fault) => self.afflict_later(fault, head.clone(), body).await?,
         };
 
         if head.method != Method::GET
@@ -132,7 +120,7 @@ impl Api {
         }
 
         let code = response.extensions().get::<Code>().map(|Code(code)| *code);
-        entry.set_answer(response.status(), code);
+        entry.answered(response.status(), code);
         let authority = self.authority_of(&head.headers);
         add_headers(
             response.headers_mut(),
@@ -142,6 +130,63 @@ impl Api {
             started,
         );
         Ok(response)
+    }
+
+    /// Does to a request what a fault says.
+    fn afflict(
+        &self,
+        fault: Action,
+        head: &Parts,
+        body: Result<Vec<u8>, Failure>,
+    ) -> Result<Response<Answered>, Cut> {
+        let handled = fault.after_write.then(|| {
+            let route = Route::find(&head.method, head.uri.path());
+            self.handle(&Head::of(head), &route, body)
+        });
+        let has_body = |response: &Response<Answered>| {
+            head.method != Method::HEAD && !response.body().is_end_stream()
+        };
+        match (fault.effect, handled) {
+            (Effect::Answer(answer), _) => Ok(scripted(answer)),
+            (Effect::Truncate, Some(response)) if has_body(&response) => {
+                Ok(response.map(Answered::broken_off))
+            }
+            (Effect::Garble, Some(response)) if has_body(&response) => {
+                Ok(response.map(|_| garbage()))
+            }
+            (Effect::Wait, Some(response)) => Ok(response),
+            (Effect::Cut | Effect::Truncate | Effect::Garble, _) | (_, None) => Err(Cut),
+        }
+    }
+
+    /// Does to a request what a fault says, after its delay, even if the client gives up meanwhile.
+    async fn afflict_later(
+        self: &Arc<Self>,
+        fault: Action,
+        head: Parts,
+        body: Result<Vec<u8>, Failure>,
+    ) -> Result<Response<Answered>, Cut> {
+        // The emulator does not live on for its sake.
+        let api = Arc::downgrade(self);
+        let later = tokio::spawn(async move {
+            tokio::time::sleep(fault.delay).await;
+            let api = api.upgrade().ok_or(Cut)?;
+            api.afflict(fault, &head, body)
+        });
+        later.await.unwrap_or(Err(Cut))
+    }
+
+    /// Drops all services but the default one, and all endpoints.
+    pub(super) fn reset(&self) {
+        self.store.reset();
+        self.endpoints.clear();
+    }
+
+    /// Puts a seed in place of everything; endpoints are gone.
+    pub(super) fn seed(&self, seed: Records) -> Result<(), Flaw> {
+        self.store.seed(seed)?;
+        self.endpoints.clear();
+        Ok(())
     }
 
     /// Answers a request as the service does.
@@ -200,7 +245,11 @@ impl Api {
             form: form(head, &body)?,
             if_match: head.headers.get(header::IF_MATCH),
         };
-        dispatch::dispatch(operation, &call)
+        let reply = dispatch::dispatch(operation, &call)?;
+        if operation == Operation::DeleteService {
+            self.endpoints.forget_gone(&self.store);
+        }
+        Ok(reply)
     }
 
     /// Waits until what was written so far is in the data file, if there is one.
@@ -241,6 +290,17 @@ struct Head<'a> {
     headers: &'a HeaderMap,
 }
 
+impl<'a> Head<'a> {
+    fn of(head: &'a Parts) -> Self {
+        Self {
+            method: &head.method,
+            path: head.uri.path(),
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+        }
+    }
+}
+
 /// The form parameters of a POST; a body of any other type is refused.
 fn form<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<Parameters<'a>, Failure> {
     if head.method != Method::POST || body.is_empty() {
@@ -270,23 +330,6 @@ fn respond(status: StatusCode, body: Bytes) -> Response<Answered> {
         response.headers_mut().insert(header::CONTENT_TYPE, json);
     }
     response
-}
-
-/// Does to a request what a fault says.
-fn afflict(
-    fault: Action,
-    handle: impl FnOnce() -> Response<Answered>,
-) -> Result<Response<Answered>, Cut> {
-    let handled = fault.after_write.then(handle);
-    match (fault.effect, handled) {
-        (Effect::Answer(answer), _) => Ok(scripted(answer)),
-        (Effect::Truncate, Some(response)) if !response.body().is_end_stream() => {
-            Ok(response.map(Answered::broken_off))
-        }
-        (Effect::Garble, Some(response)) => Ok(response.map(|_| garbage())),
-        (Effect::Wait, Some(response)) => Ok(response),
-        (Effect::Cut | Effect::Truncate, _) | (_, None) => Err(Cut),
-    }
 }
 
 fn garbage() -> Answered {

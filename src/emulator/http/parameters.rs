@@ -1,4 +1,5 @@
-//! Form and query parameters, strictly decoded.
+//! Form and query parameters: they must be UTF-8 once decoded, while a `%`
+//! that begins no escape stands for itself.
 
 use std::borrow::Cow;
 

@@ -150,6 +150,10 @@ impl Service {
 pub(super) struct Events(Vec<Event>);
 
 impl Events {
+    pub(super) fn add(&mut self, event: Option<Event>) {
+        self.0.extend(event);
+    }
+
     pub(super) fn into_vec(self) -> Vec<Event> {
         self.0
     }

@@ -59,9 +59,8 @@ pub(crate) fn webhook_url(address: &str) -> Result<Box<str>, Failure> {
 }
 
 pub(crate) fn debouncing_window(text: &str) -> Result<u32, Failure> {
-    let window = whole_number(text).ok_or(Failure::InvalidBody)?;
-    u32::try_from(window)
-        .ok()
+    whole_number(text)
+        .and_then(|window| u32::try_from(window).ok())
         .filter(|window| DEBOUNCING_WINDOW.contains(window))
         .ok_or(Failure::InvalidParameter("ReachabilityDebouncingWindow"))
 }

@@ -2,7 +2,9 @@
 //!
 //! The functions of [`State`](super::state::State) that change records enter
 //! here what they leave behind: whole records by their keys. A key begins
-//! with the key of what the record is in, so that all of it goes at once.
+//! with the key of what the record is in, so that all of it goes at once, and
+//! so that in the order of the keys a service comes before its objects, and
+//! an object before its items: they can be read back one after the other.
 
 use serde::Serialize;
 

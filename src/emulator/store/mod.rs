@@ -142,9 +142,9 @@ impl Store {
     }
 
     pub(crate) fn read<R>(&self, read: impl FnOnce(Reader<'_>) -> R) -> R {
-        let now = self.clock.millis();
         let mut state = self.lock();
-        while state.is_overdue(now) {
+        // By the time as it is now: the clock may be set back meanwhile.
+        while state.is_overdue(self.clock.millis()) {
             drop(state);
             self.write(|_| ());
             state = self.lock();
@@ -156,7 +156,7 @@ impl Store {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         // Read under the lock, so that later writes have later dates.
         let now = self.clock.millis();
-        state.reap(now);
+        let gone = state.reap(now);
         let mut events = Events::default();
         let written = write(Writer {
             state: &mut state,
@@ -170,6 +170,9 @@ impl Store {
         for event in events.into_vec() {
             self.outlet.happened(event);
         }
+        // What is large takes time to drop: not under the lock.
+        drop(state);
+        drop(gone);
         written
     }
 
@@ -181,11 +184,15 @@ impl Store {
         sid: Sid,
         data: &Data,
     ) -> Result<(), Failure> {
-        let event = self.read(|reader| reader.publish(service, stream, sid, data))?;
-        if let Some(event) = event {
-            self.outlet.happened(event);
-        }
-        Ok(())
+        // Nothing is changed, but it has its turn among what is.
+        self.write(|writer| {
+            let reader = Reader {
+                state: writer.state,
+            };
+            let event = reader.publish(service, stream, sid, data)?;
+            writer.events.add(event);
+            Ok(())
+        })
     }
 
     /// Tells of an endpoint that came or went, where the service wants to be told.
@@ -196,14 +203,13 @@ impl Store {
         identity: &str,
         endpoint: &str,
     ) -> Result<(), Failure> {
-        let event = self.read(|reader| {
-            let service = reader.service(service)?;
-            Ok(service.told_of_endpoint(connected, identity, endpoint))
-        })?;
-        if let Some(event) = event {
-            self.outlet.happened(event);
-        }
-        Ok(())
+        self.write(|writer| {
+            let state = &*writer.state;
+            let service = state.service(state.find_service(service)?)?;
+            let event = service.told_of_endpoint(connected, identity, endpoint);
+            writer.events.add(event);
+            Ok(())
+        })
     }
 }
 

@@ -24,7 +24,11 @@ impl Damage {
 }
 
 impl State {
-    /// Takes a record out of a data file; they come in the order of their keys.
+    /// Takes a record out of a data file.
+    ///
+    /// They come in the order of their keys. As the key of what holds a record
+    /// is a prefix of the record's own, it comes first: the service, then the
+    /// object, then its items and permissions.
     pub(crate) fn restore(&mut self, key: &[u8], record: &[u8], now: Millis) -> Result<(), Damage> {
         match Key::parse(key).ok_or_else(|| Damage::new("a key of no kind"))? {
             Parsed::Next => {

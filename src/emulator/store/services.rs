@@ -81,6 +81,12 @@ impl State {
         self.insert_service(Service::new(sid, name, Settings::default(), now));
     }
 
+    /// The SID of the default service, if there is one.
+    pub(crate) fn default_service(&self) -> Option<Sid> {
+        let seq = self.find_service("default").ok()?;
+        self.service(seq).ok().map(Service::sid)
+    }
+
     /// Gives the default service another SID; one that was deleted stays so.
     pub(crate) fn rename_default_service(&mut self, sid: Sid) -> Result<(), Failure> {
         let Ok(seq) = self.find_service("default") else {

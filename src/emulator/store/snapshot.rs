@@ -10,9 +10,14 @@ use super::state::{
     State, Stream,
 };
 use super::written::{
-    GrantRecord, Instant, ItemRecord, ObjectRecord, Records, ServiceRecord, Written, or_now,
+    GrantRecord, Instant, ItemRecord, ObjectRecord, Records, Revision, ServiceRecord, Written,
+    or_now,
 };
 use crate::emulator::error::Failure;
+
+/// The largest revision and index a seed may have. Those that writes come to
+/// later, which a data file has to take, never reach the end of `u64` from here.
+const MAX_SEEDED: u64 = u64::MAX / 2;
 
 /// What is wrong with a seed, and where.
 #[derive(Debug)]
@@ -172,6 +177,7 @@ impl State {
         record: ObjectRecord,
         now: Millis,
     ) -> Result<Place, Flaw> {
+        check_revision(record.revision)?;
         let object = Object::<T>::read(record, now)?;
         let registry: &Registry<Object<T>> = T::registry(self.service(service)?);
         if registry.has_id(object.id) {
@@ -215,6 +221,7 @@ impl State {
         for (at, record) in items.into_iter().enumerate() {
             let within = |flaw: Flaw| flaw.within(format_args!("items[{at}]"));
             let key = K::of_record(&record, next).map_err(within)?;
+            check_revision(record.revision).map_err(within)?;
             let item = record.into_item(key.event().unwrap_or(next), now);
             next = next
                 .max(item.revision + 1)
@@ -295,6 +302,16 @@ impl<T: Resource> Object<T> {
     }
 }
 
+/// Refuses a revision that leaves too little room for later ones.
+fn check_revision(revision: Option<Revision>) -> Result<(), Flaw> {
+    match revision {
+        Some(Revision(revision)) if revision > MAX_SEEDED => Err(Flaw::new(format_args!(
+            "the revision {revision:x} is too large: at most {MAX_SEEDED:x} can be seeded"
+        ))),
+        _ => Ok(()),
+    }
+}
+
 fn sid_or_random(sid: Option<Sid>, kind: Kind) -> Result<Sid, Flaw> {
     match sid {
         None => Ok(Sid::random(kind)),
@@ -325,8 +342,7 @@ impl RecordedKey for u64 {
             return Err(Flaw::new("an item of a list has an index, not a key"));
         }
         let index = record.index.unwrap_or(next);
-        // Not the largest of all: events are still to come.
-        if index > u64::MAX / 2 {
+        if index > MAX_SEEDED {
             return Err(Flaw::from(Failure::InvalidListIndex));
         }
         Ok(index)

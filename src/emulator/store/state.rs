@@ -309,6 +309,14 @@ pub(crate) enum Target {
     MapItem(Place, Box<str>),
 }
 
+/// What has expired and may be large.
+#[derive(Debug)]
+#[expect(dead_code, reason = "it is only there to be dropped")]
+pub(super) enum Gone {
+    List(Object<List>),
+    Map(Object<Map>),
+}
+
 /// When something expires, and what.
 pub(crate) type Deadline = (Millis, Target);
 
@@ -617,15 +625,22 @@ impl State {
     }
 
     /// Takes out what has expired. An item that expires is removed like any other.
-    pub(super) fn reap(&mut self, now: Millis) {
+    ///
+    /// What is large is handed out, to be dropped when the lock is not held.
+    pub(super) fn reap(&mut self, now: Millis) -> Vec<Gone> {
+        let mut gone = Vec::new();
         while self.is_overdue(now)
             && let Some((at, target)) = self.deadlines.0.pop_first()
         {
             // The deadlines are exact, so each of these is there to be removed.
             let _ = match target {
                 Target::Object(Kind::Document, at) => self.remove_object::<Document>(at).map(drop),
-                Target::Object(Kind::List, at) => self.remove_object::<List>(at).map(drop),
-                Target::Object(Kind::Map, at) => self.remove_object::<Map>(at).map(drop),
+                Target::Object(Kind::List, at) => self
+                    .remove_object(at)
+                    .map(|list| gone.push(Gone::List(list))),
+                Target::Object(Kind::Map, at) => {
+                    self.remove_object(at).map(|map| gone.push(Gone::Map(map)))
+                }
                 Target::Object(Kind::Stream, at) => self.remove_object::<Stream>(at).map(drop),
                 // Services and messages have no TTL.
                 Target::Object(Kind::Service | Kind::Message, _) => Ok(()),
@@ -633,6 +648,7 @@ impl State {
                 Target::MapItem(place, key) => self.remove_item(place, &key, at).map(drop),
             };
         }
+        gone
     }
 
     /// Has every change from now on entered in the journal.

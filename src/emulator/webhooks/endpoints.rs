@@ -60,11 +60,25 @@ impl Endpoints {
             name: name.into(),
         };
         let mut known = self.lock();
-        let before = known.present.insert(endpoint.clone(), Presence::Here);
-        if before.is_none() {
+        if !known.present.contains_key(&endpoint) {
             tell(store, &endpoint, true)?;
         }
+        known.present.insert(endpoint, Presence::Here);
         Ok(())
+    }
+
+    /// Forgets all of them.
+    pub(in crate::emulator) fn clear(&self) {
+        self.lock().present.clear();
+    }
+
+    /// Forgets those of services that are gone.
+    pub(in crate::emulator) fn forget_gone(&self, store: &Store) {
+        let mut known = self.lock();
+        known.present.retain(|endpoint, _| {
+            let service = endpoint.service.to_string();
+            store.read(|reader| reader.service(&service).is_ok())
+        });
     }
 
     /// Disconnects an endpoint; with debouncing that is told of later.

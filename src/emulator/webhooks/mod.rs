@@ -29,7 +29,8 @@ const USER_AGENT: &str = concat!("twilio-sync-emulator/", env!("CARGO_PKG_VERSIO
 
 /// A webhook the emulator posted, or could not post.
 ///
-/// The newest 10,000 are kept, fewer when their parameters exceed 16 MiB.
+/// The newest 10,000 are kept, fewer when their addresses and parameters
+/// exceed 16 MiB.
 #[derive(Clone, Debug)]
 pub struct LoggedWebhook {
     url: Box<str>,
@@ -39,7 +40,8 @@ pub struct LoggedWebhook {
 }
 
 impl LoggedWebhook {
-    /// The address it was posted to.
+    /// The address it was posted to, as the receiver sees it: without user
+    /// name, password and fragment. That is what the signature covers.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -89,7 +91,8 @@ impl LoggedWebhook {
 impl recent::Entry for LoggedWebhook {
     fn size(&self) -> usize {
         let size = |(name, value): &(String, String)| name.len() + value.len();
-        self.parameters.iter().map(size).sum()
+        let error = self.error().map_or(0, str::len);
+        self.parameters.iter().map(size).sum::<usize>() + self.url.len() + error
     }
 }
 
@@ -137,7 +140,7 @@ impl Outbox {
     pub(super) fn put(&self, event: Event, after: u64) {
         if let Err(refused) = self.queue.try_send(Pending { event, after }) {
             let event = refused.into_inner().event;
-            let letter = Letter::new(&self.sender, &event);
+            let letter = Letter::new(&self.sender, event);
             self.log
                 .push(letter.logged(Err("not sent: the queue is full".into())));
         }
@@ -146,17 +149,21 @@ impl Outbox {
 
 /// A webhook ready to be posted.
 struct Letter {
+    /// Where it goes, with user name and password.
+    address: Box<str>,
+    /// That address as the receiver sees it.
     url: Box<str>,
     parameters: Vec<(String, String)>,
     signature: String,
 }
 
 impl Letter {
-    fn new(sender: &Sender, event: &Event) -> Self {
+    fn new(sender: &Sender, event: Event) -> Self {
         let url = as_received(&event.url);
-        let parameters = parameters::parameters(&sender.account_sid, event);
+        let parameters = parameters::parameters(&sender.account_sid, &event);
         let signature = sender.validator.sign(&url, &parameters);
         Self {
+            address: event.url,
             url,
             parameters,
             signature,
@@ -169,7 +176,7 @@ impl Letter {
             .extend_pairs(&self.parameters)
             .finish();
         let response = client
-            .post(&*self.url)
+            .post(&*self.address)
             .header(
                 header::CONTENT_TYPE,
                 "application/x-www-form-urlencoded; charset=utf-8",
@@ -192,11 +199,15 @@ impl Letter {
     }
 }
 
-/// The address as the receiver of a request to it sees it: with a path, without a fragment.
+/// The address as the receiver of a request to it sees it: normalised, with a path, and without
+/// fragment, user name and password, of which the latter two are sent as `Authorization`.
 fn as_received(url: &str) -> Box<str> {
     match Url::parse(url) {
         Ok(mut url) => {
             url.set_fragment(None);
+            // Addresses with a host, as these are, can have both.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
             String::from(url).into()
         }
         // It was parsed before it was kept.
@@ -228,17 +239,19 @@ impl Worker {
         // Made when it is needed: it takes longer than the emulator's start does.
         let mut client = None;
         while let Some(Pending { event, after }) = self.pending.recv().await {
+            let letter = Letter::new(&self.sender, event);
             // What is not on disk may never have happened.
-            if let Some(data_file) = &self.data_file
-                && data_file.kept(after).await.is_err()
-            {
-                continue;
-            }
-            let client = client.get_or_insert_with(new_client);
-            let letter = Letter::new(&self.sender, &event);
-            let outcome = match client {
-                Ok(client) => letter.post(client).await,
-                Err(error) => Err(error.clone()),
+            let is_kept = match &self.data_file {
+                Some(data_file) => data_file.kept(after).await.is_ok(),
+                None => true,
+            };
+            let outcome = if is_kept {
+                match client.get_or_insert_with(new_client) {
+                    Ok(client) => letter.post(client).await,
+                    Err(error) => Err(error.clone()),
+                }
+            } else {
+                Err("not sent: the write was not kept".into())
             };
             if let Err(error) = &outcome {
                 tracing::debug!(%error, url = %letter.url, "a webhook was not delivered");

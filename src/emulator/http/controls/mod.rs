@@ -2,7 +2,7 @@
 //!
 //! Controls take the same credentials as the API. They give away and destroy
 //! all that the API guards, and a web page that is open in a browser of the
-//! same machine can reach a loopback port too.
+//! same machine can reach a loopback port too; what comes from one is refused.
 //!
 //! They are neither logged nor subject to faults.
 
@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat, Utc};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use chrono::{DateTime, Utc};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -92,17 +92,17 @@ impl Api {
         request: Request<Incoming>,
     ) -> Result<Response<Answered>, Cut> {
         let (head, incoming) = request.into_parts();
-        let body = match body::read(incoming, MAX_BODY).await {
+        let allowed = self.check(&head.headers);
+        // What is refused is read on, and not kept.
+        let max = if allowed.is_ok() { MAX_BODY } else { 0 };
+        let body = match body::read(incoming, max).await {
             Ok(body) => Ok(body),
             Err(Unread::Refused(failure)) => Err(Refusal::from(failure)),
             Err(Unread::Gone) => return Err(Cut),
         };
-        let answer = match self.credentials.check(&head.headers) {
-            Err(failure) => Err(failure.into()),
-            Ok(()) => match body {
-                Err(refusal) => Err(refusal),
-                Ok(body) => self.obey(control, &head.method, &body).await,
-            },
+        let answer = match (allowed, body) {
+            (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
+            (Ok(()), Ok(body)) => self.obey(control, &head.method, body).await,
         };
         Ok(match answer {
             Ok(Some(json)) => respond(StatusCode::OK, json.into()),
@@ -111,20 +111,63 @@ impl Api {
         })
     }
 
-    async fn obey(self: &Arc<Self>, control: &str, method: &Method, body: &[u8]) -> Answer {
+    /// Lets a request pass that has credentials, and comes from no page of another origin: a
+    /// browser that knows the credentials would add them to what any page has it send.
+    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+        let own = format!("http://{}", self.authority_of(headers));
+        let origin = headers.get(header::ORIGIN);
+        let is_foreign =
+            origin.is_some_and(|origin| !origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()));
+        let site = headers.get("sec-fetch-site");
+        if is_foreign || site.is_some_and(|site| site.as_bytes() == b"cross-site") {
+            return Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "controls take no requests from pages of another origin",
+            ));
+        }
+        Ok(self.credentials.check(headers)?)
+    }
+
+    async fn obey(self: &Arc<Self>, control: &str, method: &Method, body: Vec<u8>) -> Answer {
         match (control, method.as_str()) {
             ("reset", "POST") => {
-                self.store.reset();
+                self.blocking(|api| {
+                    api.reset();
+                    Ok(())
+                })
+                .await?;
                 self.kept().await?;
-                Ok(None)
+                return Ok(None);
             }
             ("seed", "POST") => {
-                let seed = read::<Records>(body)?;
-                self.store.seed(seed).map_err(Refusal::bad)?;
+                self.blocking(move |api| {
+                    let seed = read::<Records>(&body)?;
+                    api.seed(seed).map_err(Refusal::bad)
+                })
+                .await?;
                 self.kept().await?;
-                Ok(None)
+                return Ok(None);
             }
-            ("dump", "GET") => show(&self.store.dump()),
+            ("dump", "GET") => {
+                return self.blocking(|api| show(&api.store.dump())).await;
+            }
+            _ => {}
+        }
+        self.obey_at_once(control, method, &body)
+    }
+
+    /// Does what takes long where it holds up nothing else.
+    async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        work: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+    ) -> Result<T, Refusal> {
+        let api = Arc::clone(self);
+        let done = tokio::task::spawn_blocking(move || work(&api)).await;
+        done.unwrap_or_else(|error| Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error)))
+    }
+
+    fn obey_at_once(self: &Arc<Self>, control: &str, method: &Method, body: &[u8]) -> Answer {
+        match (control, method.as_str()) {
             ("clock", "GET") => self.show_clock(),
             ("clock", "POST") => {
                 match read(body)? {
@@ -177,8 +220,7 @@ impl Api {
     }
 
     fn show_clock(&self) -> Answer {
-        let now = self.clock.now();
-        show(&json!({ "now": now.to_rfc3339_opts(SecondsFormat::Millis, true) }))
+        show(&json!({ "now": shown::date(self.clock.now()) }))
     }
 
     pub(in crate::emulator) fn connect_endpoint(

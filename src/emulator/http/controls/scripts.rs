@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use crate::emulator::faults::Fault;
+use crate::emulator::faults::{Fault, is_of_connection};
 use crate::emulator::operation::Operation;
 
 #[derive(Debug, Deserialize)]
@@ -63,10 +63,13 @@ impl FaultScript {
         }
         for (name, value) in self.headers.unwrap_or_default() {
             let value = HeaderValue::from_str(&value).map_err(|_| bad_header(&name))?;
-            fault = fault.header(
-                name.parse::<HeaderName>().map_err(|_| bad_header(&name))?,
-                value,
-            );
+            let parsed = name.parse::<HeaderName>().map_err(|_| bad_header(&name))?;
+            if is_of_connection(&parsed) {
+                return Err(format!(
+                    "{name:?} belongs to the connection: an answer gets its own"
+                ));
+            }
+            fault = fault.header(parsed, value);
         }
         if let Some(body) = self.body {
             fault = fault.body(body);

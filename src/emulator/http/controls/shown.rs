@@ -1,11 +1,16 @@
 //! Entries of the logs as JSON.
 
-use chrono::SecondsFormat;
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::emulator::log::LoggedRequest;
 use crate::emulator::operation::Operation;
 use crate::emulator::webhooks::LoggedWebhook;
+
+/// A date as controls show it: with milliseconds, in UTC.
+pub(super) fn date(date: DateTime<Utc>) -> String {
+    date.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
 
 #[derive(Serialize)]
 pub(super) struct ShownRequest<'a> {
@@ -26,7 +31,6 @@ pub(super) struct ShownRequest<'a> {
 
 impl<'a> ShownRequest<'a> {
     pub(super) fn new(request: &'a LoggedRequest) -> Self {
-        let received = request.received();
         Self {
             operation: request.operation().map(Operation::as_str),
             method: request.method(),
@@ -38,7 +42,7 @@ impl<'a> ShownRequest<'a> {
             status: request.status(),
             code: request.code(),
             request_id: request.request_id(),
-            received: received.to_rfc3339_opts(SecondsFormat::Millis, true),
+            received: date(request.received()),
             duration_ms: request.duration().as_secs_f64() * 1_000.0,
         }
     }

@@ -44,6 +44,7 @@ enum Step {
     Service(bool),
     Wait(u64),
     Reset,
+    Seed(u64),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -60,6 +61,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Service),
         1 => (0_u64..10).prop_map(Step::Wait),
         1 => Just(Step::Reset),
+        1 => prop_oneof![0_u64..4, Just(u64::MAX / 2)].prop_map(Step::Seed),
     ]
 }
 
@@ -114,8 +116,21 @@ fn run(store: &Store, step: Step) {
             store.write(|_| ());
         }
         Step::Reset => store.reset(),
+        Step::Seed(number) => store.seed(seed(number)).unwrap(),
         within => run_within(store, within),
     }
+}
+
+/// A seed whose revisions and indexes have this number, the largest possible among them.
+fn seed(number: u64) -> Records {
+    let revision = format!("{number:x}");
+    let seed = serde_json::json!({"services": [{
+        "unique_name": "default",
+        "documents": [{"unique_name": "o0", "revision": revision}],
+        "lists": [{"unique_name": "o1", "items": [{"index": number, "data": {}}]}],
+        "maps": [{"unique_name": "o2", "items": [{"key": "k1", "revision": revision, "data": {}}]}],
+    }]});
+    serde_json::from_value(seed).unwrap()
 }
 
 /// Does a step to what an object holds.

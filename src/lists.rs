@@ -132,6 +132,11 @@ const REMOVAL_ATTEMPTS: u32 = 20;
 checked!(List<T>, address.context);
 
 impl<T> List<T> {
+    /// The same with data as it comes, and nothing asked of it.
+    fn raw(&self) -> List<Data> {
+        List::at(self.address.unchecked())
+    }
+
     fn item(&self, index: i64) -> ItemAddress<i64> {
         let index = if index < 0 {
             Err(InputError::Index { index })
@@ -172,7 +177,7 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     ) -> BoxStream<'static, Result<ListItem<T>>> {
         let (key, context) = (key.into(), self.address.context.clone());
         // Those that are not asked for need not fit `T`.
-        let items = Listing::<ListItem<Data>>::new(self.address.unchecked());
+        let items = self.raw().items();
         Box::pin(items.try_filter_map(move |item| {
             let wanted = has_only_key(&item.data, &key).then(|| item.typed(&context));
             std::future::ready(wanted.transpose())
@@ -189,7 +194,7 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     /// If the items cannot be read, or one cannot be removed; those before it are gone by then.
     pub async fn remove_items(&self, key: impl Into<String>) -> Result<usize> {
         let key = key.into();
-        let mut items = Listing::<ListItem<Data>>::new(self.address.unchecked());
+        let mut items = self.raw().items();
         let mut removed = 0;
         while let Some(item) = items.try_next().await? {
             removed += usize::from(self.remove_item_with_key(item, &key).await?);
@@ -226,7 +231,7 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
         &self,
         test: impl Fn(&ListItem<T>) -> bool + Send + Sync + 'static,
     ) -> Bulk<i64, ()> {
-        let raw = List::<Data>::at(self.address.unchecked());
+        let raw = self.raw();
         let context = self.address.context.clone();
         Bulk::new(raw.items().try_filter_map(move |item| {
             let (index, revision) = (item.index, item.revision.clone());
@@ -242,7 +247,7 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     /// Removes all items, with one request for each and one for each 100 items read, whatever they
     /// hold. The keys of the [`Bulk`] are indexes. Items that are added meanwhile may stay.
     pub fn remove_all(&self) -> Bulk<i64, ()> {
-        let raw = List::<Data>::at(self.address.unchecked());
+        let raw = self.raw();
         Bulk::new(
             raw.items()
                 .map_ok(move |item| (item.index, gone(raw.remove(item.index).into_future()))),
@@ -254,7 +259,7 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     /// here meanwhile are left out, so that a List can be copied to itself.
     pub fn copy_to<U>(&self, target: &List<U>) -> InOrder<i64, ListItem<Data>> {
         let target = target.address.clone();
-        let items = || Listing::<ListItem<Data>>::new(self.address.unchecked());
+        let items = || self.raw().items();
         let (mut newest, items) = (items().order(Order::Desc).limit(1), items());
         let items = stream::once(async move {
             let last = newest.try_next().await?.map_or(-1, |item| item.index);
@@ -273,7 +278,7 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     /// index it has.
     #[must_use]
     pub fn export(&self, after: Option<i64>) -> BoxStream<'static, Result<Line>> {
-        let mut items = Listing::<ListItem<Data>>::new(self.address.unchecked());
+        let mut items = self.raw().items();
         if let Some(after) = after {
             items = items.from(after).bounds(Bounds::Exclusive);
         }

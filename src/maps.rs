@@ -129,6 +129,11 @@ handle! {
 checked!(Map<T>, address.context);
 
 impl<T> Map<T> {
+    /// The same with data as it comes, and nothing asked of it.
+    fn raw(&self) -> Map<Data> {
+        Map::at(self.address.unchecked())
+    }
+
     fn item(&self, key: impl Into<String>) -> ItemAddress<ItemKey> {
         ItemAddress::new(self.address.clone(), ItemKey::new(key))
     }
@@ -156,7 +161,9 @@ impl<T: DeserializeOwned + Send + 'static> Map<T> {
     ) -> Search<MapItem<T>, MapItem<Data>> {
         let (prefix, context) = (prefix.into(), self.address.context.clone());
         // Keys are listed in order, so those with a prefix stand together.
-        let listing = Listing::<MapItem<Data>>::new(self.address.unchecked())
+        let listing = self
+            .raw()
+            .items()
             .order(Order::Asc)
             .from(prefix.clone())
             .prefetch(false);
@@ -187,7 +194,7 @@ impl<T: DeserializeOwned + Send + 'static> Map<T> {
         &self,
         test: impl Fn(&MapItem<T>) -> bool + Send + Sync + 'static,
     ) -> Bulk<String, ()> {
-        let raw = Map::<Data>::at(self.address.unchecked());
+        let raw = self.raw();
         let context = self.address.context.clone();
         Bulk::new(raw.items().try_filter_map(move |item| {
             let (key, revision) = (item.key.clone(), item.revision.clone());
@@ -203,7 +210,7 @@ impl<T: DeserializeOwned + Send + 'static> Map<T> {
     /// Removes all items, with one request for each and one for each 100 items read, whatever they
     /// hold. The keys of the [`Bulk`] are those of the items. Items that are set meanwhile may stay.
     pub fn remove_all(&self) -> Bulk<String, ()> {
-        let raw = Map::<Data>::at(self.address.unchecked());
+        let raw = self.raw();
         Bulk::new(raw.items().map_ok(move |item| {
             let job = gone(raw.remove(&item.key).into_future());
             (item.key, job)
@@ -214,7 +221,7 @@ impl<T: DeserializeOwned + Send + 'static> Map<T> {
     /// [`Bulk`] are those of the items. Times to live are carried over.
     pub fn copy_to<U>(&self, target: &Map<U>) -> Bulk<String, Written<MapItem<Data>>> {
         let target = Map::<Data>::at(target.address.clone());
-        let items = Listing::<MapItem<Data>>::new(self.address.unchecked());
+        let items = self.raw().items();
         Bulk::new(items.try_filter_map(move |item| {
             let (address, key) = (target.item(&item.key), item.key.clone());
             let draft = item.line().draft(Utc::now(), &target.address.context);
@@ -227,7 +234,7 @@ impl<T: DeserializeOwned + Send + 'static> Map<T> {
     /// key it has.
     #[must_use]
     pub fn export(&self, after: Option<&str>) -> BoxStream<'static, Result<Line>> {
-        let mut items = Listing::<MapItem<Data>>::new(self.address.unchecked());
+        let mut items = self.raw().items();
         if let Some(after) = after {
             items = items.from(after).bounds(Bounds::Exclusive);
         }

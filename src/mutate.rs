@@ -121,8 +121,7 @@ struct Conflict {
 
 /// How one attempt went.
 enum Attempt<R> {
-    Written(R),
-    Left(R),
+    Done(R, Outcome),
     Conflict(Conflict),
     Absent(Error),
 }
@@ -132,15 +131,15 @@ enum Attempt<R> {
 async fn attempt<R: Versioned>(
     address: &R::Address,
     options: &Write,
-    decide: &mut (impl FnMut(Option<&mut R>) -> Result<Option<String>> + Send),
+    decide: &mut (impl FnMut(&mut R) -> Result<Option<String>> + Send),
 ) -> Result<Attempt<R>> {
     let mut object = match R::fetch(address).await {
         Ok(object) => object,
         Err(error) if error.is_not_found() => return Ok(Attempt::Absent(error)),
         Err(error) => return Err(error),
     };
-    let Some(data) = decide(Some(&mut object))? else {
-        return Ok(Attempt::Left(object));
+    let Some(data) = decide(&mut object)? else {
+        return Ok(Attempt::Done(object, Outcome::Unchanged));
     };
     let write = Write {
         data: Some(data),
@@ -148,7 +147,7 @@ async fn attempt<R: Versioned>(
         ..options.clone()
     };
     match update_settled(address, write).await {
-        Ok(object) => Ok(Attempt::Written(object)),
+        Ok(object) => Ok(Attempt::Done(object, Outcome::Updated)),
         // If it cannot be told whose write the conflict is with, doing it again may do it twice. What
         // is gone by now is found to be at the next attempt.
         Err(source)
@@ -177,12 +176,10 @@ async fn swap_or_create<R: Versioned + Named>(
 ) -> Result<Written<R>> {
     let mut turns = Turns::new(caps);
     loop {
-        let conflict = match attempt(address, options, &mut decide).await? {
-            Attempt::Written(object) => {
-                return Ok(Written::new(object, Outcome::Updated, turns.number));
-            }
-            Attempt::Left(object) => {
-                return Ok(Written::new(object, Outcome::Unchanged, turns.number));
+        let attempt = attempt(address, options, &mut |object| decide(Some(object))).await?;
+        let conflict = match attempt {
+            Attempt::Done(object, outcome) => {
+                return Ok(Written::new(object, outcome, turns.number));
             }
             Attempt::Conflict(conflict) => conflict,
             Attempt::Absent(absence) => {
@@ -394,18 +391,13 @@ where
     fn into_future(mut self) -> Self::IntoFuture {
         Box::pin(async move {
             let address = &self.address;
-            let mut decide = |found: Option<&mut R>| match found {
-                Some(object) => changed::<R, V>(address, object.data_mut(), &mut self.change),
-                None => Ok(None),
-            };
+            let mut decide =
+                |object: &mut R| changed::<R, V>(address, object.data_mut(), &mut self.change);
             let mut turns = Turns::new(self.caps);
             loop {
                 match attempt(address, &Write::default(), &mut decide).await? {
-                    Attempt::Written(object) => {
-                        return Ok(Written::new(object, Outcome::Updated, turns.number));
-                    }
-                    Attempt::Left(object) => {
-                        return Ok(Written::new(object, Outcome::Unchanged, turns.number));
+                    Attempt::Done(object, outcome) => {
+                        return Ok(Written::new(object, outcome, turns.number));
                     }
                     Attempt::Conflict(conflict) => turns.next(conflict).await?,
                     Attempt::Absent(error) => return Err(error),

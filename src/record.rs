@@ -11,7 +11,9 @@ macro_rules! record {
         title: |$this:ident| $title:expr $(,)?
     ) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq)]
+        ///
+        /// It serialises as the service writes it, but for the links.
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
         #[non_exhaustive]
         pub struct $record<T> {
             $($(#[$field_doc])* pub $field: $field_type,)*

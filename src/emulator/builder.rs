@@ -249,9 +249,12 @@ impl EmulatorBuilder {
                 data_file: None,
             });
         };
-        let unusable = |error: Unusable| EmulatorError::DataFile {
-            path: path.clone(),
-            source: error.into(),
+        let unusable = |error: Unusable| match error {
+            Unusable::InUse => EmulatorError::DataFileInUse { path: path.clone() },
+            error => EmulatorError::DataFile {
+                path: path.clone(),
+                source: error.into(),
+            },
         };
         let now = self.clock.millis();
         let mut opened = data_file::open(&path, now).map_err(unusable)?;

@@ -49,7 +49,7 @@ pub(super) struct Account {
 /// Why a data file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unusable {
-    #[error("another process has it open: stop that one, or choose another file")]
+    #[error("another process has it open")]
     InUse,
     #[error(
         "it has format {found}, and this version knows up to {FORMAT}: \

@@ -359,6 +359,15 @@ pub enum EmulatorError {
     /// The runtime it was to start on is shutting down.
     #[error("the runtime ended while the emulator started")]
     Interrupted(#[source] io::Error),
+    /// Another emulator has the data file.
+    #[error(
+        "another process has the data file {} open: stop that one, or choose another file",
+        path.display()
+    )]
+    DataFileInUse {
+        /// Which file.
+        path: PathBuf,
+    },
     /// The data file cannot be used.
     #[error("the data file {} cannot be used", path.display())]
     DataFile {

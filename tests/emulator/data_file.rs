@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use twilio_sync::Emulator;
+use twilio_sync::emulator::EmulatorError;
 use twilio_sync::emulator::{Clock, EmulatorBuilder};
 
 use super::{Folder, Http};
@@ -175,12 +176,13 @@ async fn what_is_set_goes_before_what_is_kept() {
 async fn files_that_cannot_be_used_say_why() {
     let folder = Folder::new();
     let emulator = builder(&folder).start().await.unwrap();
-    let why = |error: twilio_sync::emulator::EmulatorError| {
+    let why = |error: EmulatorError| {
         assert!(error.to_string().contains("sync.db"), "{error}");
         std::error::Error::source(&error).unwrap().to_string()
     };
     let error = builder(&folder).start().await.unwrap_err();
-    assert!(why(error).contains("another process has it open"));
+    assert!(matches!(error, EmulatorError::DataFileInUse { .. }));
+    assert!(error.to_string().contains("sync.db"), "{error}");
     emulator.stop().await;
 
     // Of a version that is still to come: the table and key are those of the data file.

@@ -2,23 +2,28 @@
 
 mod request_lines;
 
-use std::error::Error;
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
-use tokio::runtime::Runtime;
 use twilio_sync::Emulator;
 
 use self::request_lines::RequestLines;
+use crate::failure::{Exit, Failure, Result};
+use crate::input::with_options;
+use crate::output::unprinted;
+use crate::profiles::shell_quoted;
+use crate::session::{Options, local_data_file};
 
 /// Run a local Sync service until SIGINT or SIGTERM
 ///
-/// It prints how to reach it once it accepts connections, and a line for each request to stderr.
-/// What is not set is made up, or taken from the data file. Other users of the machine can see the
-/// arguments of a program: give secrets in the environment.
+/// It prints how to reach it once it accepts connections, with --json as one line of JSON, and unless
+/// --quiet a line for each request to standard error. Its account, API key and Service are those of
+/// --account-sid, --api-key and --service, or of the environment: TWILIO_ACCOUNT_SID,
+/// TWILIO_AUTH_TOKEN, TWILIO_API_KEY, TWILIO_API_SECRET, TWILIO_SYNC_SERVICE_SID. What is not set is
+/// made up, or taken from the data file. With --local that is the file of --local.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The port to listen on; 0 takes a free one
@@ -32,57 +37,11 @@ pub(crate) struct Arguments {
     /// Keep everything in this file; without it all is gone at the end
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
-
-    /// The account SID, AC…
-    #[arg(long, value_name = "SID", env = "TWILIO_ACCOUNT_SID")]
-    account_sid: Option<String>,
-
-    /// The auth token
-    #[arg(
-        long,
-        value_name = "TOKEN",
-        env = "TWILIO_AUTH_TOKEN",
-        hide_env_values = true
-    )]
-    auth_token: Option<String>,
-
-    /// The API key, SK…
-    #[arg(long, value_name = "SID", env = "TWILIO_API_KEY")]
-    api_key: Option<String>,
-
-    /// The API secret
-    #[arg(
-        long,
-        value_name = "SECRET",
-        env = "TWILIO_API_SECRET",
-        hide_env_values = true
-    )]
-    api_secret: Option<String>,
-
-    /// The SID of the default service, IS…
-    #[arg(long, value_name = "SID", env = "TWILIO_SYNC_SERVICE_SID")]
-    service_sid: Option<String>,
-
-    /// Print how to reach it as one line of JSON
-    #[arg(long)]
-    json: bool,
-
-    /// Print no line for each request
-    #[arg(long)]
-    quiet: bool,
 }
 
-pub(crate) fn run(arguments: Arguments) -> Result<(), Box<dyn Error>> {
-    let runtime = Runtime::new()?;
-    let served = runtime.block_on(serve(arguments));
-    // Nothing is waited for: where it matters, it was.
-    runtime.shutdown_background();
-    served
-}
-
-async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
+pub(crate) async fn run(arguments: Arguments, options: &Options) -> Result<()> {
     // Listened to from the beginning: a signal that comes early ends it just as cleanly.
-    let mut ended = Signals::new()?;
+    let mut ended = Signals::new().map_err(|error| Failure::io("signals", &error))?;
     if !arguments.host.is_loopback() {
         eprintln!(
             "twilio-sync: warning: {} can be reached from other machines, over plain HTTP; \
@@ -90,13 +49,17 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
             arguments.host
         );
     }
-    let json = arguments.json;
-    let (emulator, lines) = start(arguments).await?;
-    print(&emulator, json)?;
+    let (emulator, lines) = start(arguments, options).await?;
+    print(&emulator, options.printing.json).map_err(unprinted)?;
     ended.wait().await;
     tokio::select! {
         () = emulator.stop() => {}
-        () = ended.wait() => return Err("told to end at once, with requests under way".into()),
+        () = ended.wait() => {
+            return Err(Failure::new(
+                Exit::Failure,
+                "told to end at once, with requests under way",
+            ));
+        }
     }
     if let Some(lines) = lines {
         lines.finish();
@@ -104,40 +67,35 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn start(arguments: Arguments) -> Result<(Emulator, Option<RequestLines>), Box<dyn Error>> {
-    let mut builder = Emulator::builder()
+async fn start(
+    arguments: Arguments,
+    options: &Options,
+) -> Result<(Emulator, Option<RequestLines>)> {
+    let builder = Emulator::builder()
         .host(arguments.host)
         .port(arguments.port);
-    if let Some(path) = arguments.data {
-        builder = builder.data_file(path);
-    }
-    if let Some(sid) = set(arguments.account_sid) {
-        builder = builder.account_sid(sid);
-    }
-    if let Some(token) = set(arguments.auth_token) {
-        builder = builder.auth_token(token);
-    }
-    if let Some(key) = set(arguments.api_key) {
-        builder = builder.api_key(key);
-    }
-    if let Some(secret) = set(arguments.api_secret) {
-        builder = builder.api_secret(secret);
-    }
-    if let Some(sid) = set(arguments.service_sid) {
-        builder = builder.service_sid(sid);
-    }
+    let path = match arguments.data {
+        None if options.connection.local => Some(local_data_file()?),
+        path => path,
+    };
+    let setting = |variable| options.connection.or_environment(variable);
+    let mut builder = with_options!(
+        builder,
+        data_file: path,
+        account_sid: setting("TWILIO_ACCOUNT_SID"),
+        auth_token: setting("TWILIO_AUTH_TOKEN"),
+        api_key: setting("TWILIO_API_KEY"),
+        api_secret: setting("TWILIO_API_SECRET"),
+        service_sid: setting("TWILIO_SYNC_SERVICE_SID")
+    );
     let mut lines = None;
-    if !arguments.quiet {
-        let (printer, printing) = request_lines::print_to(io::stderr())?;
+    if !options.printing.quiet {
+        let (printer, printing) = request_lines::print_to(io::stderr())
+            .map_err(|error| Failure::io("the lines for requests", &error))?;
         builder = builder.observe(move |request| printer.print(request));
         lines = Some(printing);
     }
     Ok((builder.start().await?, lines))
-}
-
-/// A variable of the environment that is there and empty counts as not set.
-fn set(value: Option<String>) -> Option<String> {
-    value.filter(|value| !value.is_empty())
 }
 
 /// Prints how to reach the emulator.
@@ -162,20 +120,10 @@ fn print(emulator: &Emulator, as_json: bool) -> io::Result<()> {
             ("TWILIO_API_SECRET", emulator.api_secret()),
             ("TWILIO_SYNC_SERVICE_SID", emulator.service_sid()),
         ] {
-            writeln!(out, "export {name}={}", quoted(value))?;
+            writeln!(out, "export {name}={}", shell_quoted(value))?;
         }
     }
     out.flush()
-}
-
-/// A value as a shell takes it.
-fn quoted(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
-    if value.bytes().all(plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
 }
 
 /// The signals that end it.

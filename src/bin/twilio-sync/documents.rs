@@ -1,0 +1,125 @@
+//! `twilio-sync doc`
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+use twilio_sync::DocumentSid;
+use twilio_sync::api::Data;
+
+use crate::failure::Result;
+use crate::input::{
+    DataArgument, IfMatchOption, PatchArgument, Reference, TtlOption, by, with_options,
+};
+use crate::lifecycle::lifecycle;
+use crate::output::{print, written};
+use crate::session::Session;
+
+lifecycle! {
+    "Document", DocumentSid, |sync| sync.documents::<Data>(),
+    columns: &["unique_name", "revision", "date_expires", "data"]
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a Document; exit code 4 if there is one
+    Create {
+        /// Its unique name
+        name: String,
+        #[command(flatten)]
+        data: DataArgument,
+        #[command(flatten)]
+        ttl: TtlOption,
+    },
+    /// Read a Document
+    Get {
+        /// Its unique name or SID
+        name: Reference<DocumentSid>,
+        /// Print its data and nothing else
+        #[arg(long = "data")]
+        is_data_only: bool,
+    },
+    /// Write the data of a Document, which is created if there is none
+    Set {
+        /// Its unique name
+        name: String,
+        #[command(flatten)]
+        data: DataArgument,
+        #[command(flatten)]
+        ttl: TtlOption,
+    },
+    /// Replace the data of a Document; exit code 3 if there is none
+    Update {
+        /// Its unique name or SID
+        name: Reference<DocumentSid>,
+        #[command(flatten)]
+        data: DataArgument,
+        #[command(flatten)]
+        ttl: TtlOption,
+        #[command(flatten)]
+        if_match: IfMatchOption,
+    },
+    /// Change the data of a Document, without undoing what others write at the same time
+    Mutate {
+        /// Its unique name or SID
+        name: Reference<DocumentSid>,
+        #[command(flatten)]
+        patch: PatchArgument,
+        /// Start from {} if there is no such Document
+        #[arg(long = "create")]
+        may_create: bool,
+    },
+    #[command(flatten)]
+    Shared(Lifecycle),
+}
+
+impl Command {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let out = &session.out;
+        let documents = session.sync.documents::<Data>();
+        match self {
+            Self::Create { name, data, ttl } => {
+                let call = documents.create(name, &data.read().await?);
+                out.written(&with_options!(call, ttl: ttl.get()).await?)
+            }
+            Self::Get { name, is_data_only } => {
+                let document = by!(await documents, name, get / get_by_id())?;
+                if is_data_only {
+                    return print(document.data);
+                }
+                out.record(&document)
+            }
+            Self::Set { name, data, ttl } => {
+                let call = documents.update_or_create(name, &data.read().await?);
+                let document = with_options!(call, ttl: ttl.get()).await?;
+                written(out, &document)
+            }
+            Self::Update {
+                name,
+                data,
+                ttl,
+                if_match,
+            } => {
+                let data = data.read().await?;
+                let call = by!(documents, name, update / update_by_id(&data));
+                let call = with_options!(call, ttl: ttl.get(), if_match: if_match.if_match);
+                out.written(&call.await?)
+            }
+            Self::Mutate {
+                name,
+                patch,
+                may_create,
+            } => {
+                let patch = patch.read().await?;
+                let documents = session.sync.documents::<Value>();
+                let change = |data: &mut Value| patch.apply(data);
+                let call = by!(documents, name, mutate / mutate_by_id(change));
+                let document = if may_create {
+                    call.or_insert_with(|| json!({})).await?
+                } else {
+                    call.await?
+                };
+                written(out, &document)
+            }
+            Self::Shared(command) => command.run(session).await,
+        }
+    }
+}

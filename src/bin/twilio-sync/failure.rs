@@ -1,0 +1,161 @@
+//! What a command fails with: a message, a hint and an exit code.
+
+use std::fmt::{self, Display};
+use std::io;
+
+use http::StatusCode;
+use twilio_sync::emulator::EmulatorError;
+use twilio_sync::{BulkError, ConfigurationError, Error, InputError};
+
+/// How the program ends. `docs/cli.md` has the table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Failure = 1,
+    /// What was compared is not the same.
+    Difference = 2,
+    NotFound = 3,
+    /// Something else is there, or somebody else wrote meanwhile.
+    Conflict = 4,
+    Unauthorised = 5,
+    /// The command line or the settings say something there is not, as in `sysexits.h`.
+    Usage = 64,
+}
+
+/// Why a command came to nothing.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) exit: Exit,
+    message: String,
+    hint: Option<String>,
+    /// Nobody reads the output any more, as after `| head`: that is no failure to be told.
+    pub(crate) is_unread: bool,
+}
+
+/// What a command comes to.
+pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self {
+            exit,
+            message: message.into(),
+            hint: None,
+            is_unread: false,
+        }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, message)
+    }
+
+    pub(crate) fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Exit::NotFound, message)
+    }
+
+    /// An error of the system, and what it was about.
+    pub(crate) fn io(what: impl Display, error: &io::Error) -> Self {
+        Self {
+            is_unread: error.kind() == io::ErrorKind::BrokenPipe,
+            ..Self::new(Exit::Failure, format!("{what}: {error}"))
+        }
+    }
+
+    /// Says what to do about it.
+    #[must_use]
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\nhint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// How the program ends by an error of the library, and what more there is to say of it.
+fn classify(error: &Error) -> (Exit, Option<&'static str>) {
+    match error {
+        error if error.is_not_found() => (Exit::NotFound, None),
+        error if error.is_already_exists() || error.is_revision_conflict() => {
+            (Exit::Conflict, None)
+        }
+        Error::Contention(_) => (Exit::Conflict, None),
+        Error::Refused(cause) if is_failed_test(cause.as_ref()) => (Exit::Conflict, None),
+        // 403: whoever calls is known, and may not do that.
+        error if error.is_unauthorized() || error.status() == Some(StatusCode::FORBIDDEN) => (
+            Exit::Unauthorised,
+            Some("`twilio-sync doctor` says which settings are used and from where"),
+        ),
+        Error::Configuration(ConfigurationError::Missing(_)) => (
+            Exit::Usage,
+            Some(
+                "`twilio-sync login` asks for them and keeps them; `--local` needs none and no account",
+            ),
+        ),
+        Error::Configuration(_) | Error::Input(_) => (Exit::Usage, None),
+        Error::Connection(_) => (
+            Exit::Failure,
+            Some("`twilio-sync doctor` looks for what is in the way"),
+        ),
+        _ => (Exit::Failure, None),
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let (exit, hint) = classify(&error);
+        Self {
+            hint: hint.map(str::to_owned),
+            ..Self::new(exit, error.to_string())
+        }
+    }
+}
+
+impl<K> From<Box<BulkError<K>>> for Failure {
+    fn from(error: Box<BulkError<K>>) -> Self {
+        let first = error.failed.first().map(|(_, error)| error);
+        let (exit, hint) = first
+            .or(error.listing.as_ref())
+            .map_or((Exit::Failure, None), classify);
+        Self {
+            hint: hint.map(str::to_owned),
+            ..Self::new(exit, error.to_string())
+        }
+    }
+}
+
+/// Whether a JSON Patch found something else than it asked for.
+fn is_failed_test(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
+    let error = cause.downcast_ref::<json_patch::PatchError>();
+    error.is_some_and(|error| matches!(error.kind, json_patch::PatchErrorKind::TestFailed))
+}
+
+impl From<InputError> for Failure {
+    fn from(error: InputError) -> Self {
+        Error::from(error).into()
+    }
+}
+
+impl From<EmulatorError> for Failure {
+    fn from(error: EmulatorError) -> Self {
+        Self::new(Exit::Failure, described(&error))
+    }
+}
+
+/// An error with its causes.
+pub(crate) fn described(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

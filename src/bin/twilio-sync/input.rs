@@ -1,0 +1,274 @@
+//! What is given on the command line: data, times to live, names or SIDs, patches.
+
+use std::convert::Infallible;
+use std::fs;
+use std::io::{self, IsTerminal, Read};
+use std::str::FromStr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use serde_json::Value;
+use twilio_sync::api::Data;
+use twilio_sync::{NEVER, Order, Revision};
+
+use crate::failure::{Failure, Result};
+
+/// Text from an argument, from `@file`, or from standard input.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    given: Option<String>,
+    what: &'static str,
+}
+
+impl Text {
+    pub(crate) fn new(given: Option<String>, what: &'static str) -> Self {
+        Self { given, what }
+    }
+
+    /// Reads it.
+    pub(crate) async fn read(self) -> Result<String> {
+        let reading = tokio::task::spawn_blocking(move || self.read_blocking());
+        reading.await.unwrap_or_else(|error| {
+            Err(Failure::io(
+                "the input cannot be read",
+                &io::Error::other(error),
+            ))
+        })
+    }
+
+    fn read_blocking(self) -> Result<String> {
+        let what = self.what;
+        match self.given.as_deref() {
+            None if io::stdin().is_terminal() => Err(Failure::usage(format!(
+                "there is no {what}: give it as an argument, as @FILE, or on standard input"
+            ))),
+            None | Some("-") => read_standard_input(what),
+            Some(given) => match given.strip_prefix('@') {
+                Some(path) => fs::read_to_string(path)
+                    .map_err(|error| Failure::io(format!("{what} from {path}"), &error)),
+                None => Ok(given.to_owned()),
+            },
+        }
+    }
+}
+
+fn read_standard_input(what: &str) -> Result<String> {
+    let mut text = String::new();
+    match io::stdin().lock().read_to_string(&mut text) {
+        Ok(_) => Ok(text),
+        Err(error) => Err(Failure::io(format!("{what} from standard input"), &error)),
+    }
+}
+
+/// JSON data.
+#[derive(Args, Debug)]
+pub(crate) struct DataArgument {
+    /// JSON, @FILE to read it from a file, or - (or nothing) for standard input
+    #[arg(value_name = "DATA")]
+    data: Option<String>,
+}
+
+impl DataArgument {
+    pub(crate) async fn read(self) -> Result<Data> {
+        let text = Text::new(self.data, "data").read().await?;
+        let json = text.trim();
+        Data::from_json(json.to_owned()).map_err(|error| not_json("data", json, &error))
+    }
+}
+
+fn not_json(what: &str, text: &str, error: &serde_json::Error) -> Failure {
+    let failure = Failure::usage(format!("the {what} is not JSON: {error}"));
+    if text.is_empty() {
+        failure.hint("there is nothing; an object without members is {}")
+    } else {
+        failure.hint(r#"a shell takes quotes away: write '{"busy": true}'"#)
+    }
+}
+
+/// A change of data.
+#[derive(Args, Debug)]
+pub(crate) struct PatchArgument {
+    /// An object is a JSON Merge Patch (RFC 7396), an array a JSON Patch (RFC 6902); or @FILE, or -
+    #[arg(value_name = "PATCH")]
+    patch: Option<String>,
+}
+
+/// A change of data, as it is applied.
+#[derive(Debug)]
+pub(crate) enum Patch {
+    Merge(Value),
+    Steps(json_patch::Patch),
+}
+
+impl PatchArgument {
+    pub(crate) async fn read(self) -> Result<Patch> {
+        let text = Text::new(self.patch, "patch").read().await?;
+        let json = text.trim();
+        let value: Value =
+            serde_json::from_str(json).map_err(|error| not_json("patch", json, &error))?;
+        match value {
+            Value::Object(_) => Ok(Patch::Merge(value)),
+            Value::Array(_) => serde_json::from_value(value)
+                .map(Patch::Steps)
+                .map_err(|error| Failure::usage(format!("the array is no JSON Patch: {error}"))),
+            _ => Err(Failure::usage(
+                "the patch is neither an object, a JSON Merge Patch, nor an array, a JSON Patch",
+            )),
+        }
+    }
+}
+
+impl Patch {
+    pub(crate) fn apply(&self, data: &mut Value) -> Result<(), json_patch::PatchError> {
+        match self {
+            Self::Merge(patch) => {
+                json_patch::merge(data, patch);
+                Ok(())
+            }
+            Self::Steps(steps) => json_patch::patch(data, steps),
+        }
+    }
+}
+
+/// After how long something expires.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ttl(pub(crate) Duration);
+
+impl FromStr for Ttl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self(NEVER));
+        }
+        if let Ok(seconds) = text.parse() {
+            return Ok(Self(Duration::from_secs(seconds)));
+        }
+        humantime::parse_duration(text).map(Self).map_err(|error| {
+            format!(
+                "{error}; a time is a number of seconds, or as in 90s, 3m, 1h 30m, 2days, never"
+            )
+        })
+    }
+}
+
+/// `--ttl` of what is written.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct TtlOption {
+    /// After how long it expires and is removed: seconds, or as in 90s, 3m, 1h, 2days, never
+    #[arg(long, value_name = "TIME")]
+    ttl: Option<Ttl>,
+}
+
+/// `--ttl` and `--collection-ttl` of an item that is written.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct ItemTtlOptions {
+    #[command(flatten)]
+    ttl: TtlOption,
+    /// After how long all of the List or Map expires
+    #[arg(long, value_name = "TIME")]
+    collection_ttl: Option<Ttl>,
+}
+
+impl TtlOption {
+    pub(crate) fn get(self) -> Option<Duration> {
+        self.ttl.map(|ttl| ttl.0)
+    }
+}
+
+impl ItemTtlOptions {
+    pub(crate) fn item(self) -> Option<Duration> {
+        self.ttl.get()
+    }
+
+    pub(crate) fn collection(self) -> Option<Duration> {
+        self.collection_ttl.map(|ttl| ttl.0)
+    }
+}
+
+/// `--order` of what is listed.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct OrderOption {
+    /// The order of the list
+    #[arg(long)]
+    order: Option<Ordering>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Ordering {
+    Asc,
+    Desc,
+}
+
+impl OrderOption {
+    pub(crate) fn get(self) -> Option<Order> {
+        self.order.map(|order| match order {
+            Ordering::Asc => Order::Asc,
+            Ordering::Desc => Order::Desc,
+        })
+    }
+}
+
+/// `--if-match` of what is written or removed.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct IfMatchOption {
+    /// Only if it still has this revision
+    #[arg(long, value_name = "REVISION", value_parser = |text: &str| Ok::<_, Infallible>(Revision::new(text)))]
+    pub(crate) if_match: Option<Revision>,
+}
+
+/// Puts options that are given onto a call.
+macro_rules! with_options {
+    ($call:expr $(, $option:ident: $value:expr)*) => {{
+        let mut call = $call;
+        $(if let Some(value) = $value {
+            call = call.$option(value);
+        })*
+        call
+    }};
+}
+pub(crate) use with_options;
+
+/// What an object is addressed by: its unique name, or its SID.
+#[derive(Clone, Debug)]
+pub(crate) enum Reference<S> {
+    Name(String),
+    Sid(S),
+}
+
+impl<S: FromStr> FromStr for Reference<S> {
+    type Err = Infallible;
+
+    /// What has the form of a SID of the kind is one: the service takes no such name.
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text
+            .parse()
+            .map_or_else(|_| Self::Name(text.to_owned()), Self::Sid))
+    }
+}
+
+impl<S: std::fmt::Display> std::fmt::Display for Reference<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "\"{}\"", crate::output::visible(name)),
+            Self::Sid(sid) => write!(f, "{sid}"),
+        }
+    }
+}
+
+/// Calls one of two methods by what an object is addressed by.
+macro_rules! by {
+    ($facade:expr, $reference:expr, $by_name:ident / $by_sid:ident $(::<$data:ty>)? ($($argument:expr),*)) => {
+        match $reference {
+            $crate::input::Reference::Name(name) => $facade.$by_name $(::<$data>)? (name $(, $argument)*),
+            $crate::input::Reference::Sid(sid) => $facade.$by_sid $(::<$data>)? (&sid $(, $argument)*),
+        }
+    };
+    (await $facade:expr, $reference:expr, $by_name:ident / $by_sid:ident ($($argument:expr),*)) => {
+        match $reference {
+            $crate::input::Reference::Name(name) => $facade.$by_name(name $(, $argument)*).await,
+            $crate::input::Reference::Sid(sid) => $facade.$by_sid(&sid $(, $argument)*).await,
+        }
+    };
+}
+pub(crate) use by;

@@ -1,0 +1,229 @@
+//! `twilio-sync list`
+
+use clap::Subcommand;
+use serde_json::Value;
+use twilio_sync::ListSid;
+use twilio_sync::api::Data;
+
+use crate::failure::{Failure, Result};
+use crate::input::{
+    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, TtlOption,
+    by, with_options,
+};
+use crate::lifecycle::{create, lifecycle};
+use crate::output::{print, written};
+use crate::session::Session;
+
+lifecycle! {
+    "List", ListSid, |sync| sync.lists(),
+    columns: &["unique_name", "sid", "revision", "date_updated"]
+}
+
+const ITEM: &[&str] = &["index", "revision", "date_expires", "data"];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a List; exit code 4 if there is one
+    Create {
+        /// Its unique name
+        name: String,
+        #[command(flatten)]
+        ttl: TtlOption,
+    },
+    /// Find a List, or create it if there is none
+    Ensure {
+        /// Its unique name
+        name: String,
+        #[command(flatten)]
+        ttl: TtlOption,
+    },
+    /// Read a List, or an item of it
+    Get {
+        /// Its unique name or SID
+        list: Reference<ListSid>,
+        /// The index of an item
+        index: Option<i64>,
+        /// Print the item's data and nothing else
+        #[arg(long = "data", requires = "index")]
+        is_data_only: bool,
+    },
+    /// Add an item at the end
+    Add {
+        /// The unique name or SID of the List
+        list: Reference<ListSid>,
+        #[command(flatten)]
+        data: DataArgument,
+        #[command(flatten)]
+        ttl: ItemTtlOptions,
+    },
+    /// List the items
+    Items {
+        /// The unique name or SID of the List
+        list: Reference<ListSid>,
+        /// Only those whose data is an object with this member and no other
+        #[arg(long, value_name = "KEY", conflicts_with_all = ["order", "limit", "from"])]
+        key: Option<String>,
+        #[command(flatten)]
+        order: OrderOption,
+        /// Begin at this index
+        #[arg(long, value_name = "INDEX")]
+        from: Option<i64>,
+        /// No more than this many
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<usize>,
+    },
+    /// Replace the data of an item
+    Update {
+        /// The unique name or SID of the List
+        list: Reference<ListSid>,
+        /// The index of the item
+        index: i64,
+        #[command(flatten)]
+        data: DataArgument,
+        #[command(flatten)]
+        ttl: ItemTtlOptions,
+        #[command(flatten)]
+        if_match: IfMatchOption,
+    },
+    /// Change the data of an item, without undoing what others write at the same time
+    Mutate {
+        /// The unique name or SID of the List
+        list: Reference<ListSid>,
+        /// The index of the item
+        index: i64,
+        #[command(flatten)]
+        patch: PatchArgument,
+    },
+    /// Remove an item
+    RmItem {
+        /// The unique name or SID of the List
+        list: Reference<ListSid>,
+        /// The index of the item
+        index: i64,
+        #[command(flatten)]
+        if_match: IfMatchOption,
+    },
+    /// Remove items, and print how many they were
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    RmItems {
+        /// The unique name or SID of the List
+        list: Reference<ListSid>,
+        /// Those whose data is an object with this member and no other
+        #[arg(long, value_name = "KEY", group = "which")]
+        key: Option<String>,
+        /// All of them
+        #[arg(long, group = "which")]
+        all: bool,
+    },
+    #[command(flatten)]
+    Shared(Lifecycle),
+}
+
+impl Command {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let (out, sync) = (&session.out, &session.sync);
+        match self {
+            Self::Create { name, ttl } => out.written(&create!(sync.lists(), create, name, ttl)?),
+            Self::Ensure { name, ttl } => written(out, &create!(sync.lists(), ensure, name, ttl)?),
+            Self::Get {
+                list,
+                index: None,
+                is_data_only: _,
+            } => out.record(&by!(await sync.lists(), list, get / get_by_id())?),
+            Self::Get {
+                list,
+                index: Some(index),
+                is_data_only,
+            } => {
+                let absent = || no_item(index, &list);
+                let items = by!(sync, list.clone(), list / list_by_id::<Data>());
+                let item = items.get(index).await?.ok_or_else(absent)?;
+                if is_data_only {
+                    return print(item.data);
+                }
+                out.record(&item)
+            }
+            Self::Add { list, data, ttl } => {
+                let items = by!(sync, list, list / list_by_id::<Data>());
+                let call = items.add(&data.read().await?);
+                let call = with_options!(
+                    call, ttl: ttl.item(), collection_ttl: ttl.collection()
+                );
+                out.written(&call.await?)
+            }
+            Self::Items {
+                list,
+                key,
+                order,
+                from,
+                limit,
+            } => {
+                let items = by!(sync, list, list / list_by_id::<Data>());
+                if let Some(key) = key {
+                    return out.records(ITEM, items.items_with_key(key)).await;
+                }
+                let items = with_options!(
+                    items.items(), order: order.get(), from: from, limit: limit
+                );
+                out.records(ITEM, items).await
+            }
+            Self::Update {
+                list,
+                index,
+                data,
+                ttl,
+                if_match,
+            } => {
+                let items = by!(sync, list, list / list_by_id::<Data>());
+                let call = items.update(index, &data.read().await?);
+                let call = with_options!(
+                    call,
+                    ttl: ttl.item(), collection_ttl: ttl.collection(),
+                    if_match: if_match.if_match
+                );
+                out.written(&call.await?)
+            }
+            Self::Mutate { list, index, patch } => {
+                let patch = patch.read().await?;
+                let items = by!(sync, list, list / list_by_id::<Value>());
+                let change = |data: &mut Value| patch.apply(data);
+                written(out, &items.mutate(index, change).await?)
+            }
+            Self::RmItem {
+                list,
+                index,
+                if_match,
+            } => {
+                let title = format!("item {index} of the List {list}");
+                session.confirm(&format!("Remove {title}")).await?;
+                let items = by!(sync, list, list / list_by_id::<Data>());
+                let call = items.remove(index);
+                with_options!(call, if_match: if_match.if_match).await?;
+                out.done(format!("Removed {title}."));
+                Ok(())
+            }
+            Self::RmItems { list, key, all: _ } => {
+                let which = match &key {
+                    Some(key) => format!("the items with the key {key:?}"),
+                    None => "all items".to_owned(),
+                };
+                session
+                    .confirm(&format!("Remove {which} of the List {list}"))
+                    .await?;
+                let items = by!(sync, list, list / list_by_id::<Data>());
+                let removed = match key {
+                    Some(key) => items.remove_items(key).await?,
+                    None => items.remove_all().await?.keys.len(),
+                };
+                out.value("removed", removed)
+            }
+            Self::Shared(command) => command.run(session).await,
+        }
+    }
+}
+
+fn no_item(index: i64, list: &Reference<ListSid>) -> Failure {
+    Failure::not_found(format!(
+        "there is no item {index} in the List {list}, or no such List"
+    ))
+}

@@ -1,0 +1,273 @@
+//! `twilio-sync map`
+
+use clap::Subcommand;
+use serde_json::{Value, json};
+use twilio_sync::MapSid;
+use twilio_sync::api::Data;
+
+use crate::failure::{Failure, Result};
+use crate::input::{
+    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, TtlOption,
+    by, with_options,
+};
+use crate::lifecycle::{create, lifecycle};
+use crate::output::{print, visible, written};
+use crate::session::Session;
+
+lifecycle! {
+    "Map", MapSid, |sync| sync.maps(),
+    columns: &["unique_name", "sid", "revision", "date_updated"]
+}
+
+const ITEM: &[&str] = &["key", "revision", "date_expires", "data"];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Create a Map; exit code 4 if there is one
+    Create {
+        /// Its unique name
+        name: String,
+        #[command(flatten)]
+        ttl: TtlOption,
+    },
+    /// Find a Map, or create it if there is none
+    Ensure {
+        /// Its unique name
+        name: String,
+        #[command(flatten)]
+        ttl: TtlOption,
+    },
+    /// Read a Map, or the item with a key
+    Get {
+        /// Its unique name or SID
+        map: Reference<MapSid>,
+        /// The key of an item
+        key: Option<String>,
+        /// Print the item's data and nothing else
+        #[arg(long = "data", requires = "key")]
+        is_data_only: bool,
+    },
+    /// Write the item with a key, which is created if there is none
+    Set {
+        /// The unique name or SID of the Map
+        map: Reference<MapSid>,
+        /// The key of the item
+        key: String,
+        #[command(flatten)]
+        data: DataArgument,
+        #[command(flatten)]
+        ttl: ItemTtlOptions,
+    },
+    /// Add the item with a key; exit code 4 if there is one
+    Add {
+        /// The unique name or SID of the Map
+        map: Reference<MapSid>,
+        /// The key of the item
+        key: String,
+        #[command(flatten)]
+        data: DataArgument,
+        #[command(flatten)]
+        ttl: ItemTtlOptions,
+    },
+    /// List the items
+    Items {
+        /// The unique name or SID of the Map
+        map: Reference<MapSid>,
+        /// Only those whose key begins with this; no others are read
+        #[arg(long, value_name = "TEXT", conflicts_with_all = ["order", "from"])]
+        prefix: Option<String>,
+        #[command(flatten)]
+        order: OrderOption,
+        /// Begin at this key
+        #[arg(long, value_name = "KEY")]
+        from: Option<String>,
+        /// No more than this many
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<usize>,
+    },
+    /// Replace the data of the item with a key; exit code 3 if there is none
+    Update {
+        /// The unique name or SID of the Map
+        map: Reference<MapSid>,
+        /// The key of the item
+        key: String,
+        #[command(flatten)]
+        data: DataArgument,
+        #[command(flatten)]
+        ttl: ItemTtlOptions,
+        #[command(flatten)]
+        if_match: IfMatchOption,
+    },
+    /// Change the data of the item with a key, without undoing what others write at the same time
+    Mutate {
+        /// The unique name or SID of the Map
+        map: Reference<MapSid>,
+        /// The key of the item
+        key: String,
+        #[command(flatten)]
+        patch: PatchArgument,
+        /// Start from {} if there is no such item
+        #[arg(long = "create")]
+        may_create: bool,
+    },
+    /// Remove the item with a key
+    RmItem {
+        /// The unique name or SID of the Map
+        map: Reference<MapSid>,
+        /// The key of the item
+        key: String,
+        #[command(flatten)]
+        if_match: IfMatchOption,
+    },
+    /// Remove items, and print how many they were
+    #[command(group = clap::ArgGroup::new("which").required(true))]
+    RmItems {
+        /// The unique name or SID of the Map
+        map: Reference<MapSid>,
+        /// Those whose key begins with this
+        #[arg(long, value_name = "TEXT", group = "which")]
+        prefix: Option<String>,
+        /// All of them
+        #[arg(long, group = "which")]
+        all: bool,
+    },
+    #[command(flatten)]
+    Shared(Lifecycle),
+}
+
+impl Command {
+    #[expect(clippy::too_many_lines, reason = "an arm for each verb")]
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let (out, sync) = (&session.out, &session.sync);
+        match self {
+            Self::Create { name, ttl } => out.written(&create!(sync.maps(), create, name, ttl)?),
+            Self::Ensure { name, ttl } => written(out, &create!(sync.maps(), ensure, name, ttl)?),
+            Self::Get {
+                map,
+                key: None,
+                is_data_only: _,
+            } => out.record(&by!(await sync.maps(), map, get / get_by_id())?),
+            Self::Get {
+                map,
+                key: Some(key),
+                is_data_only,
+            } => {
+                let items = by!(sync, map.clone(), map / map_by_id::<Data>());
+                let item = items.get(&key).await?.ok_or_else(|| {
+                    Failure::not_found(format!(
+                        "there is no item \"{}\" in the Map {map}, or no such Map",
+                        visible(&key)
+                    ))
+                })?;
+                if is_data_only {
+                    return print(item.data);
+                }
+                out.record(&item)
+            }
+            Self::Set {
+                map,
+                key,
+                data,
+                ttl,
+            } => {
+                let items = by!(sync, map, map / map_by_id::<Data>());
+                let call = items.set(key, &data.read().await?);
+                let call = with_options!(
+                    call, ttl: ttl.item(), collection_ttl: ttl.collection()
+                );
+                written(out, &call.await?)
+            }
+            Self::Add {
+                map,
+                key,
+                data,
+                ttl,
+            } => {
+                let items = by!(sync, map, map / map_by_id::<Data>());
+                let call = items.create(key, &data.read().await?);
+                let call = with_options!(
+                    call, ttl: ttl.item(), collection_ttl: ttl.collection()
+                );
+                out.written(&call.await?)
+            }
+            Self::Items {
+                map,
+                prefix,
+                order,
+                from,
+                limit,
+            } => {
+                let items = by!(sync, map, map / map_by_id::<Data>());
+                if let Some(prefix) = prefix {
+                    let items = items.items_with_prefix(prefix);
+                    return out.records(ITEM, with_options!(items, limit: limit)).await;
+                }
+                let items = with_options!(
+                    items.items(), order: order.get(), from: from, limit: limit
+                );
+                out.records(ITEM, items).await
+            }
+            Self::Update {
+                map,
+                key,
+                data,
+                ttl,
+                if_match,
+            } => {
+                let items = by!(sync, map, map / map_by_id::<Data>());
+                let call = items.update(key, &data.read().await?);
+                let call = with_options!(
+                    call,
+                    ttl: ttl.item(), collection_ttl: ttl.collection(),
+                    if_match: if_match.if_match
+                );
+                out.written(&call.await?)
+            }
+            Self::Mutate {
+                map,
+                key,
+                patch,
+                may_create,
+            } => {
+                let patch = patch.read().await?;
+                let items = by!(sync, map, map / map_by_id::<Value>());
+                let call = items.mutate(key, |data: &mut Value| patch.apply(data));
+                let item = if may_create {
+                    call.or_insert_with(|| json!({})).await?
+                } else {
+                    call.await?
+                };
+                written(out, &item)
+            }
+            Self::RmItem { map, key, if_match } => {
+                let title = format!("item \"{}\" of the Map {map}", visible(&key));
+                session.confirm(&format!("Remove {title}")).await?;
+                let items = by!(sync, map, map / map_by_id::<Data>());
+                let call = items.remove(key);
+                with_options!(call, if_match: if_match.if_match).await?;
+                out.done(format!("Removed {title}."));
+                Ok(())
+            }
+            Self::RmItems {
+                map,
+                prefix,
+                all: _,
+            } => {
+                let which = match &prefix {
+                    Some(prefix) => format!("the items whose keys begin with {prefix:?}"),
+                    None => "all items".to_owned(),
+                };
+                session
+                    .confirm(&format!("Remove {which} of the Map {map}"))
+                    .await?;
+                let items = by!(sync, map, map / map_by_id::<Data>());
+                let removal = match prefix {
+                    Some(prefix) => items.remove_where(move |item| item.key.starts_with(&prefix)),
+                    None => items.remove_all(),
+                };
+                out.value("removed", removal.await?.keys.len())
+            }
+            Self::Shared(command) => command.run(session).await,
+        }
+    }
+}

@@ -1,0 +1,347 @@
+//! What is printed, and where: tables on a terminal, JSON elsewhere, notices on standard error.
+
+use std::io::{self, IsTerminal, Write};
+use std::mem;
+use std::pin::pin;
+
+use anstyle::{AnsiColor, Style};
+use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, TableStyle, Width, presets};
+use futures_core::Stream;
+use futures_util::TryStreamExt;
+use serde::Serialize;
+use serde_json::{Value, json};
+use twilio_sync::{Outcome, Written};
+
+use crate::failure::{Failure, Result};
+
+/// How many rows of a long list make one table: what is on the screen, and not all in memory.
+const ROWS: usize = 1_000;
+/// Where the width of a terminal cannot be told.
+const USUAL_WIDTH: u16 = 80;
+/// Columns that give way where a line is too long.
+const WIDE: &[&str] = &["unique_name", "friendly_name", "key", "identity", "data"];
+/// How narrow these get, with the blanks beside them.
+const NARROWEST: u16 = 15;
+/// Members of a record that come first where one is shown.
+const FIRST: &[&str] = &[
+    "outcome",
+    "unique_name",
+    "friendly_name",
+    "key",
+    "index",
+    "identity",
+    "sid",
+    "data",
+];
+const PLAIN: TableStyle = presets::NOTHING;
+/// Members of a record that say nothing to people.
+const UNSHOWN: &[&str] = &["links", "url"];
+
+const HEADING: Style = Style::new().bold();
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+const GOOD: Style = AnsiColor::Green.on_default().bold();
+
+/// How results are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Format {
+    /// For people.
+    Table,
+    /// Records as lines of JSON, all else bare: for a pipe.
+    Lines,
+    /// Everything as lines of JSON.
+    Json,
+}
+
+/// Where the results of a command go.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    format: Format,
+    quiet: bool,
+    width: u16,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool, quiet: bool) -> Self {
+        let format = match json {
+            true => Format::Json,
+            false if io::stdout().is_terminal() => Format::Table,
+            false => Format::Lines,
+        };
+        let size = terminal_size::terminal_size();
+        Self {
+            format,
+            quiet,
+            width: size.map_or(USUAL_WIDTH, |(width, _)| width.0),
+        }
+    }
+
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// Whether the reader is a person.
+    pub(crate) fn is_table(&self) -> bool {
+        self.format == Format::Table
+    }
+
+    /// Whether everything is to be JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Prints one record that was asked for.
+    pub(crate) fn record(&self, record: &impl Serialize) -> Result<()> {
+        if !self.is_table() {
+            return print(json_line(record)?);
+        }
+        print(listed(&value(record)?))
+    }
+
+    /// Prints a record that a write left, unless nobody wants to know.
+    pub(crate) fn written(&self, record: &impl Serialize) -> Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        self.record(record)
+    }
+
+    /// Prints the records of a list as they come: `columns` of them in a table.
+    pub(crate) async fn records<T: Serialize>(
+        &self,
+        columns: &[&str],
+        records: impl Stream<Item = twilio_sync::Result<T>>,
+    ) -> Result<()> {
+        let mut records = pin!(records);
+        if !self.is_table() {
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            while let Some(record) = records.try_next().await? {
+                writeln!(out, "{}", json_line(&record)?).map_err(unprinted)?;
+            }
+            return out.flush().map_err(unprinted);
+        }
+        let mut rows = Rows::new(self, columns);
+        while let Some(record) = records.try_next().await? {
+            rows.add(&value(&record)?)?;
+        }
+        rows.finish()
+    }
+
+    /// Prints a single value: bare, or under its name in JSON.
+    pub(crate) fn value(&self, name: &str, value: impl Into<Value>) -> Result<()> {
+        let value = value.into();
+        match value {
+            value if self.is_json() => print(json!({ name: value })),
+            Value::String(text) => print(text),
+            value => print(value),
+        }
+    }
+
+    /// Says something that is not a result, on standard error.
+    pub(crate) fn notice(&self, text: impl std::fmt::Display) {
+        if !self.quiet {
+            // If it cannot be said, there is nobody to be told.
+            let _ = writeln!(anstream::stderr(), "{text}");
+        }
+    }
+
+    /// A notice for people only, of what a script sees by the exit code.
+    pub(crate) fn done(&self, text: impl std::fmt::Display) {
+        if self.is_table() {
+            self.notice(text);
+        }
+    }
+
+    fn table(&self) -> Table {
+        let mut table = Table::new();
+        table
+            .load_style(PLAIN)
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(self.width);
+        table
+    }
+}
+
+/// Prints what a write that may create, change or leave a record did, unless nobody wants to know.
+pub(crate) fn written<R: Serialize>(output: &Output, written: &Written<R>) -> Result<()> {
+    let outcome = match written.outcome {
+        Outcome::Created => "created",
+        Outcome::Updated => "updated",
+        Outcome::Unchanged => "unchanged",
+        // Of a later version of the library.
+        _ => "done",
+    };
+    output.written(&WithOutcome {
+        outcome,
+        record: &written.object,
+    })
+}
+
+#[derive(Serialize)]
+struct WithOutcome<'a, R> {
+    outcome: &'static str,
+    #[serde(flatten)]
+    record: &'a R,
+}
+
+/// The rows of a table, printed by the thousand.
+pub(crate) struct Rows<'a> {
+    output: &'a Output,
+    columns: &'a [&'a str],
+    table: Table,
+    waiting: usize,
+    printed: bool,
+}
+
+impl<'a> Rows<'a> {
+    pub(crate) fn new(output: &'a Output, columns: &'a [&'a str]) -> Self {
+        Self {
+            output,
+            columns,
+            table: output.table(),
+            waiting: 0,
+            printed: false,
+        }
+    }
+
+    /// Takes the columns of a record.
+    fn add(&mut self, record: &Value) -> Result<()> {
+        let cells = self.columns.iter();
+        let mut row = Row::from(cells.map(|column| cell(&record[*column])));
+        // One line each: what does not fit is cut.
+        row.max_height(1);
+        self.table.add_row(row);
+        self.waiting += 1;
+        if self.waiting == ROWS {
+            self.print()?;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self) -> Result<()> {
+        let mut table = mem::replace(&mut self.table, self.output.table());
+        self.waiting = 0;
+        self.printed = true;
+        for (column, name) in table.column_iter_mut().zip(self.columns) {
+            column.set_padding((0, 2));
+            column.set_constraint(if WIDE.contains(name) {
+                ColumnConstraint::LowerBoundary(Width::Fixed(NARROWEST))
+            } else {
+                ColumnConstraint::ContentWidth
+            });
+        }
+        let heading = |name: &&str| name.to_uppercase().replace('_', " ");
+        table.set_header(self.columns.iter().map(heading));
+        let text = table.trim_fmt();
+        let (heading, rows) = text.split_once('\n').unwrap_or((&text, ""));
+        print(format_args!("{}\n{rows}", styled(heading, HEADING)))
+    }
+
+    fn finish(mut self) -> Result<()> {
+        if self.waiting > 0 {
+            self.print()?;
+        } else if !self.printed {
+            self.output.notice("Nothing there.");
+        }
+        Ok(())
+    }
+}
+
+/// The members of a record, one below the other: first what it is and what it holds.
+fn listed(record: &Value) -> String {
+    let Value::Object(members) = record else {
+        return record.to_string();
+    };
+    let shown = members
+        .iter()
+        .filter(|(name, _)| !UNSHOWN.contains(&name.as_str()));
+    let (first, rest): (Vec<_>, Vec<_>) =
+        shown.partition(|(name, _)| FIRST.contains(&name.as_str()));
+    let place = |name: &str| FIRST.iter().position(|first| *first == name);
+    let mut members = first;
+    members.sort_by_key(|(name, _)| place(name));
+    members.extend(rest);
+    let width = members.iter().map(|(name, _)| name.len()).max();
+    let indent = width.unwrap_or_default() + 2;
+    let lines = members.into_iter().map(|(name, value)| {
+        let text = match value {
+            Value::Object(_) | Value::Array(_) => format!("{value:#}"),
+            value => cell(value),
+        };
+        let text = text.replace('\n', &format!("\n{:indent$}", ""));
+        let name = format!("{name:indent$}");
+        format!("{}{text}", styled(&name, HEADING))
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The text of a value in a table.
+fn cell(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => visible(text),
+        value => value.to_string(),
+    }
+}
+
+/// A text with its control characters shown: what others stored must not steer the terminal.
+pub(crate) fn visible(text: &str) -> String {
+    if text.chars().any(char::is_control) {
+        text.escape_debug().to_string()
+    } else {
+        text.to_owned()
+    }
+}
+
+fn styled(text: &str, style: Style) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+fn value(record: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(record).map_err(|error| unencoded(&error))
+}
+
+/// A record as one line. Data is kept as it came, and white space in it is no more than that.
+pub(crate) fn json_line(record: &impl Serialize) -> Result<String> {
+    let line = serde_json::to_string(record).map_err(|error| unencoded(&error))?;
+    Ok(if line.contains(['\n', '\r']) {
+        line.replace(['\n', '\r'], " ")
+    } else {
+        line
+    })
+}
+
+fn unencoded(error: &serde_json::Error) -> Failure {
+    Failure::new(
+        crate::failure::Exit::Failure,
+        format!("the answer cannot be printed: {error}"),
+    )
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
+pub(crate) fn unprinted(error: io::Error) -> Failure {
+    Failure::io("the output cannot be written", &error)
+}
+
+/// Prints a line of results.
+pub(crate) fn print(text: impl std::fmt::Display) -> Result<()> {
+    let mut out = anstream::stdout();
+    writeln!(out, "{text}")
+        .and_then(|()| out.flush())
+        .map_err(unprinted)
+}
+
+/// Tells of a failure, on standard error.
+pub(crate) fn print_failure(failure: &Failure) {
+    // If it cannot be said, there is nobody to be told.
+    let _ = writeln!(anstream::stderr(), "{} {failure}", styled("error:", ERROR));
+}
+
+/// A word for what is as it should be.
+pub(crate) fn good(text: &str) -> String {
+    styled(text, GOOD)
+}
+
+/// A word for what is not as it should be.
+pub(crate) fn bad(text: &str) -> String {
+    styled(text, ERROR)
+}

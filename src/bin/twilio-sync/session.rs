@@ -1,0 +1,150 @@
+//! What a command runs with: a client, where its results go, and whom to ask.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use twilio_sync::emulator::EmulatorError;
+use twilio_sync::{Emulator, SyncClient};
+
+use crate::failure::{Exit, Failure, Result};
+use crate::output::Output;
+use crate::profiles::make_private_folder;
+use crate::settings::{Connection, Settings};
+
+/// How long a command waits for another one that has the local data file.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Options that every command takes.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    pub(crate) connection: Connection,
+
+    #[command(flatten)]
+    pub(crate) printing: Printing,
+}
+
+/// Options that say what is printed and asked.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct Printing {
+    /// Print everything as JSON, a line for each record
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Print nothing but what was asked for
+    #[arg(long, short, global = true)]
+    pub(crate) quiet: bool,
+
+    /// Do not ask before something is removed
+    #[arg(long, short, global = true)]
+    pub(crate) yes: bool,
+}
+
+/// What a command runs with.
+pub(crate) struct Session {
+    pub(crate) sync: SyncClient,
+    pub(crate) out: Output,
+    yes: bool,
+    /// The local emulator, which ends with the session.
+    emulator: Option<Emulator>,
+}
+
+impl Session {
+    /// Sets up what the options ask for.
+    pub(crate) async fn open(options: &Options) -> Result<Self> {
+        let (sync, emulator) = if options.connection.local {
+            let emulator = start_local().await?;
+            let mut builder = emulator.client_builder()?;
+            if let Some(service) = &options.connection.service {
+                builder = builder.service(service);
+            }
+            (builder.build()?, Some(emulator))
+        } else {
+            let settings = Settings::read(&options.connection)?;
+            (settings.client_builder()?.build()?, None)
+        };
+        Ok(Self {
+            sync,
+            out: Output::new(options.printing.json, options.printing.quiet),
+            yes: options.printing.yes,
+            emulator,
+        })
+    }
+
+    /// Ends it: what the local emulator answered is on disk.
+    pub(crate) async fn close(self) {
+        if let Some(emulator) = self.emulator {
+            // Its connections are idle, and it would wait for this client to close them.
+            drop(self.sync);
+            emulator.stop().await;
+        }
+    }
+
+    /// The key that webhooks are signed with, of the local emulator.
+    pub(crate) fn emulator(&self) -> Option<&Emulator> {
+        self.emulator.as_ref()
+    }
+
+    /// Asks whether to do what cannot be undone. In a script, which cannot be asked, `--yes` must
+    /// have been given.
+    pub(crate) async fn confirm(&self, what: &str) -> Result<()> {
+        if self.yes {
+            return Ok(());
+        }
+        let what = what.to_owned();
+        let asking = tokio::task::spawn_blocking(move || ask(&what));
+        asking.await.unwrap_or_else(|error| {
+            Err(Failure::io(
+                "nobody could be asked",
+                &io::Error::other(error),
+            ))
+        })
+    }
+}
+
+/// Asks a question that only yes answers.
+fn ask(what: &str) -> Result<()> {
+    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
+        return Err(Failure::usage(format!("{what}? Nobody can be asked here"))
+            .hint("--yes does it without asking"));
+    }
+    // If it cannot be asked, there is no answer either.
+    let mut err = anstream::stderr();
+    let _ = write!(err, "{what}? [y/N] ").and_then(|()| err.flush());
+    let mut answer = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut answer)
+        .map_err(|error| Failure::io("the answer cannot be read", &error))?;
+    match answer.trim().to_lowercase().as_str() {
+        "y" | "yes" => Ok(()),
+        _ => Err(Failure::new(Exit::Failure, "not done, as you chose")),
+    }
+}
+
+/// The file of the local emulator, in the user's data folder, which is made.
+pub(crate) fn local_data_file() -> Result<PathBuf> {
+    let folder = dirs::data_dir()
+        .ok_or_else(|| Failure::usage("there is no folder for data: set HOME or XDG_DATA_HOME"))?;
+    let folder = folder.join("twilio-sync");
+    make_private_folder(&folder)?;
+    Ok(folder.join("local.db"))
+}
+
+/// Starts the local emulator. Where another command has its file, it waits a while for its turn.
+async fn start_local() -> Result<Emulator> {
+    let path = local_data_file()?;
+    let begun = Instant::now();
+    loop {
+        match Emulator::builder().data_file(&path).start().await {
+            Err(EmulatorError::DataFileInUse { .. }) if begun.elapsed() < PATIENCE => {
+                tokio::time::sleep(PAUSE).await;
+            }
+            started => return Ok(started?),
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! Where settings come from: the command line, the environment, a `.env` file, a profile.
+
+use std::collections::HashMap;
+use std::env;
+use std::fmt::{self, Display};
+use std::io;
+
+use clap::Args;
+use twilio_sync::SyncClientBuilder;
+
+use crate::failure::{Failure, Result};
+use crate::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
+
+/// The variables that say who calls. They belong together: none is taken from one place and another
+/// from another.
+const CREDENTIALS: &[&str] = &[
+    "TWILIO_ACCOUNT_SID",
+    "MASTER_ACCOUNT_SID",
+    "ACCOUNT_SID",
+    "TWILIO_API_KEY",
+    "TWILIO_API_SECRET",
+    "TWILIO_AUTH_TOKEN",
+    "AUTH_TOKEN",
+];
+/// Those of them that are secrets.
+const SECRETS: &[&str] = &["TWILIO_API_SECRET", "TWILIO_AUTH_TOKEN", "AUTH_TOKEN"];
+/// The variables that say where to send the credentials.
+const DESTINATION: &[&str] = &["TWILIO_SYNC_BASE_URL", "TWILIO_REGION", "TWILIO_EDGE"];
+
+const ENV_FILE: &str = ".env";
+
+/// Options that say which service to call. Secrets are not among them: other users of a machine can
+/// see the arguments of a program.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Connection")]
+pub(crate) struct Connection {
+    /// Use a local emulator, with its data in a file of yours: no account is needed
+    #[arg(long, global = true)]
+    pub(crate) local: bool,
+
+    /// Use this profile, and nothing of the environment (or TWILIO_SYNC_PROFILE)
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    /// The Service: its SID, IS…, or default
+    #[arg(long, alias = "service-sid", global = true, value_name = "SID")]
+    pub(crate) service: Option<String>,
+
+    /// The account SID, AC…
+    #[arg(long, global = true, value_name = "SID")]
+    pub(crate) account_sid: Option<String>,
+
+    /// The API key, SK…; its secret comes from TWILIO_API_SECRET
+    #[arg(long, global = true, value_name = "SID")]
+    pub(crate) api_key: Option<String>,
+
+    /// The region that processes the calls, such as ie1
+    #[arg(long, global = true, value_name = "REGION")]
+    pub(crate) region: Option<String>,
+
+    /// The edge at which calls enter Twilio's network, such as dublin
+    #[arg(long, global = true, value_name = "EDGE")]
+    pub(crate) edge: Option<String>,
+
+    /// Another address of the service, such as an emulator's
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+}
+
+impl Connection {
+    /// A setting, by the name of its environment variable.
+    fn get(&self, variable: &str) -> Option<String> {
+        match variable {
+            "TWILIO_ACCOUNT_SID" => self.account_sid.clone(),
+            "TWILIO_API_KEY" => self.api_key.clone(),
+            "TWILIO_SYNC_SERVICE_SID" => self.service.clone(),
+            "TWILIO_REGION" => self.region.clone(),
+            "TWILIO_EDGE" => self.edge.clone(),
+            "TWILIO_SYNC_BASE_URL" => self.base_url.clone(),
+            _ => None,
+        }
+    }
+
+    /// A setting of the command line or else the environment: all that an emulator asks for.
+    pub(crate) fn or_environment(&self, variable: &str) -> Option<String> {
+        self.get(variable).or_else(|| environment(variable))
+    }
+
+    /// The profile that is asked for.
+    pub(crate) fn profile_name(&self) -> Option<String> {
+        self.profile
+            .clone()
+            .or_else(|| environment("TWILIO_SYNC_PROFILE"))
+    }
+}
+
+/// A variable of the environment. One that is there and empty counts as not set.
+fn environment(variable: &str) -> Option<String> {
+    env::var(variable).ok().filter(|value| !value.is_empty())
+}
+
+/// Where a setting comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    CommandLine,
+    Environment,
+    EnvFile,
+    Profile(String),
+}
+
+impl Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::CommandLine => f.write_str("the command line"),
+            Self::Environment => f.write_str("the environment"),
+            Self::EnvFile => f.write_str("the file .env here"),
+            Self::Profile(name) => write!(f, "the profile \"{name}\""),
+        }
+    }
+}
+
+/// Finds a setting by the name of its environment variable.
+type Lookup = Box<dyn Fn(&str) -> Option<String>>;
+
+/// One place with settings.
+struct Layer {
+    source: Source,
+    get: Lookup,
+}
+
+/// All settings, the strongest place first.
+pub(crate) struct Settings {
+    layers: Vec<Layer>,
+    /// Where the credentials are taken from; none if there are no secrets anywhere.
+    credentials: Option<Source>,
+}
+
+impl Settings {
+    /// Reads them all.
+    pub(crate) fn read(connection: &Connection) -> Result<Self> {
+        let flags = connection.clone();
+        let mut layers = vec![Layer {
+            source: Source::CommandLine,
+            get: Box::new(move |variable| flags.get(variable)),
+        }];
+        if let Some(name) = connection.profile_name() {
+            let mut profiles = Profiles::read()?;
+            match profiles.all.remove(&name) {
+                Some(profile) => layers.push(of_profile(name, profile)),
+                None => return Err(no_such_profile(&name, &profiles)),
+            }
+        } else {
+            let env_file = read_env_file()?;
+            layers.push(Layer {
+                source: Source::Environment,
+                get: Box::new(environment),
+            });
+            layers.push(Layer {
+                source: Source::EnvFile,
+                get: Box::new(move |variable| env_file.get(variable).cloned()),
+            });
+            let has_secret = |layer: &Layer| SECRETS.iter().any(|name| (layer.get)(name).is_some());
+            // A profile that is not needed need not be readable.
+            if !layers.iter().any(has_secret)
+                && let Some(profile) = Profiles::read()?.all.remove(DEFAULT)
+            {
+                layers.push(of_profile(DEFAULT.to_owned(), profile));
+            }
+        }
+        let has_secret = |layer: &&Layer| SECRETS.iter().any(|name| (layer.get)(name).is_some());
+        let credentials = layers.iter().find(has_secret);
+        Ok(Self {
+            credentials: credentials.map(|layer| layer.source.clone()),
+            layers,
+        })
+    }
+
+    /// Where the credentials are taken from.
+    pub(crate) fn credentials(&self) -> Option<&Source> {
+        self.credentials.as_ref()
+    }
+
+    /// A setting and where it is from.
+    pub(crate) fn find(&self, variable: &str) -> Option<(String, &Source)> {
+        let is_credential = CREDENTIALS.contains(&variable);
+        let mut layers = self.layers.iter().filter(|layer| {
+            !is_credential
+                || layer.source == Source::CommandLine
+                || self
+                    .credentials
+                    .as_ref()
+                    .is_none_or(|source| *source == layer.source)
+        });
+        layers.find_map(|layer| {
+            let value = (layer.get)(variable).filter(|value| !value.is_empty())?;
+            Some((value, &layer.source))
+        })
+    }
+
+    pub(crate) fn get(&self, variable: &str) -> Option<String> {
+        self.find(variable).map(|(value, _)| value)
+    }
+
+    /// A client by these settings. Without a Service it is the account's default one.
+    pub(crate) fn client_builder(&self) -> Result<SyncClientBuilder> {
+        self.check_destination()?;
+        let builder = SyncClientBuilder::from_variables(|variable| {
+            // Only the current name is asked for first, so that an older one is still found.
+            self.get(variable).or_else(|| {
+                let is_unset =
+                    variable == "TWILIO_SYNC_SERVICE_SID" && self.get("SYNC_SERVICE_SID").is_none();
+                is_unset.then(|| "default".to_owned())
+            })
+        });
+        Ok(builder?)
+    }
+
+    /// Sees to it that a file that lies in some folder does not send the credentials of another
+    /// place elsewhere.
+    fn check_destination(&self) -> Result<()> {
+        for variable in DESTINATION {
+            let Some((_, source)) = self.find(variable) else {
+                continue;
+            };
+            if *source == Source::EnvFile
+                && let Some(credentials) = &self.credentials
+                && credentials != source
+            {
+                return Err(Failure::usage(format!(
+                    "{source} sets {variable}, and the credentials are from {credentials}: a file of \
+                     a folder does not say where they go"
+                ))
+                .hint("name a --profile, or set that in the same place as the credentials"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn of_profile(name: String, profile: Profile) -> Layer {
+    Layer {
+        source: Source::Profile(name),
+        get: Box::new(move |variable| profile.get(variable)),
+    }
+}
+
+/// The variables of the `.env` file here; none if there is no such file.
+fn read_env_file() -> Result<HashMap<String, String>> {
+    let variables = match dotenvy::from_filename_iter(ENV_FILE) {
+        Ok(variables) => variables,
+        Err(error) if error.not_found() => return Ok(HashMap::new()),
+        Err(dotenvy::Error::Io(error)) => return Err(Failure::io(ENV_FILE, &error)),
+        Err(_) => return Err(unreadable_env_file()),
+    };
+    variables
+        .map(|variable| match variable {
+            Ok(variable) => Ok(variable),
+            Err(dotenvy::Error::Io(error)) => Err(Failure::io(ENV_FILE, &error)),
+            // The error's own text shows the line, which may be a secret's.
+            Err(_) => Err(unreadable_env_file()),
+        })
+        .collect()
+}
+
+fn unreadable_env_file() -> Failure {
+    let error = io::Error::from(io::ErrorKind::InvalidData);
+    Failure::io(ENV_FILE, &error).hint("each of its lines is NAME=value, with quotes around blanks")
+}

@@ -1,4 +1,8 @@
-//! Generates the low-level client from the API description in `openapi/`.
+//! Generates the low-level client from the API description in `openapi/`, and for the program a table
+//! of the operations.
+
+#[path = "build/operations.rs"]
+mod operations;
 
 use std::{env, error::Error, fs, path::Path};
 
@@ -28,7 +32,8 @@ const HANDWRITTEN: &[(&str, &str)] = &[
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={DESCRIPTION}");
-    let description = serde_json::from_str(&fs::read_to_string(DESCRIPTION)?)?;
+    let text = fs::read_to_string(DESCRIPTION)?;
+    let description = serde_json::from_str(&text)?;
 
     let mut settings = GenerationSettings::default();
     settings
@@ -60,7 +65,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         code = code.replace(from, to);
     }
-    fs::write(Path::new(&env::var("OUT_DIR")?).join("api.rs"), code)?;
+    let folder = env::var("OUT_DIR")?;
+    let folder = Path::new(&folder);
+    if env::var_os("CARGO_FEATURE_CLI").is_some() {
+        let table = operations::table(&serde_json::from_str(&text)?, &code)?;
+        fs::write(folder.join("operations.rs"), table)?;
+    }
+    fs::write(folder.join("api.rs"), code)?;
     Ok(())
 }
 

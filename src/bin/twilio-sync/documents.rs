@@ -2,15 +2,15 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use twilio_sync::DocumentSid;
 use twilio_sync::api::Data;
+use twilio_sync::{DocumentSid, Documents};
 
 use crate::failure::Result;
 use crate::input::{
     DataArgument, IfMatchOption, PatchArgument, Reference, TtlOption, by, with_options,
 };
 use crate::lifecycle::lifecycle;
-use crate::output::{print, written};
+use crate::output::{json_line, print, written};
 use crate::session::Session;
 
 lifecycle! {
@@ -39,8 +39,8 @@ pub(crate) enum Command {
     },
     /// Write the data of a Document, which is created if there is none
     Set {
-        /// Its unique name
-        name: String,
+        /// Its unique name; or its SID, if it is there
+        name: Reference<DocumentSid>,
         #[command(flatten)]
         data: DataArgument,
         #[command(flatten)]
@@ -74,23 +74,32 @@ pub(crate) enum Command {
 impl Command {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
-        let documents = session.sync.documents::<Data>();
         match self {
             Self::Create { name, data, ttl } => {
-                let call = documents.create(name, &data.read().await?);
+                let data = data.read().await?;
+                let call = documents(session).await?.create(name, &data);
                 out.written(&with_options!(call, ttl: ttl.get()).await?)
             }
             Self::Get { name, is_data_only } => {
-                let document = by!(await documents, name, get / get_by_id())?;
+                let document = by!(await documents(session).await?, name, get / get_by_id())?;
                 if is_data_only {
-                    return print(document.data);
+                    return print(json_line(&document.data)?);
                 }
                 out.record(&document)
             }
             Self::Set { name, data, ttl } => {
-                let call = documents.update_or_create(name, &data.read().await?);
-                let document = with_options!(call, ttl: ttl.get()).await?;
-                written(out, &document)
+                let data = data.read().await?;
+                let documents = documents(session).await?;
+                match name {
+                    Reference::Name(name) => {
+                        let call = documents.update_or_create(name, &data);
+                        written(out, &with_options!(call, ttl: ttl.get()).await?)
+                    }
+                    Reference::Sid(sid) => {
+                        let call = documents.update_by_id(&sid, &data);
+                        out.written(&with_options!(call, ttl: ttl.get()).await?)
+                    }
+                }
             }
             Self::Update {
                 name,
@@ -99,6 +108,7 @@ impl Command {
                 if_match,
             } => {
                 let data = data.read().await?;
+                let documents = documents(session).await?;
                 let call = by!(documents, name, update / update_by_id(&data));
                 let call = with_options!(call, ttl: ttl.get(), if_match: if_match.if_match);
                 out.written(&call.await?)
@@ -109,7 +119,7 @@ impl Command {
                 may_create,
             } => {
                 let patch = patch.read().await?;
-                let documents = session.sync.documents::<Value>();
+                let documents = session.sync().await?.documents::<Value>();
                 let change = |data: &mut Value| patch.apply(data);
                 let call = by!(documents, name, mutate / mutate_by_id(change));
                 let document = if may_create {
@@ -122,4 +132,9 @@ impl Command {
             Self::Shared(command) => command.run(session).await,
         }
     }
+}
+
+/// The Documents, with data as it comes.
+async fn documents(session: &Session) -> Result<Documents<Data>> {
+    Ok(session.sync().await?.documents())
 }

@@ -75,7 +75,7 @@ async fn start(
         .host(arguments.host)
         .port(arguments.port);
     let path = match arguments.data {
-        None if options.connection.local => Some(local_data_file()?),
+        None if options.connection.is_local() => Some(local_data_file()?),
         path => path,
     };
     let setting = |variable| options.connection.or_environment(variable);

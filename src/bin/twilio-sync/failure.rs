@@ -60,6 +60,18 @@ impl Failure {
         }
     }
 
+    /// That what was compared is not the same: printed already, as the result that it is.
+    pub(crate) fn difference() -> Self {
+        Self::new(Exit::Difference, "there are differences")
+    }
+
+    /// Says what it was about.
+    #[must_use]
+    pub(crate) fn about(mut self, what: impl Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
     /// Says what to do about it.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

@@ -44,8 +44,9 @@ impl Text {
             ))),
             None | Some("-") => read_standard_input(what),
             Some(given) => match given.strip_prefix('@') {
-                Some(path) => fs::read_to_string(path)
-                    .map_err(|error| Failure::io(format!("{what} from {path}"), &error)),
+                Some(path) => fs::read_to_string(path).map_err(|error| {
+                    Failure::io(format!("the {what} in {path} cannot be read"), &error)
+                }),
                 None => Ok(given.to_owned()),
             },
         }
@@ -56,7 +57,10 @@ fn read_standard_input(what: &str) -> Result<String> {
     let mut text = String::new();
     match io::stdin().lock().read_to_string(&mut text) {
         Ok(_) => Ok(text),
-        Err(error) => Err(Failure::io(format!("{what} from standard input"), &error)),
+        Err(error) => Err(Failure::io(
+            format!("the {what} cannot be read from standard input"),
+            &error,
+        )),
     }
 }
 
@@ -144,10 +148,8 @@ impl FromStr for Ttl {
         if let Ok(seconds) = text.parse() {
             return Ok(Self(Duration::from_secs(seconds)));
         }
-        humantime::parse_duration(text).map(Self).map_err(|error| {
-            format!(
-                "{error}; a time is a number of seconds, or as in 90s, 3m, 1h 30m, 2days, never"
-            )
+        humantime::parse_duration(text).map(Self).map_err(|_| {
+            "a time is a number of seconds, or as in 90s, 3m, 1h 30m, 2days, never".to_owned()
         })
     }
 }
@@ -236,14 +238,19 @@ pub(crate) enum Reference<S> {
     Sid(S),
 }
 
+impl<S: FromStr> Reference<S> {
+    /// What has the form of a SID of the kind is one: the service takes no such name.
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        let text = text.into();
+        text.parse().map_or(Self::Name(text), Self::Sid)
+    }
+}
+
 impl<S: FromStr> FromStr for Reference<S> {
     type Err = Infallible;
 
-    /// What has the form of a SID of the kind is one: the service takes no such name.
     fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(text
-            .parse()
-            .map_or_else(|_| Self::Name(text.to_owned()), Self::Sid))
+        Ok(Self::new(text))
     }
 }
 

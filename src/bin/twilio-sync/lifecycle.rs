@@ -35,7 +35,7 @@ macro_rules! lifecycle {
         impl Lifecycle {
             async fn run(self, session: &$crate::session::Session) -> $crate::failure::Result<()> {
                 let out = &session.out;
-                let $sync = &session.sync;
+                let $sync = session.sync().await?;
                 let facade = $facade;
                 match self {
                     Self::Search { name } => match facade.search(&name).await? {

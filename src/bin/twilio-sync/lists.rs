@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 use serde_json::Value;
-use twilio_sync::ListSid;
 use twilio_sync::api::Data;
+use twilio_sync::{List, ListSid};
 
 use crate::failure::{Failure, Result};
 use crate::input::{
@@ -11,7 +11,7 @@ use crate::input::{
     by, with_options,
 };
 use crate::lifecycle::{create, lifecycle};
-use crate::output::{print, written};
+use crate::output::{json_line, print, written};
 use crate::session::Session;
 
 lifecycle! {
@@ -120,32 +120,39 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    #[expect(clippy::too_many_lines, reason = "an arm for each verb")]
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let (out, sync) = (&session.out, &session.sync);
+        let out = &session.out;
         match self {
-            Self::Create { name, ttl } => out.written(&create!(sync.lists(), create, name, ttl)?),
-            Self::Ensure { name, ttl } => written(out, &create!(sync.lists(), ensure, name, ttl)?),
+            Self::Create { name, ttl } => {
+                out.written(&create!(session.sync().await?.lists(), create, name, ttl)?)
+            }
+            Self::Ensure { name, ttl } => written(
+                out,
+                &create!(session.sync().await?.lists(), ensure, name, ttl)?,
+            ),
             Self::Get {
                 list,
                 index: None,
                 is_data_only: _,
-            } => out.record(&by!(await sync.lists(), list, get / get_by_id())?),
+            } => out.record(&by!(await session.sync().await?.lists(), list, get / get_by_id())?),
             Self::Get {
                 list,
                 index: Some(index),
                 is_data_only,
             } => {
                 let absent = || no_item(index, &list);
-                let items = by!(sync, list.clone(), list / list_by_id::<Data>());
+                let items = items::<Data>(session, list.clone()).await?;
                 let item = items.get(index).await?.ok_or_else(absent)?;
                 if is_data_only {
-                    return print(item.data);
+                    return print(json_line(&item.data)?);
                 }
                 out.record(&item)
             }
             Self::Add { list, data, ttl } => {
-                let items = by!(sync, list, list / list_by_id::<Data>());
-                let call = items.add(&data.read().await?);
+                let data = data.read().await?;
+                let items = items::<Data>(session, list).await?;
+                let call = items.add(&data);
                 let call = with_options!(
                     call, ttl: ttl.item(), collection_ttl: ttl.collection()
                 );
@@ -158,7 +165,7 @@ impl Command {
                 from,
                 limit,
             } => {
-                let items = by!(sync, list, list / list_by_id::<Data>());
+                let items = items::<Data>(session, list).await?;
                 if let Some(key) = key {
                     return out.records(ITEM, items.items_with_key(key)).await;
                 }
@@ -174,8 +181,9 @@ impl Command {
                 ttl,
                 if_match,
             } => {
-                let items = by!(sync, list, list / list_by_id::<Data>());
-                let call = items.update(index, &data.read().await?);
+                let data = data.read().await?;
+                let items = items::<Data>(session, list).await?;
+                let call = items.update(index, &data);
                 let call = with_options!(
                     call,
                     ttl: ttl.item(), collection_ttl: ttl.collection(),
@@ -185,7 +193,7 @@ impl Command {
             }
             Self::Mutate { list, index, patch } => {
                 let patch = patch.read().await?;
-                let items = by!(sync, list, list / list_by_id::<Value>());
+                let items = items::<Value>(session, list).await?;
                 let change = |data: &mut Value| patch.apply(data);
                 written(out, &items.mutate(index, change).await?)
             }
@@ -196,7 +204,7 @@ impl Command {
             } => {
                 let title = format!("item {index} of the List {list}");
                 session.confirm(&format!("Remove {title}")).await?;
-                let items = by!(sync, list, list / list_by_id::<Data>());
+                let items = items::<Data>(session, list).await?;
                 let call = items.remove(index);
                 with_options!(call, if_match: if_match.if_match).await?;
                 out.done(format!("Removed {title}."));
@@ -210,7 +218,7 @@ impl Command {
                 session
                     .confirm(&format!("Remove {which} of the List {list}"))
                     .await?;
-                let items = by!(sync, list, list / list_by_id::<Data>());
+                let items = items::<Data>(session, list).await?;
                 let removed = match key {
                     Some(key) => items.remove_items(key).await?,
                     None => items.remove_all().await?.keys.len(),
@@ -226,4 +234,10 @@ fn no_item(index: i64, list: &Reference<ListSid>) -> Failure {
     Failure::not_found(format!(
         "there is no item {index} in the List {list}, or no such List"
     ))
+}
+
+/// The items of a List.
+async fn items<T>(session: &Session, list: Reference<ListSid>) -> Result<List<T>> {
+    let sync = session.sync().await?;
+    Ok(by!(sync, list, list / list_by_id()))
 }

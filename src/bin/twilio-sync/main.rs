@@ -7,18 +7,28 @@
 // Comments on arguments are shown as they are: they are no Markdown.
 #![allow(clippy::doc_markdown)]
 
+mod api;
+mod completions;
+mod doctor;
 mod documents;
 mod emulator;
 mod failure;
 mod input;
 mod lifecycle;
 mod lists;
+mod login;
+mod man;
 mod maps;
 mod output;
+mod permissions;
 mod profiles;
+mod services;
 mod session;
 mod settings;
 mod streams;
+mod token;
+mod transfer;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -60,7 +70,30 @@ enum Command {
     /// Message Streams: messages to those who listen
     #[command(subcommand)]
     Stream(streams::Command),
+    /// Services: what all objects are in, and their settings
+    #[command(subcommand)]
+    Service(services::Command),
+    /// Permissions: what an identity may do with an object through client software
+    #[command(subcommand)]
+    Permission(permissions::Command),
+    Token(token::Arguments),
+    /// Webhooks: what the service posts
+    #[command(subcommand)]
+    Webhook(webhook::Command),
+    Export(transfer::export::Arguments),
+    Import(transfer::import::Arguments),
+    Diff(transfer::diff::Arguments),
+    Apply(transfer::apply::Arguments),
+    Api(api::Arguments),
     Emulator(emulator::Arguments),
+    Login(login::Arguments),
+    /// Profiles: named credentials, as login keeps them
+    #[command(subcommand)]
+    Profile(login::ProfileCommand),
+    /// Check settings, reachability, clock, credentials and Service, and explain what fails
+    Doctor,
+    Completions(completions::Arguments),
+    Man(man::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -79,6 +112,8 @@ fn main() -> ExitCode {
     match run(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_unread => ExitCode::SUCCESS,
+        // What differs is printed already: it is a result, and no error.
+        Err(failure) if failure.exit == Exit::Difference => ExitCode::from(failure.exit as u8),
         Err(failure) => {
             output::print_failure(&failure);
             ExitCode::from(failure.exit as u8)
@@ -87,7 +122,10 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> Result<()> {
+    // A program with one client has no work for more.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores.min(4))
         .enable_all()
         .build()
         .map_err(|error| Failure::io("the program cannot start", &error))?;
@@ -98,19 +136,29 @@ fn run(arguments: Arguments) -> Result<()> {
 }
 
 async fn execute(Arguments { command, options }: Arguments) -> Result<()> {
-    let session = || Session::open(&options);
-    match command {
-        Command::Doc(command) => with(session().await?, async |s| command.run(s).await).await,
-        Command::List(command) => with(session().await?, async |s| command.run(s).await).await,
-        Command::Map(command) => with(session().await?, async |s| command.run(s).await).await,
-        Command::Stream(command) => with(session().await?, async |s| command.run(s).await).await,
+    let session = Session::new(options.clone());
+    let done = match command {
+        Command::Doc(command) => command.run(&session).await,
+        Command::List(command) => command.run(&session).await,
+        Command::Map(command) => command.run(&session).await,
+        Command::Stream(command) => command.run(&session).await,
+        Command::Service(command) => command.run(&session).await,
+        Command::Permission(command) => command.run(&session).await,
+        Command::Token(arguments) => arguments.run(&session).await,
+        Command::Export(arguments) => arguments.run(&session).await,
+        Command::Import(arguments) => arguments.run(&session).await,
+        Command::Diff(arguments) => arguments.run(&session).await,
+        Command::Apply(arguments) => arguments.run(&session).await,
+        Command::Api(arguments) => api::run(arguments, &session).await,
+        Command::Webhook(command) => command.run(&options).await,
+        Command::Login(arguments) => arguments.run(&options).await,
+        Command::Profile(command) => command.run(&options).await,
+        Command::Doctor => doctor::run(&options).await,
+        Command::Completions(arguments) => completions::run(arguments),
+        Command::Man(arguments) => man::run(arguments),
         Command::Emulator(arguments) => emulator::run(arguments, &options).await,
-    }
-}
-
-/// Runs a command in a session, and ends that however the command ends.
-async fn with(session: Session, run: impl AsyncFnOnce(&Session) -> Result<()>) -> Result<()> {
-    let done = run(&session).await;
+    };
+    // However the command ended.
     session.close().await;
     done
 }

@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use twilio_sync::MapSid;
 use twilio_sync::api::Data;
+use twilio_sync::{Map, MapSid};
 
 use crate::failure::{Failure, Result};
 use crate::input::{
@@ -11,7 +11,7 @@ use crate::input::{
     by, with_options,
 };
 use crate::lifecycle::{create, lifecycle};
-use crate::output::{print, visible, written};
+use crate::output::{json_line, print, visible, written};
 use crate::session::Session;
 
 lifecycle! {
@@ -138,21 +138,26 @@ pub(crate) enum Command {
 impl Command {
     #[expect(clippy::too_many_lines, reason = "an arm for each verb")]
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let (out, sync) = (&session.out, &session.sync);
+        let out = &session.out;
         match self {
-            Self::Create { name, ttl } => out.written(&create!(sync.maps(), create, name, ttl)?),
-            Self::Ensure { name, ttl } => written(out, &create!(sync.maps(), ensure, name, ttl)?),
+            Self::Create { name, ttl } => {
+                out.written(&create!(session.sync().await?.maps(), create, name, ttl)?)
+            }
+            Self::Ensure { name, ttl } => written(
+                out,
+                &create!(session.sync().await?.maps(), ensure, name, ttl)?,
+            ),
             Self::Get {
                 map,
                 key: None,
                 is_data_only: _,
-            } => out.record(&by!(await sync.maps(), map, get / get_by_id())?),
+            } => out.record(&by!(await session.sync().await?.maps(), map, get / get_by_id())?),
             Self::Get {
                 map,
                 key: Some(key),
                 is_data_only,
             } => {
-                let items = by!(sync, map.clone(), map / map_by_id::<Data>());
+                let items = items::<Data>(session, map.clone()).await?;
                 let item = items.get(&key).await?.ok_or_else(|| {
                     Failure::not_found(format!(
                         "there is no item \"{}\" in the Map {map}, or no such Map",
@@ -160,7 +165,7 @@ impl Command {
                     ))
                 })?;
                 if is_data_only {
-                    return print(item.data);
+                    return print(json_line(&item.data)?);
                 }
                 out.record(&item)
             }
@@ -170,8 +175,9 @@ impl Command {
                 data,
                 ttl,
             } => {
-                let items = by!(sync, map, map / map_by_id::<Data>());
-                let call = items.set(key, &data.read().await?);
+                let data = data.read().await?;
+                let items = items::<Data>(session, map).await?;
+                let call = items.set(key, &data);
                 let call = with_options!(
                     call, ttl: ttl.item(), collection_ttl: ttl.collection()
                 );
@@ -183,8 +189,9 @@ impl Command {
                 data,
                 ttl,
             } => {
-                let items = by!(sync, map, map / map_by_id::<Data>());
-                let call = items.create(key, &data.read().await?);
+                let data = data.read().await?;
+                let items = items::<Data>(session, map).await?;
+                let call = items.create(key, &data);
                 let call = with_options!(
                     call, ttl: ttl.item(), collection_ttl: ttl.collection()
                 );
@@ -197,7 +204,7 @@ impl Command {
                 from,
                 limit,
             } => {
-                let items = by!(sync, map, map / map_by_id::<Data>());
+                let items = items::<Data>(session, map).await?;
                 if let Some(prefix) = prefix {
                     let items = items.items_with_prefix(prefix);
                     return out.records(ITEM, with_options!(items, limit: limit)).await;
@@ -214,8 +221,9 @@ impl Command {
                 ttl,
                 if_match,
             } => {
-                let items = by!(sync, map, map / map_by_id::<Data>());
-                let call = items.update(key, &data.read().await?);
+                let data = data.read().await?;
+                let items = items::<Data>(session, map).await?;
+                let call = items.update(key, &data);
                 let call = with_options!(
                     call,
                     ttl: ttl.item(), collection_ttl: ttl.collection(),
@@ -230,7 +238,7 @@ impl Command {
                 may_create,
             } => {
                 let patch = patch.read().await?;
-                let items = by!(sync, map, map / map_by_id::<Value>());
+                let items = items::<Value>(session, map).await?;
                 let call = items.mutate(key, |data: &mut Value| patch.apply(data));
                 let item = if may_create {
                     call.or_insert_with(|| json!({})).await?
@@ -242,7 +250,7 @@ impl Command {
             Self::RmItem { map, key, if_match } => {
                 let title = format!("item \"{}\" of the Map {map}", visible(&key));
                 session.confirm(&format!("Remove {title}")).await?;
-                let items = by!(sync, map, map / map_by_id::<Data>());
+                let items = items::<Data>(session, map).await?;
                 let call = items.remove(key);
                 with_options!(call, if_match: if_match.if_match).await?;
                 out.done(format!("Removed {title}."));
@@ -260,7 +268,7 @@ impl Command {
                 session
                     .confirm(&format!("Remove {which} of the Map {map}"))
                     .await?;
-                let items = by!(sync, map, map / map_by_id::<Data>());
+                let items = items::<Data>(session, map).await?;
                 let removal = match prefix {
                     Some(prefix) => items.remove_where(move |item| item.key.starts_with(&prefix)),
                     None => items.remove_all(),
@@ -270,4 +278,10 @@ impl Command {
             Self::Shared(command) => command.run(session).await,
         }
     }
+}
+
+/// The items of a Map.
+async fn items<T>(session: &Session, map: Reference<MapSid>) -> Result<Map<T>> {
+    let sync = session.sync().await?;
+    Ok(by!(sync, map, map / map_by_id()))
 }

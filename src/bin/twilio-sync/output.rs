@@ -1,5 +1,6 @@
 //! What is printed, and where: tables on a terminal, JSON elsewhere, notices on standard error.
 
+use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::mem;
 use std::pin::pin;
@@ -130,8 +131,8 @@ impl Output {
     pub(crate) fn value(&self, name: &str, value: impl Into<Value>) -> Result<()> {
         let value = value.into();
         match value {
-            value if self.is_json() => print(json!({ name: value })),
-            Value::String(text) => print(text),
+            value if self.is_json() => print(json_line(&json!({ name: value }))?),
+            Value::String(text) => print(visible(&text)),
             value => print(value),
         }
     }
@@ -264,7 +265,7 @@ fn listed(record: &Value) -> String {
     let indent = width.unwrap_or_default() + 2;
     let lines = members.into_iter().map(|(name, value)| {
         let text = match value {
-            Value::Object(_) | Value::Array(_) => format!("{value:#}"),
+            Value::Object(_) | Value::Array(_) => escaped(&format!("{value:#}")),
             value => cell(value),
         };
         let text = text.replace('\n', &format!("\n{:indent$}", ""));
@@ -279,7 +280,7 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => visible(text),
-        value => value.to_string(),
+        value => escaped(&value.to_string()),
     }
 }
 
@@ -300,14 +301,26 @@ fn value(record: &impl Serialize) -> Result<Value> {
     serde_json::to_value(record).map_err(|error| unencoded(&error))
 }
 
-/// A record as one line. Data is kept as it came, and white space in it is no more than that.
+/// A record as one line. Data is kept as it came, but that white space in it is no more than that, and
+/// what could steer a terminal is escaped.
 pub(crate) fn json_line(record: &impl Serialize) -> Result<String> {
     let line = serde_json::to_string(record).map_err(|error| unencoded(&error))?;
-    Ok(if line.contains(['\n', '\r']) {
-        line.replace(['\n', '\r'], " ")
-    } else {
-        line
-    })
+    // Within a text they are escaped already: these stand between values.
+    Ok(escaped(&line.replace(['\n', '\r', '\t'], " ")))
+}
+
+/// JSON text in which what could steer a terminal is escaped.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for letter in json.chars() {
+        if letter.is_control() && letter != '\n' {
+            // Nothing fails to be written into a text.
+            let _ = write!(text, "\\u{:04x}", u32::from(letter));
+        } else {
+            text.push(letter);
+        }
+    }
+    text
 }
 
 fn unencoded(error: &serde_json::Error) -> Failure {

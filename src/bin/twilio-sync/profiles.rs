@@ -120,14 +120,13 @@ fn parse(path: &Path, mut file: fs::File) -> Result<BTreeMap<String, Profile>> {
     let mut text = String::new();
     io::Read::read_to_string(&mut file, &mut text).map_err(|error| unusable(path, &error))?;
     toml::from_str(&text).map_err(|error: toml::de::Error| {
-        // The error's own text shows the line, which may be a secret's.
+        // What the error says may show what is in the line, and that be a secret.
         let line = error
             .span()
-            .map_or(0, |span| text[..span.start].lines().count().max(1));
+            .map_or(1, |span| text[..span.start].matches('\n').count() + 1);
         Failure::usage(format!(
-            "{}, about line {line}, cannot be used: {}",
-            path.display(),
-            error.message()
+            "{} cannot be used: line {line} is not as `login` writes it",
+            path.display()
         ))
         .hint("mend it, or remove it and `twilio-sync login` again")
     })

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use tokio::sync::OnceCell;
 use twilio_sync::emulator::EmulatorError;
 use twilio_sync::{Emulator, SyncClient};
 
 use crate::failure::{Exit, Failure, Result};
+use crate::input::with_options;
 use crate::output::Output;
 use crate::profiles::make_private_folder;
 use crate::settings::{Connection, Settings};
@@ -46,64 +48,85 @@ pub(crate) struct Printing {
 
 /// What a command runs with.
 pub(crate) struct Session {
-    pub(crate) sync: SyncClient,
+    options: Options,
     pub(crate) out: Output,
-    yes: bool,
+    connected: OnceCell<Connected>,
+}
+
+struct Connected {
+    sync: SyncClient,
     /// The local emulator, which ends with the session.
     emulator: Option<Emulator>,
 }
 
 impl Session {
-    /// Sets up what the options ask for.
-    pub(crate) async fn open(options: &Options) -> Result<Self> {
-        let (sync, emulator) = if options.connection.local {
-            let emulator = start_local().await?;
-            let mut builder = emulator.client_builder()?;
-            if let Some(service) = &options.connection.service {
-                builder = builder.service(service);
-            }
-            (builder.build()?, Some(emulator))
-        } else {
-            let settings = Settings::read(&options.connection)?;
-            (settings.client_builder()?.build()?, None)
-        };
-        Ok(Self {
-            sync,
+    pub(crate) fn new(options: Options) -> Self {
+        Self {
             out: Output::new(options.printing.json, options.printing.quiet),
-            yes: options.printing.yes,
-            emulator,
-        })
+            options,
+            connected: OnceCell::new(),
+        }
+    }
+
+    /// A client by the options, made when it is first asked for: not before a command has read its
+    /// input, for whoever writes that may have the local data file until it is done.
+    pub(crate) async fn sync(&self) -> Result<&SyncClient> {
+        let connect = || Connected::by(&self.options.connection);
+        Ok(&self.connected.get_or_try_init(connect).await?.sync)
     }
 
     /// Ends it: what the local emulator answered is on disk.
     pub(crate) async fn close(self) {
-        if let Some(emulator) = self.emulator {
-            // Its connections are idle, and it would wait for this client to close them.
-            drop(self.sync);
+        if let Some(Connected {
+            sync,
+            emulator: Some(emulator),
+        }) = self.connected.into_inner()
+        {
+            // Its connections are idle, and the emulator would wait for them to be closed.
+            drop(sync);
             emulator.stop().await;
         }
-    }
-
-    /// The key that webhooks are signed with, of the local emulator.
-    pub(crate) fn emulator(&self) -> Option<&Emulator> {
-        self.emulator.as_ref()
     }
 
     /// Asks whether to do what cannot be undone. In a script, which cannot be asked, `--yes` must
     /// have been given.
     pub(crate) async fn confirm(&self, what: &str) -> Result<()> {
-        if self.yes {
-            return Ok(());
+        confirm(self.options.printing.yes, what).await
+    }
+}
+
+impl Connected {
+    async fn by(connection: &Connection) -> Result<Self> {
+        if !connection.is_local() {
+            let settings = Settings::read(connection)?;
+            return Ok(Self {
+                sync: settings.client_builder()?.build()?,
+                emulator: None,
+            });
         }
-        let what = what.to_owned();
-        let asking = tokio::task::spawn_blocking(move || ask(&what));
-        asking.await.unwrap_or_else(|error| {
-            Err(Failure::io(
-                "nobody could be asked",
-                &io::Error::other(error),
-            ))
+        let emulator = start_local().await?;
+        let builder = emulator.client_builder()?;
+        let builder = with_options!(builder, service: connection.service.as_deref());
+        Ok(Self {
+            sync: builder.build()?,
+            emulator: Some(emulator),
         })
     }
+}
+
+/// Asks whether to do what cannot be undone, unless `--yes` was given.
+pub(crate) async fn confirm(yes: bool, what: &str) -> Result<()> {
+    if yes {
+        return Ok(());
+    }
+    let what = what.to_owned();
+    let asking = tokio::task::spawn_blocking(move || ask(&what));
+    asking.await.unwrap_or_else(|error| {
+        Err(Failure::io(
+            "nobody could be asked",
+            &io::Error::other(error),
+        ))
+    })
 }
 
 /// Asks a question that only yes answers.
@@ -136,7 +159,7 @@ pub(crate) fn local_data_file() -> Result<PathBuf> {
 }
 
 /// Starts the local emulator. Where another command has its file, it waits a while for its turn.
-async fn start_local() -> Result<Emulator> {
+pub(crate) async fn start_local() -> Result<Emulator> {
     let path = local_data_file()?;
     let begun = Instant::now();
     loop {

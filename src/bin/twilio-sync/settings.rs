@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::env;
 use std::fmt::{self, Display};
-use std::io;
 
 use clap::Args;
 use twilio_sync::SyncClientBuilder;
@@ -34,13 +33,14 @@ const ENV_FILE: &str = ".env";
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// Use a local emulator, with its data in a file of yours: no account is needed
+    /// Use a local emulator, with its data in a file of yours: no account is needed (or
+    /// TWILIO_SYNC_LOCAL=1)
     #[arg(long, global = true)]
-    pub(crate) local: bool,
+    local: bool,
 
     /// Use this profile, and nothing of the environment (or TWILIO_SYNC_PROFILE)
-    #[arg(long, global = true, value_name = "NAME")]
-    pub(crate) profile: Option<String>,
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    profile: Option<String>,
 
     /// The Service: its SID, IS…, or default
     #[arg(long, alias = "service-sid", global = true, value_name = "SID")]
@@ -84,6 +84,13 @@ impl Connection {
     /// A setting of the command line or else the environment: all that an emulator asks for.
     pub(crate) fn or_environment(&self, variable: &str) -> Option<String> {
         self.get(variable).or_else(|| environment(variable))
+    }
+
+    /// Whether the local emulator is asked for. A profile that is named on the command line goes
+    /// before a variable.
+    pub(crate) fn is_local(&self) -> bool {
+        let is_set = || environment("TWILIO_SYNC_LOCAL").is_some_and(|value| value != "0");
+        self.local || self.profile.is_none() && is_set()
     }
 
     /// The profile that is asked for.
@@ -246,23 +253,22 @@ fn of_profile(name: String, profile: Profile) -> Layer {
 
 /// The variables of the `.env` file here; none if there is no such file.
 fn read_env_file() -> Result<HashMap<String, String>> {
-    let variables = match dotenvy::from_filename_iter(ENV_FILE) {
-        Ok(variables) => variables,
-        Err(error) if error.not_found() => return Ok(HashMap::new()),
-        Err(dotenvy::Error::Io(error)) => return Err(Failure::io(ENV_FILE, &error)),
-        Err(_) => return Err(unreadable_env_file()),
-    };
-    variables
-        .map(|variable| match variable {
-            Ok(variable) => Ok(variable),
-            Err(dotenvy::Error::Io(error)) => Err(Failure::io(ENV_FILE, &error)),
-            // The error's own text shows the line, which may be a secret's.
-            Err(_) => Err(unreadable_env_file()),
-        })
-        .collect()
+    match dotenvy::from_filename_iter(ENV_FILE) {
+        Ok(variables) => variables.collect::<Result<_, _>>().map_err(unusable),
+        Err(error) if error.not_found() => Ok(HashMap::new()),
+        Err(error) => Err(unusable(error)),
+    }
 }
 
-fn unreadable_env_file() -> Failure {
-    let error = io::Error::from(io::ErrorKind::InvalidData);
-    Failure::io(ENV_FILE, &error).hint("each of its lines is NAME=value, with quotes around blanks")
+/// Why the file cannot be used. What is in its lines, which may be a secret, is not shown.
+#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
+fn unusable(error: dotenvy::Error) -> Failure {
+    if let dotenvy::Error::Io(error) = &error {
+        return Failure::io(Source::EnvFile, error);
+    }
+    Failure::usage(format!(
+        "{} has a line that cannot be read",
+        Source::EnvFile
+    ))
+    .hint("each of its lines is NAME=value, with quotes around a value that has blanks")
 }

@@ -49,16 +49,28 @@ pub(crate) enum Command {
 
 impl Command {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let (out, sync) = (&session.out, &session.sync);
+        let out = &session.out;
         match self {
-            Self::Create { name, ttl } => out.written(&create!(sync.streams(), create, name, ttl)?),
-            Self::Ensure { name, ttl } => {
-                written(out, &create!(sync.streams(), ensure, name, ttl)?)
+            Self::Create { name, ttl } => out.written(&create!(
+                session.sync().await?.streams(),
+                create,
+                name,
+                ttl
+            )?),
+            Self::Ensure { name, ttl } => written(
+                out,
+                &create!(session.sync().await?.streams(), ensure, name, ttl)?,
+            ),
+            Self::Get { name } => {
+                out.record(&by!(await session.sync().await?.streams(), name, get / get_by_id())?)
             }
-            Self::Get { name } => out.record(&by!(await sync.streams(), name, get / get_by_id())?),
             Self::Publish { stream, message } => {
                 let message = message.read().await?;
-                let stream = by!(sync, stream, stream / stream_by_id::<Data>());
+                let stream = by!(
+                    session.sync().await?,
+                    stream,
+                    stream / stream_by_id::<Data>()
+                );
                 let sid = stream.publish(&message).await?;
                 if out.is_quiet() {
                     return Ok(());

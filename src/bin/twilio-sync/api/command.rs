@@ -1,0 +1,176 @@
+//! The operations as commands, with help texts made from the API description.
+
+use std::ffi::OsStr;
+use std::fmt::Write;
+
+use clap::builder::{PossibleValue, StringValueParser, StyledStr, TypedValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, Subcommand};
+
+use super::nearest;
+use super::operations::{OPERATIONS, Operation, Parameter};
+use crate::output::visible;
+
+const ARGUMENTS: &str = "PARAMETER";
+const ALL: &str = "all";
+/// The parameters before the options that all commands have.
+const HELP: &str = "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\n{all-args}";
+
+/// An operation that is asked for, with its arguments.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    pub(super) operation: &'static Operation,
+    /// Each a name, `=` and a value, as far as people keep to that.
+    pub(super) arguments: Vec<String>,
+    /// Whether all pages of a list are read.
+    pub(super) is_all: bool,
+}
+
+impl FromArgMatches for Call {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        let (name, matches) = matches
+            .subcommand()
+            .ok_or_else(|| clap::Error::new(ErrorKind::MissingSubcommand))?;
+        let operation = Operation::find(name).ok_or_else(|| unknown(name))?;
+        let arguments = matches.get_many::<String>(ARGUMENTS);
+        Ok(Self {
+            operation,
+            arguments: arguments.into_iter().flatten().cloned().collect(),
+            is_all: operation.is_list() && matches.get_flag(ALL),
+        })
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Subcommand for Call {
+    /// The commands are made where one of them is asked for, so that others start as fast as ever.
+    fn augment_subcommands(command: Command) -> Command {
+        command.defer(|command| {
+            command
+                .subcommands(OPERATIONS.iter().map(of))
+                .allow_external_subcommands(true)
+                // It is no operation; `help api` is the same.
+                .disable_help_subcommand(true)
+        })
+    }
+
+    fn augment_subcommands_for_update(command: Command) -> Command {
+        Self::augment_subcommands(command)
+    }
+
+    /// Any name is taken: clap would answer an unknown one with a dozen that are like it.
+    fn has_subcommand(_: &str) -> bool {
+        true
+    }
+}
+
+/// There is no such operation.
+fn unknown(name: &str) -> clap::Error {
+    let nearest = nearest(name, OPERATIONS.iter().map(|operation| operation.name));
+    let nearest = nearest.map(|nearest| format!("did you mean {nearest}? "));
+    let message = format!(
+        "there is no operation \"{}\"\nhint: {}`twilio-sync api` lists all\n",
+        visible(name),
+        nearest.unwrap_or_default()
+    );
+    clap::Error::raw(ErrorKind::InvalidSubcommand, message)
+}
+
+/// The command of an operation.
+fn of(operation: &'static Operation) -> Command {
+    let arguments = Arg::new(ARGUMENTS)
+        .num_args(0..)
+        .value_name(ARGUMENTS)
+        .value_parser(Arguments(operation))
+        // The parameters have a section of their own.
+        .hide_possible_values(true)
+        .help("NAME=VALUE; NAME=@FILE takes the value from a file, NAME=- from standard input");
+    let command = Command::new(operation.name)
+        .alias(operation.id)
+        .about(operation.summary)
+        .long_about(long_about(operation))
+        .help_template(HELP)
+        .arg(arguments)
+        .after_help(parameters(operation));
+    if operation.is_list() {
+        let all = Arg::new(ALL)
+            .long("all")
+            .visible_alias("pages")
+            .action(ArgAction::SetTrue)
+            .help("Read all pages, and print each record as a line of JSON");
+        command.arg(all)
+    } else {
+        command
+    }
+}
+
+fn long_about(operation: &Operation) -> String {
+    let Operation {
+        summary,
+        description,
+        method,
+        path,
+        status,
+        ..
+    } = operation;
+    let more = if description.is_empty() { "" } else { "\n\n" };
+    format!("{summary}{more}{description}\n\n{method} {path}, answered with {status}")
+}
+
+/// The section of the help text that explains the parameters.
+fn parameters(operation: &Operation) -> StyledStr {
+    let styles = clap::builder::Styles::default();
+    let (header, literal) = (styles.get_header(), styles.get_literal());
+    let mut text = StyledStr::new();
+    // Nothing fails to be written into a text.
+    let _ = write!(text, "{header}Parameters:{header:#}");
+    for parameter in operation.parameters {
+        let Parameter {
+            argument,
+            place,
+            kind,
+            description,
+            ..
+        } = parameter;
+        let need = if parameter.is_service_of_settings() {
+            ", or else of the settings"
+        } else if parameter.required {
+            ", required"
+        } else {
+            ""
+        };
+        let _ = write!(
+            text,
+            "\n  {literal}{argument}{literal:#}  {place}{need}: {kind}\n          {description}"
+        );
+    }
+    text
+}
+
+/// Takes any text, and offers the names of an operation's parameters to those who complete one.
+#[derive(Clone)]
+struct Arguments(&'static Operation);
+
+impl TypedValueParser for Arguments {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let parameters = self.0.parameters.iter();
+        Some(Box::new(parameters.map(|parameter| {
+            PossibleValue::new(parameter.argument).help(parameter.description)
+        })))
+    }
+}

@@ -1,0 +1,104 @@
+//! `twilio-sync api`: any operation of the API, by its name in the description.
+//!
+//! `operations` is the table of them, `command` shows it to clap, `request` makes a request of the
+//! arguments, and `answer` prints what came.
+
+mod answer;
+mod command;
+mod operations;
+mod request;
+
+use clap::Args;
+use http::Method;
+use serde_json::json;
+
+use crate::failure::Result;
+use crate::output::print;
+use crate::session::Session;
+
+use self::command::Call;
+use self::operations::OPERATIONS;
+use self::request::Request;
+
+/// How alike a name must be to be offered instead of one that there is not, as clap has it.
+const ALIKE: f64 = 0.7;
+
+/// Call any operation of the API; without one, list all of them
+///
+/// An operation goes by its name in the API description, as FetchDocument, and its parameters by
+/// theirs: api FetchDocument Sid=desk-7. ServiceSid may be left out: it is the Service of the settings.
+/// The body of the answer is printed as it came.
+#[derive(Debug, Args)]
+#[command(
+    subcommand_value_name = "OPERATION",
+    subcommand_help_heading = "Operations"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    call: Option<Call>,
+}
+
+pub(crate) async fn run(Arguments { call }: Arguments, session: &Session) -> Result<()> {
+    let out = &session.out;
+    let Some(call) = call else {
+        return list(out.is_json());
+    };
+    let method = &call.operation.method;
+    let request = Request::read(call.operation, call.arguments).await?;
+    let sync = session.sync().await?;
+    if *method == Method::DELETE {
+        let path = request.path(sync.service())?;
+        session.confirm(&format!("Remove {path}")).await?;
+    }
+    if call.is_all {
+        return answer::print_all(sync, request).await;
+    }
+    if let Some(body) = request.send(sync).await? {
+        return out.record(&body);
+    }
+    out.done("Done; there is nothing in the answer.");
+    Ok(())
+}
+
+/// Prints what there is, for people unless it is to be JSON.
+fn list(is_json: bool) -> Result<()> {
+    if is_json {
+        return OPERATIONS.iter().try_for_each(|operation| {
+            print(json!({
+                "operation": operation.name,
+                "resource": operation.resource,
+                "summary": operation.summary,
+                "method": operation.method.as_str(),
+                "path": operation.path,
+            }))
+        });
+    }
+    let width = OPERATIONS
+        .iter()
+        .map(|operation| operation.name.len())
+        .max();
+    let width = width.unwrap_or_default();
+    let resources = OPERATIONS.chunk_by(|one, next| one.resource == next.resource);
+    let resources = resources.map(|operations| {
+        let lines = operations
+            .iter()
+            .map(|operation| format!("  {:width$}  {}\n", operation.name, operation.summary));
+        let resource = operations
+            .first()
+            .map_or("", |operation| operation.resource);
+        format!("{resource}\n{}", lines.collect::<String>())
+    });
+    let hint = "`twilio-sync api OPERATION --help` explains an operation and its parameters.";
+    print(format_args!(
+        "{}\n{hint}",
+        resources.collect::<Vec<_>>().join("\n")
+    ))
+}
+
+/// The name that is most like one that there is not.
+fn nearest(name: &str, names: impl Iterator<Item = &'static str>) -> Option<&'static str> {
+    let name = name.to_lowercase();
+    let names = names.map(|other| (strsim::jaro(&other.to_lowercase(), &name), other));
+    let nearest = names.max_by(|(one, _), (other, _)| one.total_cmp(other));
+    nearest.and_then(|(alike, other)| (alike > ALIKE).then_some(other))
+}

@@ -1,0 +1,277 @@
+//! `twilio-sync doctor`: what is set, what works, and what to do about what does not.
+
+use std::time::{Duration, SystemTime};
+
+use futures_util::stream;
+use http::{HeaderMap, header};
+use progenitor_client::ClientInfo;
+use serde::Serialize;
+use twilio_sync::api::types::Service;
+use twilio_sync::{ConnectionFailure, Error, RetryPolicy, SyncClient, SyncClientBuilder, api};
+
+use crate::failure::{Exit, Failure, Result};
+use crate::output::{Output, bad, good, print, visible};
+use crate::session::{Options, start_local};
+use crate::settings::{Connection, Settings};
+
+/// How far the clocks may be apart: access tokens that are signed here are dated by the one here.
+const TOLERANCE: Duration = Duration::from_secs(60);
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What was looked at, and how it is.
+#[derive(Serialize)]
+struct Finding {
+    check: &'static str,
+    ok: bool,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hint: Option<String>,
+    #[serde(skip)]
+    exit: Exit,
+}
+
+impl Finding {
+    fn good(check: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            check,
+            ok: true,
+            detail: detail.into(),
+            hint: None,
+            exit: Exit::Failure,
+        }
+    }
+
+    fn bad(check: &'static str, exit: Exit, detail: impl Into<String>, hint: &str) -> Self {
+        Self {
+            ok: false,
+            exit,
+            hint: (!hint.is_empty()).then(|| hint.to_owned()),
+            ..Self::good(check, detail)
+        }
+    }
+
+    fn of_failure(check: &'static str, failure: &Failure) -> Self {
+        let text = failure.to_string();
+        let (detail, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
+        Self::bad(check, failure.exit, detail, hint)
+    }
+}
+
+pub(crate) async fn run(options: &Options) -> Result<()> {
+    let out = Output::new(options.printing.json, options.printing.quiet);
+    let findings = if options.connection.is_local() {
+        let emulator = start_local().await?;
+        let mut findings = vec![Finding::good(
+            "settings",
+            format!("the local emulator, account {}", emulator.account_sid()),
+        )];
+        findings.extend(call(&client(emulator.client_builder()?)?).await);
+        emulator.stop().await;
+        findings
+    } else {
+        examine(&options.connection).await
+    };
+    show(&out, findings).await
+}
+
+async fn show(out: &Output, findings: Vec<Finding>) -> Result<()> {
+    let failed = findings.iter().find(|finding| !finding.ok);
+    let failure = failed.map(|finding| {
+        let count = findings.iter().filter(|finding| !finding.ok).count();
+        let checks = if count == 1 { "check" } else { "checks" };
+        Failure::new(finding.exit, format!("{count} {checks} failed"))
+    });
+    if out.is_json() {
+        out.records(&[], stream::iter(findings.into_iter().map(Ok)))
+            .await?;
+    } else {
+        for finding in findings {
+            let mark = if finding.ok {
+                good("ok")
+            } else {
+                bad("failed")
+            };
+            print(format_args!(
+                "{}: {mark}: {}",
+                finding.check, finding.detail
+            ))?;
+            if let Some(hint) = finding.hint {
+                print(format_args!("  hint: {hint}"))?;
+            }
+        }
+    }
+    failure.map_or(Ok(()), Err)
+}
+
+/// Looks at the settings, and if they can be used, at the service.
+async fn examine(connection: &Connection) -> Vec<Finding> {
+    let settings = match Settings::read(connection) {
+        Ok(settings) => settings,
+        Err(failure) => return vec![Finding::of_failure("settings", &failure)],
+    };
+    let builder = match settings.client_builder() {
+        Ok(builder) => builder,
+        Err(failure) => return vec![Finding::of_failure("settings", &failure)],
+    };
+    // Made before they are shown: an address with a password in it is refused.
+    let sync = match client(builder) {
+        Ok(sync) => sync,
+        Err(failure) => return vec![Finding::of_failure("settings", &failure)],
+    };
+    let mut findings = vec![Finding::good("settings", described(&settings))];
+    findings.extend(call(&sync).await);
+    findings
+}
+
+/// Who calls, and where the settings come from. No secrets.
+fn described(settings: &Settings) -> String {
+    let variables = [
+        "TWILIO_ACCOUNT_SID",
+        "MASTER_ACCOUNT_SID",
+        "ACCOUNT_SID",
+        "TWILIO_API_KEY",
+        "TWILIO_SYNC_SERVICE_SID",
+        "SYNC_SERVICE_SID",
+        "TWILIO_REGION",
+        "TWILIO_EDGE",
+        "TWILIO_SYNC_BASE_URL",
+    ];
+    let found = variables.into_iter().filter_map(|variable| {
+        let (value, source) = settings.find(variable)?;
+        let value = visible(&value);
+        Some(if Some(source) == settings.credentials() {
+            format!("{variable} {value}")
+        } else {
+            format!("{variable} {value} from {source}")
+        })
+    });
+    let from = settings
+        .credentials()
+        .map(|source| format!("credentials from {source}"));
+    from.into_iter().chain(found).collect::<Vec<_>>().join("; ")
+}
+
+/// A client that tries once.
+fn client(builder: SyncClientBuilder) -> Result<SyncClient> {
+    let builder = builder.retry(RetryPolicy::none()).timeout(PATIENCE);
+    Ok(builder.build()?)
+}
+
+/// Calls the service once, and tells what that says of reachability, clock, credentials and Service.
+async fn call(sync: &SyncClient) -> Vec<Finding> {
+    let mut headers = None;
+    let result = sync
+        .call(async {
+            let result = sync.api().fetch_service(sync.service()).await;
+            headers = match &result {
+                Ok(response) => Some(response.headers().clone()),
+                Err(api::Error::ErrorResponse(response)) => Some(response.headers().clone()),
+                Err(_) => None,
+            };
+            result
+        })
+        .await;
+    let mut findings = vec![reachability(sync, result.as_ref().err()).await];
+    if let Some(headers) = headers {
+        findings.push(clock(&headers));
+    }
+    findings.extend(access(sync, result));
+    findings
+}
+
+/// Whether anything answered.
+async fn reachability(sync: &SyncClient, error: Option<&Error>) -> Finding {
+    let (check, url) = ("reachability", sync.api().baseurl());
+    let Some(Error::Connection(error)) = error else {
+        return Finding::good(check, format!("{url} answers"));
+    };
+    let hint = match error.kind {
+        ConnectionFailure::Connect if !resolves(url).await => {
+            "the name cannot be resolved: check the network, the region and the edge"
+        }
+        ConnectionFailure::Connect => {
+            "nothing answers there, or TLS fails: check the address, HTTPS_PROXY and the firewall"
+        }
+        ConnectionFailure::Timeout => "no answer in 10 seconds: check proxies and the firewall",
+        _ => "something on the way cuts connections: check proxies",
+    };
+    Finding::bad(check, Exit::Failure, error.to_string(), hint)
+}
+
+/// Whether the host of an address has one that can be connected to.
+async fn resolves(url: &str) -> bool {
+    let Ok(url) = url::Url::parse(url) else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port_or_known_default().unwrap_or(443);
+    tokio::net::lookup_host((host, port))
+        .await
+        .is_ok_and(|mut addresses| addresses.next().is_some())
+}
+
+/// Whether the clock here is that of the service.
+fn clock(headers: &HeaderMap) -> Finding {
+    let check = "clock";
+    let date = headers
+        .get(header::DATE)
+        .and_then(|date| date.to_str().ok());
+    let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
+        return Finding::good(check, "the answer has no date to compare with");
+    };
+    let now = SystemTime::now();
+    let (apart, relation) = match now.duration_since(theirs) {
+        Ok(apart) => (apart, "ahead"),
+        Err(error) => (error.duration(), "behind"),
+    };
+    if apart <= TOLERANCE {
+        return Finding::good(check, "the same as the service's, to the minute");
+    }
+    let apart = humantime::format_duration(Duration::from_secs(apart.as_secs()));
+    Finding::bad(
+        check,
+        Exit::Failure,
+        format!("the clock here is {apart} {relation}"),
+        "set it, or let NTP: access tokens signed here are refused, or expire early",
+    )
+}
+
+/// Whether the credentials are accepted and the Service is there.
+fn access(sync: &SyncClient, result: twilio_sync::Result<Service>) -> Vec<Finding> {
+    let service = sync.service();
+    let accepted = || Finding::good("credentials", "accepted");
+    match result {
+        Ok(found) => {
+            let name = found.friendly_name.as_deref().unwrap_or("without a name");
+            let acl = if found.acl_enabled { "on" } else { "off" };
+            let text = format!("{} ({}), permissions {acl}", found.sid, visible(name));
+            vec![accepted(), Finding::good("service", text)]
+        }
+        Err(Error::Connection(_)) => Vec::new(),
+        Err(error) if error.is_not_found() => vec![
+            accepted(),
+            Finding::bad(
+                "service",
+                Exit::NotFound,
+                format!("there is no Service {service} in this account"),
+                "`twilio-sync service ls` has those there are; TWILIO_SYNC_SERVICE_SID or --service says which",
+            ),
+        ],
+        Err(error) => {
+            let failure = Failure::from(error);
+            let (check, hint) = match failure.exit {
+                Exit::Unauthorised => (
+                    "credentials",
+                    "check that the secret is that of the API key, and the key one of this account and region",
+                ),
+                _ => ("service", ""),
+            };
+            let text = failure.to_string();
+            let text = text
+                .split_once("\nhint: ")
+                .map_or(text.as_str(), |(text, _)| text);
+            vec![Finding::bad(check, failure.exit, text, hint)]
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `twilio-sync login` and `twilio-sync profile`: the named profiles.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use clap::{Args, Subcommand};
+use futures_util::stream;
+use secrecy::SecretString;
+use serde::Serialize;
+use twilio_sync::{Credentials, SyncClient};
+
+use crate::failure::{Failure, Result};
+use crate::input::with_options;
+use crate::output::Output;
+use crate::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
+use crate::session::{Options, confirm};
+
+/// Keep credentials in a profile
+///
+/// It asks for what the options do not say, for the secret without showing it, and tries them before
+/// they are kept in a file that only you can read. In a script the secret is the first line of standard
+/// input.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Keep them without trying them
+    #[arg(long)]
+    offline: bool,
+}
+
+impl Arguments {
+    pub(crate) async fn run(self, options: &Options) -> Result<()> {
+        let out = Output::new(options.printing.json, options.printing.quiet);
+        if options.connection.is_local() {
+            return Err(Failure::usage("--local needs no login")
+                .hint("leave --local out to log in to an account"));
+        }
+        let name = options
+            .connection
+            .profile_name()
+            .unwrap_or_else(|| DEFAULT.to_owned());
+        let mut profiles = Profiles::read()?;
+        if profiles.all.contains_key(&name) {
+            confirm(
+                options.printing.yes,
+                &format!("Replace the profile \"{name}\""),
+            )
+            .await?;
+        }
+        let asked = options.clone();
+        let asking = tokio::task::spawn_blocking(move || ask_for_profile(&asked));
+        let profile = asking
+            .await
+            .unwrap_or_else(|error| Err(unread(&io::Error::other(error))))?;
+        let sync = client(&profile)?;
+        if !self.offline {
+            sync.call(sync.api().fetch_service(sync.service())).await?;
+        }
+        profiles.all.insert(name.clone(), profile);
+        profiles.write()?;
+        out.notice(format!(
+            "The profile \"{name}\" is in {}.",
+            profiles.path.display()
+        ));
+        Ok(())
+    }
+}
+
+/// Asks for what the options do not say.
+fn ask_for_profile(options: &Options) -> Result<Profile> {
+    let connection = &options.connection;
+    let is_terminal = io::stdin().is_terminal();
+    let account_sid = match &connection.account_sid {
+        Some(sid) => sid.clone(),
+        None if is_terminal => ask("Account SID (AC…): ")?,
+        None => {
+            return Err(Failure::usage("there is no account SID")
+                .hint("give --account-sid; nobody can be asked here"));
+        }
+    };
+    let api_key = match &connection.api_key {
+        Some(sid) => Some(sid.clone()),
+        None if is_terminal => {
+            let key = ask("API key SID (SK…), or nothing to use the auth token: ")?;
+            (!key.is_empty()).then_some(key)
+        }
+        None => None,
+    };
+    let what = if api_key.is_some() {
+        "API secret"
+    } else {
+        "Auth token"
+    };
+    let secret = if is_terminal {
+        rpassword::prompt_password(format!("{what} (not shown): "))
+            .map_err(|error| unread(&error))?
+    } else {
+        read_line()?
+    };
+    if secret.is_empty() {
+        return Err(Failure::usage(format!(
+            "there is no {}",
+            what.to_lowercase()
+        )));
+    }
+    let service_sid = match &connection.service {
+        Some(sid) => Some(sid.clone()),
+        None if is_terminal => {
+            let sid = ask("Service SID (IS…), or nothing for the default Service: ")?;
+            (!sid.is_empty()).then_some(sid)
+        }
+        None => None,
+    };
+    let secret = SecretString::from(secret);
+    let (api_secret, auth_token) = if api_key.is_some() {
+        (Some(secret), None)
+    } else {
+        (None, Some(secret))
+    };
+    Ok(Profile {
+        account_sid,
+        api_key,
+        api_secret,
+        auth_token,
+        service_sid,
+        region: connection.region.clone(),
+        edge: connection.edge.clone(),
+        base_url: connection.base_url.clone(),
+    })
+}
+
+fn ask(question: &str) -> Result<String> {
+    let mut err = anstream::stderr();
+    // If it cannot be asked, there is no answer either.
+    let _ = write!(err, "{question}").and_then(|()| err.flush());
+    read_line()
+}
+
+fn read_line() -> Result<String> {
+    let mut line = String::new();
+    io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| unread(&error))?;
+    Ok(line.trim().to_owned())
+}
+
+fn unread(error: &io::Error) -> Failure {
+    Failure::io("the answer cannot be read", error)
+}
+
+/// A client by a profile alone.
+fn client(profile: &Profile) -> Result<SyncClient> {
+    let account = profile.account_sid.as_str();
+    let secret = |secret: &Option<SecretString>| secret.clone().unwrap_or_default();
+    let credentials = match &profile.api_key {
+        Some(key) => Credentials::api_key(account, key.as_str(), secret(&profile.api_secret))?,
+        None => Credentials::auth_token(account, secret(&profile.auth_token))?,
+    };
+    let service = profile.service_sid.as_deref().unwrap_or("default");
+    let builder = SyncClient::builder()
+        .credentials(credentials)
+        .service(service);
+    let builder = with_options!(
+        builder,
+        region: profile.region.clone(),
+        edge: profile.edge.clone(),
+        base_url: profile.base_url.clone()
+    );
+    Ok(builder.build()?)
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProfileCommand {
+    /// List the profiles, without their secrets
+    Ls,
+    /// Remove a profile
+    Rm {
+        /// Its name
+        name: String,
+    },
+}
+
+const COLUMNS: &[&str] = &["profile", "account_sid", "api_key", "service_sid"];
+
+/// A profile without its secrets.
+#[derive(Serialize)]
+struct Row {
+    profile: String,
+    account_sid: String,
+    api_key: Option<String>,
+    service_sid: Option<String>,
+    region: Option<String>,
+    edge: Option<String>,
+    base_url: Option<String>,
+}
+
+impl ProfileCommand {
+    pub(crate) async fn run(self, options: &Options) -> Result<()> {
+        let out = Output::new(options.printing.json, options.printing.quiet);
+        let mut profiles = Profiles::read()?;
+        match self {
+            Self::Ls => {
+                let rows = profiles.all.into_iter().map(|(name, profile)| {
+                    Ok(Row {
+                        profile: name,
+                        account_sid: profile.account_sid,
+                        api_key: profile.api_key,
+                        service_sid: profile.service_sid,
+                        region: profile.region,
+                        edge: profile.edge,
+                        base_url: profile.base_url,
+                    })
+                });
+                out.records(COLUMNS, stream::iter(rows)).await
+            }
+            Self::Rm { name } => {
+                if !profiles.all.contains_key(&name) {
+                    return Err(no_such_profile(&name, &profiles));
+                }
+                confirm(
+                    options.printing.yes,
+                    &format!("Remove the profile \"{name}\""),
+                )
+                .await?;
+                profiles.all.remove(&name);
+                profiles.write()?;
+                out.done(format!("Removed the profile \"{name}\"."));
+                Ok(())
+            }
+        }
+    }
+}

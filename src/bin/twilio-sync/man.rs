@@ -1,0 +1,36 @@
+//! `twilio-sync man`
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+use clap_mangen::Man;
+
+use crate::failure::{Failure, Result};
+use crate::output::unprinted;
+
+/// Print the manual page of the program, or write those of all commands
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// The folder for a page of each command; it is made if need be
+    #[arg(long, short, value_name = "FOLDER")]
+    output: Option<PathBuf>,
+}
+
+pub(crate) fn run(Arguments { output }: Arguments) -> Result<()> {
+    let command = crate::Arguments::command();
+    if let Some(folder) = output {
+        return fs::create_dir_all(&folder)
+            .and_then(|()| clap_mangen::generate_to(command, &folder))
+            .map_err(|error| {
+                Failure::io(format_args!("the pages in {}", folder.display()), &error)
+            });
+    }
+    let mut page = Vec::new();
+    Man::new(command).render(&mut page).map_err(unprinted)?;
+    let mut out = io::stdout().lock();
+    out.write_all(&page)
+        .and_then(|()| out.flush())
+        .map_err(unprinted)
+}

@@ -1,0 +1,153 @@
+//! `twilio-sync service`
+
+use clap::{Args, Subcommand};
+use twilio_sync::ServiceSid;
+use twilio_sync::api::ServiceReference;
+
+use crate::failure::{Failure, Result};
+use crate::input::{Ttl, with_options};
+use crate::output::{visible, written};
+use crate::session::Session;
+
+const COLUMNS: &[&str] = &["friendly_name", "sid", "unique_name", "date_updated"];
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the Services of the account
+    Ls {
+        /// No more than this many
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<usize>,
+    },
+    /// Read the Service that is in use, or another
+    Get {
+        /// Its SID, or default
+        sid: Option<String>,
+    },
+    /// Look for a Service by its friendly name and print its SID; exit code 3 if there is none
+    Search {
+        /// Its friendly name
+        friendly_name: String,
+    },
+    /// Create a Service
+    Create {
+        /// Its friendly name
+        friendly_name: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Find a Service by its friendly name, or create it if there is none
+    Ensure {
+        /// Its friendly name
+        friendly_name: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Change settings of a Service
+    Update {
+        /// Its SID
+        sid: ServiceSid,
+        /// A new friendly name
+        #[arg(long, value_name = "NAME")]
+        friendly_name: Option<String>,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Remove a Service and everything in it
+    Rm {
+        /// Its SID
+        sid: ServiceSid,
+    },
+}
+
+/// Settings of a Service; those that are not given stay as they are.
+#[derive(Args, Debug)]
+pub(crate) struct Settings {
+    /// Where to post events; empty for nowhere
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
+    /// Whether to post what is done through the REST API too
+    #[arg(long, value_name = "true|false")]
+    webhooks_from_rest_enabled: Option<bool>,
+    /// Whether to post when a client connects or disconnects
+    #[arg(long, value_name = "true|false")]
+    reachability_webhooks_enabled: Option<bool>,
+    /// Whether clients need a permission to use an object
+    #[arg(long, value_name = "true|false")]
+    acl_enabled: Option<bool>,
+    /// Whether a short loss of connection is not told
+    #[arg(long, value_name = "true|false")]
+    reachability_debouncing_enabled: Option<bool>,
+    /// For how long a client must be away before that is told: 1s to 30s
+    #[arg(long, value_name = "TIME")]
+    reachability_debouncing_window: Option<Ttl>,
+}
+
+/// Puts settings onto one of the calls that take them.
+macro_rules! with_settings {
+    ($call:expr, $settings:expr) => {
+        with_options!(
+            $call,
+            webhook_url: $settings.webhook_url,
+            webhooks_from_rest_enabled: $settings.webhooks_from_rest_enabled,
+            reachability_webhooks_enabled: $settings.reachability_webhooks_enabled,
+            acl_enabled: $settings.acl_enabled,
+            reachability_debouncing_enabled: $settings.reachability_debouncing_enabled,
+            reachability_debouncing_window: $settings.reachability_debouncing_window.map(|window| window.0)
+        )
+    };
+}
+
+impl Command {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let (out, sync) = (&session.out, session.sync().await?);
+        let services = sync.services();
+        match self {
+            Self::Ls { limit } => {
+                let services = with_options!(services.all(), limit: limit);
+                out.records(COLUMNS, services).await
+            }
+            Self::Get { sid } => {
+                let service = match sid {
+                    Some(sid) => ServiceReference::new(sid)?,
+                    None => sync.service().clone(),
+                };
+                out.record(&sync.call(sync.api().fetch_service(&service)).await?)
+            }
+            Self::Search { friendly_name } => {
+                let found = services.search(&friendly_name).await?;
+                let found = found.ok_or_else(|| {
+                    let name = visible(&friendly_name);
+                    Failure::not_found(format!("there is no Service \"{name}\""))
+                })?;
+                out.value("sid", found.sid.to_string())
+            }
+            Self::Create {
+                friendly_name,
+                settings,
+            } => out.written(&with_settings!(services.create(friendly_name), settings).await?),
+            Self::Ensure {
+                friendly_name,
+                settings,
+            } => written(
+                out,
+                &with_settings!(services.ensure(friendly_name), settings).await?,
+            ),
+            Self::Update {
+                sid,
+                friendly_name,
+                settings,
+            } => {
+                let call = with_settings!(services.update(&sid), settings);
+                out.written(&with_options!(call, friendly_name: friendly_name).await?)
+            }
+            Self::Rm { sid } => {
+                let title = format!("the Service {sid} and everything in it");
+                session.confirm(&format!("Remove {title}")).await?;
+                services.remove(&sid, &sid).await?;
+                out.done(format!("Removed {title}."));
+                Ok(())
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! `twilio-sync token`
+
+use clap::Args;
+
+use crate::failure::Result;
+use crate::input::{Ttl, with_options};
+use crate::session::Session;
+
+/// Make an access token for client software, signed by the API key
+///
+/// No request is made. Whoever has the token acts as the identity until it expires.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    /// Whom the token is for
+    identity: String,
+    /// For how long it is valid: at most 24h
+    #[arg(long, value_name = "TIME", default_value = "1h")]
+    ttl: Ttl,
+    /// The application's own name of the device or browser session
+    #[arg(long, value_name = "ID")]
+    endpoint_id: Option<String>,
+}
+
+impl Arguments {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let sync = session.sync().await?;
+        let token = sync.access_token(self.identity).lifetime(self.ttl.0);
+        let token = with_options!(token, endpoint_id: self.endpoint_id).sign()?;
+        session.out.value("token", token.as_str())
+    }
+}

@@ -1,0 +1,236 @@
+//! `twilio-sync diff`, and how a plan is printed.
+
+use std::fmt::Write as _;
+use std::io::{BufWriter, Write};
+
+use anstyle::{AnsiColor, Style};
+use chrono::{DateTime, SecondsFormat, Utc};
+use clap::Args;
+use serde::Serialize;
+use twilio_sync::api::Data;
+
+use super::contents::Contents;
+use super::entry::{Kind, many};
+use super::plan::{Change, Old, Plan, State, Verb};
+use super::progress::Progress;
+use super::same::{is_same_data, is_same_expiry};
+use super::{FileOption, Scope};
+use crate::failure::{Failure, Result};
+use crate::output::{json_line, unprinted};
+use crate::session::Session;
+
+const CREATE: Style = AnsiColor::Green.on_default();
+const UPDATE: Style = AnsiColor::Yellow.on_default();
+const REMOVE: Style = AnsiColor::Red.on_default();
+
+/// Compare an export with the Service, or with one object; exit code 2 if they differ
+///
+/// Prints + for what is in the file only, - for what is in the Service only, and ~ for what is not the
+/// same. Items of a List are compared by position. Objects without a unique name are left out.
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    scope: Scope,
+
+    #[command(flatten)]
+    file: FileOption,
+}
+
+impl Arguments {
+    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+        let target = self.scope.target();
+        let contents = Contents::read(self.file.path(), target.as_ref()).await?;
+        let progress = Progress::counting(&session.out);
+        let plan = Plan::make(session.sync().await?, contents, target.as_ref(), progress).await?;
+        plan.tell_left_out(&session.out);
+        print_changes(session, &plan.changes)
+    }
+}
+
+/// Prints changes, if there are any, and makes that the end of the command.
+pub(crate) fn print_changes(session: &Session, changes: &[Change]) -> Result<()> {
+    let out = &session.out;
+    if changes.is_empty() {
+        out.done("No differences.");
+        return Ok(());
+    }
+    // It takes the colours away where they do not belong.
+    let mut to = BufWriter::new(anstream::stdout().lock());
+    for change in changes {
+        let line = if out.is_json() {
+            json_line(&Shown::from(change))?
+        } else {
+            text(change)
+        };
+        writeln!(to, "{line}").map_err(unprinted)?;
+    }
+    to.flush().map_err(unprinted)?;
+    out.notice(format_args!(
+        "{}.",
+        many(changes.len() as u64, "difference")
+    ));
+    Err(Failure::difference())
+}
+
+/// A change as JSON.
+#[derive(Serialize)]
+struct Shown<'a> {
+    change: &'static str,
+    kind: Kind,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unique_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    list: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    index: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    map: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Data>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_expires: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<Was<'a>>,
+}
+
+#[derive(Serialize)]
+struct Was<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Data>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_expires: Option<DateTime<Utc>>,
+}
+
+impl<'a> From<&'a Change> for Shown<'a> {
+    fn from(change: &'a Change) -> Self {
+        let name = Some(change.name.as_str());
+        let new = change.new.as_ref();
+        Self {
+            change: match change.verb() {
+                Verb::Create => "create",
+                Verb::Update => "update",
+                Verb::Remove => "remove",
+            },
+            kind: change.kind,
+            unique_name: name.filter(|_| !change.kind.is_item()),
+            list: name.filter(|_| change.kind == Kind::ListItem),
+            index: change.index,
+            map: name.filter(|_| change.kind == Kind::MapItem),
+            key: change.key.as_deref(),
+            data: new.and_then(|new| new.data.as_ref()),
+            date_expires: new.and_then(|new| new.date_expires),
+            was: change.old.as_ref().map(|old| Was {
+                data: old.state.data.as_ref(),
+                date_expires: old.state.date_expires,
+            }),
+        }
+    }
+}
+
+/// A change as a line for people.
+fn text(change: &Change) -> String {
+    let (sign, style) = match change.verb() {
+        Verb::Create => ('+', CREATE),
+        Verb::Update => ('~', UPDATE),
+        Verb::Remove => ('-', REMOVE),
+    };
+    let mut text = format!(
+        "{sign} {} {}",
+        change.kind.object().word(),
+        plain(&change.name)
+    );
+    // Writing to a text does not fail.
+    let _ = match (&change.key, change.index) {
+        (Some(key), _) => write!(text, " {key:?}"),
+        // The index it had elsewhere says nothing of where it is to be.
+        (None, Some(index)) if change.verb() != Verb::Create => write!(text, " {index}"),
+        (None, Some(_)) => write!(text, " item"),
+        (None, None) if change.kind == Kind::ListItem => write!(text, " item"),
+        (None, None) => Ok(()),
+    };
+    match (&change.old, &change.new) {
+        (Some(old), Some(new)) => describe_update(&mut text, &old.state, new),
+        (Some(Old { state, .. }), None) | (None, Some(state)) => describe(&mut text, state),
+        (None, None) => {}
+    }
+    format!("{style}{text}{style:#}")
+}
+
+fn describe(text: &mut String, state: &State) {
+    if let Some(data) = &state.data {
+        let _ = write!(text, " {}", compact(data));
+    }
+    if state.date_expires.is_some() {
+        let _ = write!(text, " expires {}", expiry(state.date_expires));
+    }
+}
+
+fn describe_update(text: &mut String, old: &State, new: &State) {
+    if let (Some(old), Some(new)) = (&old.data, &new.data)
+        && !is_same_data(old, new)
+    {
+        let _ = write!(text, " {} -> {}", compact(old), compact(new));
+    }
+    if !is_same_expiry(old.date_expires, new.date_expires) {
+        let (old, new) = (expiry(old.date_expires), expiry(new.date_expires));
+        let _ = write!(text, " expires {old} -> {new}");
+    }
+}
+
+fn expiry(date: Option<DateTime<Utc>>) -> String {
+    date.map_or_else(
+        || "never".to_owned(),
+        |date| date.to_rfc3339_opts(SecondsFormat::Secs, true),
+    )
+}
+
+/// A name as it is, or in quotes if that would not be read as one word.
+pub(crate) fn plain(name: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "-_.:+@/".contains(char);
+    if name.chars().all(is_plain) {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
+    }
+}
+
+/// Data on one line. What others stored must not steer the terminal; it stays the same JSON.
+fn compact(data: &Data) -> String {
+    let mut text = String::with_capacity(data.as_str().len());
+    for char in data.as_str().chars() {
+        match char {
+            // Between the parts of JSON, as it cannot be within them.
+            '\n' | '\r' | '\t' => text.push(' '),
+            char if char.is_control() => {
+                let _ = write!(text, "\\u{:04x}", u32::from(char));
+            }
+            char => text.push(char),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_steers_a_terminal_is_printed() {
+        let data = Data::from_json("{\n\t\"a\": \"\u{9b}31m\"}".to_owned()).unwrap();
+        let change = Change {
+            kind: Kind::MapItem,
+            name: "a\u{1b}[2Jb".to_owned(),
+            index: None,
+            key: Some("k\u{7}".to_owned()),
+            old: None,
+            new: Some(State {
+                data: Some(data),
+                date_expires: None,
+            }),
+        };
+        let text = anstream::adapter::strip_str(&text(&change)).to_string();
+        assert_eq!(text, r#"+ map "a\u{1b}[2Jb" "k\u{7}" {  "a": "\u009b31m"}"#);
+    }
+}

@@ -1,0 +1,304 @@
+//! The lines of an export: JSON, an object or item each.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+
+use chrono::{DateTime, Utc};
+use clap::ValueEnum;
+use serde::{Deserialize, Deserializer, Serialize};
+use twilio_sync::api::Data;
+
+/// A kind of object, in the order of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
+pub(crate) enum ObjectKind {
+    #[value(name = "doc", alias = "document")]
+    Document,
+    List,
+    Map,
+    Stream,
+}
+
+impl ObjectKind {
+    pub(crate) const ALL: [Self; 4] = [Self::Document, Self::List, Self::Map, Self::Stream];
+
+    /// The word of the command line.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Document => "doc",
+            Self::List => "list",
+            Self::Map => "map",
+            Self::Stream => "stream",
+        }
+    }
+
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Document => "Document",
+            Self::List => "List",
+            Self::Map => "Map",
+            Self::Stream => "Message Stream",
+        }
+    }
+
+    /// The kind of its lines.
+    pub(crate) fn kind(self) -> Kind {
+        match self {
+            Self::Document => Kind::Document,
+            Self::List => Kind::List,
+            Self::Map => Kind::Map,
+            Self::Stream => Kind::Stream,
+        }
+    }
+}
+
+/// What a line is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Kind {
+    Document,
+    List,
+    ListItem,
+    Map,
+    MapItem,
+    Stream,
+}
+
+impl Kind {
+    /// The kind of the object: the item's own List or Map, of an item.
+    pub(crate) fn object(self) -> ObjectKind {
+        match self {
+            Self::Document => ObjectKind::Document,
+            Self::List | Self::ListItem => ObjectKind::List,
+            Self::Map | Self::MapItem => ObjectKind::Map,
+            Self::Stream => ObjectKind::Stream,
+        }
+    }
+
+    pub(crate) fn is_item(self) -> bool {
+        matches!(self, Self::ListItem | Self::MapItem)
+    }
+}
+
+/// A line. It is one flat struct, as data that is kept as it came goes through no other form.
+///
+/// What it does not know is refused: a line that says more than this, such as that something is to
+/// be removed, is no line of an export.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Entry<'a> {
+    pub(crate) kind: Kind,
+    /// Of an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unique_name: Option<Cow<'a, str>>,
+    /// Of an object without a unique name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sid: Option<Cow<'a, str>>,
+    /// What a List's item is in: its unique name, or its SID if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) list: Option<Cow<'a, str>>,
+    /// The index it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) index: Option<i64>,
+    /// What a Map's item is in: its unique name, or its SID if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) map: Option<Cow<'a, str>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) key: Option<Cow<'a, str>>,
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub(crate) data: Option<Data>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) date_expires: Option<DateTime<Utc>>,
+}
+
+/// Data that is there, be it `null`.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Data>, D::Error> {
+    Data::deserialize(from).map(Some)
+}
+
+impl<'a> Entry<'a> {
+    fn new(kind: Kind, data: Option<Data>, date_expires: Option<DateTime<Utc>>) -> Self {
+        Self {
+            kind,
+            unique_name: None,
+            sid: None,
+            list: None,
+            index: None,
+            map: None,
+            key: None,
+            data,
+            date_expires,
+        }
+    }
+
+    /// The line of an object, by its unique name or else its SID.
+    pub(crate) fn object(
+        kind: ObjectKind,
+        name: Result<&'a str, &'a str>,
+        data: Option<Data>,
+        date_expires: Option<DateTime<Utc>>,
+    ) -> Self {
+        Self {
+            unique_name: name.ok().map(Cow::from),
+            sid: name.err().map(Cow::from),
+            ..Self::new(kind.kind(), data, date_expires)
+        }
+    }
+
+    pub(crate) fn list_item(
+        list: &'a str,
+        index: Option<i64>,
+        data: Data,
+        date_expires: Option<DateTime<Utc>>,
+    ) -> Self {
+        Self {
+            list: Some(list.into()),
+            index,
+            ..Self::new(Kind::ListItem, Some(data), date_expires)
+        }
+    }
+
+    pub(crate) fn map_item(
+        map: &'a str,
+        key: Cow<'a, str>,
+        data: Data,
+        date_expires: Option<DateTime<Utc>>,
+    ) -> Self {
+        Self {
+            map: Some(map.into()),
+            key: Some(key),
+            ..Self::new(Kind::MapItem, Some(data), date_expires)
+        }
+    }
+
+    /// The unique name or SID of the object that this is, or is in.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self.kind {
+            Kind::ListItem => self.list.as_deref(),
+            Kind::MapItem => self.map.as_deref(),
+            _ => self.unique_name.as_deref().or(self.sid.as_deref()),
+        }
+    }
+}
+
+impl Entry<'static> {
+    /// Reads a line; why not, if it is none.
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
+        let entry: Self = serde_json::from_slice(line).map_err(|error| {
+            // The place would be that in a text of one line.
+            let text = error.to_string();
+            text.split(" at line ").next().unwrap_or(&text).to_owned()
+        })?;
+        let lacks = |what: &str| Err(format!("it has no `{what}`"));
+        match entry.kind {
+            Kind::ListItem if entry.list.is_none() => lacks("list"),
+            Kind::MapItem if entry.map.is_none() => lacks("map"),
+            Kind::MapItem if entry.key.is_none() => lacks("key"),
+            kind if !kind.is_item() && entry.name().is_none() => lacks("unique_name"),
+            Kind::Document | Kind::ListItem | Kind::MapItem if entry.data.is_none() => {
+                lacks("data")
+            }
+            _ => Ok(entry),
+        }
+    }
+}
+
+/// How many of what there were.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    documents: u64,
+    lists: u64,
+    list_items: u64,
+    maps: u64,
+    map_items: u64,
+    streams: u64,
+}
+
+impl Counts {
+    pub(crate) fn add(&mut self, kind: Kind, count: u64) {
+        *match kind {
+            Kind::Document => &mut self.documents,
+            Kind::List => &mut self.lists,
+            Kind::ListItem => &mut self.list_items,
+            Kind::Map => &mut self.maps,
+            Kind::MapItem => &mut self.map_items,
+            Kind::Stream => &mut self.streams,
+        } += count;
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.documents + self.lists + self.list_items + self.maps + self.map_items + self.streams
+    }
+}
+
+/// A number of things.
+pub(crate) fn many(count: u64, noun: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{plural}")
+}
+
+impl Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let with_items = |count, noun, items| {
+            let text = many(count, noun);
+            (count + items > 0).then(|| format!("{text} with {}", many(items, "item")))
+        };
+        let alone = |count, noun| (count > 0).then(|| many(count, noun));
+        let parts = [
+            alone(self.documents, "Document"),
+            with_items(self.lists, "List", self.list_items),
+            with_items(self.maps, "Map", self.map_items),
+            alone(self.streams, "Message Stream"),
+        ];
+        let parts: Vec<_> = parts.into_iter().flatten().collect();
+        if parts.is_empty() {
+            return f.write_str("nothing");
+        }
+        f.write_str(&parts.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_what_it_says_and_no_more() {
+        let parse = |line: &str| Entry::parse(line.as_bytes());
+        let item = r#"{"kind":"map_item","map":"m","key":"k","data":{"a":  1.50, "a":2}}"#;
+        let entry = parse(item).unwrap();
+        assert_eq!(serde_json::to_string(&entry).unwrap(), item);
+        assert!(parse(r#"{"kind":"document","unique_name":"d","data":null}"#).is_ok());
+        for (line, why) in [
+            (r#"{"kind":"document","unique_name":"d"}"#, "`data`"),
+            (r#"{"kind":"map_item","map":"m","data":{}}"#, "`key`"),
+            (r#"{"kind":"list_item","data":{}}"#, "`list`"),
+            (r#"{"kind":"stream"}"#, "`unique_name`"),
+            (
+                r#"{"change":"remove","kind":"stream","unique_name":"s"}"#,
+                "unknown field",
+            ),
+            (r#"{"kind":"stream","unique_na"#, "EOF"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.contains(why), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn counts_are_told_in_words() {
+        let mut counts = Counts::default();
+        assert_eq!(counts.to_string(), "nothing");
+        counts.add(Kind::Document, 3);
+        counts.add(Kind::List, 1);
+        counts.add(Kind::Map, 2);
+        counts.add(Kind::MapItem, 1);
+        assert_eq!(
+            counts.to_string(),
+            "3 Documents, 1 List with 0 items, 2 Maps with 1 item"
+        );
+    }
+}

@@ -1,0 +1,84 @@
+//! `twilio-sync webhook`
+
+use clap::Subcommand;
+use serde_json::{Map, Value};
+use twilio_sync::webhooks::{Validator, Webhook};
+
+use crate::failure::{Exit, Failure, Result};
+use crate::input::Text;
+use crate::output::Output;
+use crate::session::{Options, start_local};
+use crate::settings::Settings;
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check the signature of a webhook, and print what it tells; exit code 5 if it is not Twilio's
+    ///
+    /// The key is the account's auth token, also where calls are made with an API key: TWILIO_AUTH_TOKEN.
+    Verify {
+        /// The address it was posted to, query and all
+        #[arg(long, value_name = "URL")]
+        url: String,
+        /// Its header X-Twilio-Signature
+        #[arg(long, value_name = "SIGNATURE")]
+        signature: String,
+        /// Its body, @FILE, or - (or nothing) for standard input
+        body: Option<String>,
+    },
+}
+
+impl Command {
+    pub(crate) async fn run(self, options: &Options) -> Result<()> {
+        let Self::Verify {
+            url,
+            signature,
+            body,
+        } = self;
+        let out = Output::new(options.printing.json, options.printing.quiet);
+        let validator = Validator::new(auth_token(options).await?);
+        let body = Text::new(body, "body").read().await?;
+        // A file that was written with an editor ends with a line break, which no form does.
+        let body = body.trim_end_matches(['\r', '\n']);
+        let form: Vec<_> = url::form_urlencoded::parse(body.as_bytes())
+            .into_owned()
+            .collect();
+        if validator.is_valid_body(&url, body.as_bytes(), &signature) {
+            return out.written(&body);
+        }
+        if !validator.is_valid(&url, &form, &signature) {
+            return Err(Failure::new(
+                Exit::Unauthorised,
+                "the signature is not that of this body, posted to this address, by this auth token",
+            )
+            .hint(
+                "the address is the one that Twilio called, scheme, port and query included; behind a \
+                 proxy that is the proxy's",
+            ));
+        }
+        let webhook = Webhook::from_parameters(form)
+            .map_err(|error| Failure::new(Exit::Failure, format!("it is signed, but {error}")))?;
+        let parameters = webhook.parameters().iter();
+        let told: Map<_, _> = parameters
+            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
+            .collect();
+        out.written(&told)
+    }
+}
+
+/// The auth token, wherever it is set.
+async fn auth_token(options: &Options) -> Result<String> {
+    if options.connection.is_local() {
+        let emulator = start_local().await?;
+        let token = emulator.auth_token().to_owned();
+        emulator.stop().await;
+        return Ok(token);
+    }
+    let settings = Settings::read(&options.connection)?;
+    let token = settings
+        .get("TWILIO_AUTH_TOKEN")
+        .or_else(|| settings.get("AUTH_TOKEN"));
+    token.ok_or_else(|| {
+        Failure::usage("there is no auth token, which webhooks are signed with")
+            .hint("set TWILIO_AUTH_TOKEN, or keep it in a profile: `twilio-sync login`")
+    })
+}

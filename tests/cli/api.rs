@@ -221,7 +221,10 @@ fn people_get_lines_and_a_word_where_there_is_no_answer() {
     assert!(answer.contains("unique_name   \u{1b}[0mdesk"), "{answer:?}");
     assert!(answer.contains("\"busy\": ["), "{answer:?}");
     let answer = api("DeleteDocument Sid=desk");
-    assert!(answer.contains("Remove /v1/Services/IS"), "{answer}");
+    assert!(
+        answer.contains("Call DeleteDocument Sid=desk? [y/N]"),
+        "{answer}"
+    );
     assert!(answer.contains("nothing in the answer"), "{answer}");
     let help = api("FetchDocument --help");
     assert!(
@@ -249,7 +252,7 @@ async fn values_come_from_files_and_standard_input() {
     let message = program.refusal(&["api", "FetchSyncMapItem", "MapSid=-", "Key=-"]);
     assert!(message.contains("standard input"), "{message}");
     let output = program.run(&["api", "FetchDocument", "Sid=@nothing"]);
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert_eq!(output.status.code(), Some(64), "{output:?}");
     let message = text(&output.stderr);
     assert!(
         message.contains("Sid") && message.contains("nothing"),
@@ -371,7 +374,7 @@ async fn wrong_arguments_are_explained_and_nothing_is_sent() {
         (&["FetchDocument", "Sid=desk", "--all"], &["--all"]),
         (
             &["DeleteDocument", "Sid=desk"],
-            &["Remove /v1/Services/", "/Documents/desk", "--yes"],
+            &["Call DeleteDocument Sid=desk?", "--yes"],
         ),
     ] {
         let arguments = [&["api"][..], arguments].concat();

@@ -94,12 +94,9 @@ fn progress_is_for_a_terminal() {
         let seen = session.terminal(command, "");
         assert_eq!(seen.code, 0, "{}", seen.output);
         // What is drawn again and again moves the cursor.
-        assert!(
-            seen.output.contains("\u{1b}[2K") || seen.output.contains("\u{1b}[1A"),
-            "{:?}",
-            seen.output
-        );
-        assert!(seen.output.contains("300"), "{:?}", seen.output);
+        assert!(seen.output.contains("\u{1b}[2K"), "{:?}", seen.output);
+        // The rate is in the progress alone.
+        assert!(seen.output.contains("/s, "), "{:?}", seen.output);
         for command in [command.to_owned(), format!("{command} --quiet")] {
             let piped = session.pipe(&command);
             assert_eq!(piped.code, 0, "{}", piped.output);

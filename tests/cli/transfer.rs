@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use twilio_sync::emulator::{Fault, LoggedRequest, Operation};
 use twilio_sync::{Emulator, SyncClient};
 
+use super::session::Session;
+
 /// The program against an emulator, in a folder where nothing of the machine's is seen.
 struct Program {
     emulator: Emulator,
@@ -83,8 +85,23 @@ impl Program {
         self.folder.path().join(name)
     }
 
+    /// Who may do what with a file.
+    #[cfg(unix)]
+    fn mode(&self, name: &str) -> u32 {
+        use std::os::unix::fs::PermissionsExt;
+        fs::metadata(self.path(name)).unwrap().permissions().mode() & 0o777
+    }
+
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// Leaves the part of an export that was broken off, and no more.
+    fn cut(&self, name: &str, whole: &str, at: usize) {
+        // It may not be there.
+        let _ = fs::remove_file(self.path(name));
+        let part = self.path(&format!("{name}.part"));
+        fs::write(part, &whole.as_bytes()[..at]).unwrap();
     }
 
     fn write(&self, name: &str, lines: &[Value]) {
@@ -136,44 +153,67 @@ async fn a_resumed_export_is_the_very_same_file() {
     // A pipe has the notice and no progress.
     assert_eq!(program.done("export -o whole.jsonl"), notice);
     let whole = program.read("whole.jsonl");
-    assert_eq!(whole.lines().count(), 2 + 2 + 130 + 2 + 121 + 1);
+    assert_eq!(whole.lines().count(), 1 + 2 + 2 + 130 + 2 + 121 + 1 + 1);
     assert_eq!(program.run("export").1, whole);
 
     let ends: Vec<_> = whole.match_indices('\n').map(|(at, _)| at + 1).collect();
     // At the ends of lines where something changes, around them, and anywhere else.
-    let near = [0, 1, 2, 3, 4, 133, 134, 135, 136, 254, 255, 256, 257]
-        .into_iter()
-        .flat_map(|line| [ends[line] - 1, ends[line], ends[line] + 1]);
+    let near = [
+        0, 1, 2, 3, 4, 5, 134, 135, 136, 137, 255, 256, 257, 258, 259,
+    ]
+    .into_iter()
+    .flat_map(|line| [ends[line] - 1, ends[line], ends[line] + 1]);
     let cuts = near.chain((0..whole.len()).step_by(997)).chain([0]);
     for cut in cuts.filter(|cut| *cut <= whole.len()) {
-        fs::write(program.path("cut.jsonl"), &whole.as_bytes()[..cut]).unwrap();
+        program.cut("cut.jsonl", &whole, cut);
         assert_eq!(
             program.done("export -o cut.jsonl --resume"),
             notice,
             "{cut}"
         );
         assert_eq!(program.read("cut.jsonl"), whole, "{cut}");
+        assert!(!program.path("cut.jsonl.part").exists());
     }
-    // Twice in a row, and from nothing.
-    program.done("export -o cut.jsonl --resume");
+    #[cfg(unix)]
+    assert_eq!(program.mode("cut.jsonl"), 0o600);
+    // From nothing too. What is whole is there.
     program.done("export -o new.jsonl --resume");
-    assert_eq!(program.read("cut.jsonl"), whole);
     assert_eq!(program.read("new.jsonl"), whole);
+    let (code, _, err) = program.run("export -o new.jsonl --resume");
+    assert_eq!(code, 64);
+    assert!(err.contains("new.jsonl is there already"), "{err}");
 
     // One object alone.
     program.done("export map phones -o map.jsonl");
     let map = program.read("map.jsonl");
     for cut in (0..map.len()).step_by(1499) {
-        fs::write(program.path("cut.jsonl"), &map.as_bytes()[..cut]).unwrap();
+        program.cut("cut.jsonl", &map, cut);
         program.done("export map phones -o cut.jsonl --resume");
         assert_eq!(program.read("cut.jsonl"), map, "{cut}");
     }
-    let (code, _, err) = program.run("export list log -o map.jsonl --resume");
-    assert_eq!(code, 64);
-    assert!(
-        err.contains("map.jsonl, line 1, is not of this export"),
-        "{err}"
-    );
+    let heading: Value = serde_json::from_str(map.lines().next().unwrap()).unwrap();
+    let service = format!(r#""service_sid":{}"#, heading["service_sid"]);
+    // A part is gone on with only by the same export of the same Service.
+    let other = r#""service_sid":"IS0123456789abcdef0123456789abcdef""#;
+    for (arguments, text) in [
+        ("export list log", map.clone()),
+        ("export", map.clone()),
+        ("export map phones", whole.clone()),
+        ("export map phones", map.replacen(&service, other, 1)),
+    ] {
+        program.cut("cut.jsonl", &text, text.len() / 2);
+        let (code, _, err) = program.run(&format!("{arguments} -o cut.jsonl --resume"));
+        assert_eq!(code, 64, "{arguments}");
+        assert!(
+            err.contains("cut.jsonl.part, line 1, is not of this export: it is of "),
+            "{err}"
+        );
+        assert_eq!(
+            program.read("cut.jsonl.part"),
+            text[..text.len() / 2],
+            "what is not its own is left as it is"
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -181,20 +221,22 @@ async fn a_file_is_for_its_owner_and_not_overwritten_unasked() {
     let program = Program::with(something()).await;
     program.done("export doc desk-7 -o a.jsonl");
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(program.path("a.jsonl"))
-            .unwrap()
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
+    assert_eq!(program.mode("a.jsonl"), 0o600);
     let (code, _, err) = program.run("export list log -o a.jsonl");
     assert_eq!(code, 64);
-    assert!(err.contains("--resume") && err.contains("--force"), "{err}");
-    assert_eq!(program.read("a.jsonl").lines().count(), 1);
+    assert!(err.contains("--force"), "{err}");
+    assert_eq!(program.read("a.jsonl").lines().count(), 3);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Also where others could read what was there.
+        let all = fs::Permissions::from_mode(0o644);
+        fs::set_permissions(program.path("a.jsonl"), all).unwrap();
+    }
     program.done("export list log -o a.jsonl --force");
-    assert_eq!(program.read("a.jsonl").lines().count(), 131);
+    assert_eq!(program.read("a.jsonl").lines().count(), 133);
+    #[cfg(unix)]
+    assert_eq!(program.mode("a.jsonl"), 0o600);
     assert_eq!(program.run("export doc nobody").0, 3);
     assert_eq!(program.done("export stream events --quiet"), "");
 }
@@ -207,9 +249,16 @@ async fn an_export_that_fails_can_be_resumed() {
     program.emulator.inject(fault);
     let (code, _, err) = program.run("export -o a.jsonl");
     assert_eq!(code, 1, "{err}");
-    assert!(err.contains("--resume goes on from there"), "{err}");
-    let lines = program.read("a.jsonl").lines().count();
-    assert_eq!(lines, 2 + 2 + 100);
+    assert!(
+        err.contains("--resume goes on: what was read is in a.jsonl.part"),
+        "{err}"
+    );
+    assert!(!program.path("a.jsonl").exists());
+    let lines = program.read("a.jsonl.part").lines().count();
+    assert_eq!(lines, 1 + 2 + 2 + 100);
+    let (code, _, err) = program.run("export -o a.jsonl");
+    assert_eq!(code, 64);
+    assert!(err.contains("--resume") && err.contains("--force"), "{err}");
     program.emulator.clear_requests();
     program.done("export -o a.jsonl --resume");
     assert_eq!(program.read("a.jsonl"), program.read("whole.jsonl"));
@@ -238,20 +287,24 @@ async fn what_has_no_name_is_counted_and_can_be_named_by_its_sid() {
     list.add(&json!({"n": 1})).await.unwrap();
 
     let (code, out, err) = program.run("export");
-    assert_eq!((code, out.as_str()), (0, ""));
+    assert_eq!((code, out.lines().count()), (0, 2));
     assert!(
         err.starts_with("Left out 1 object without a unique name"),
         "{err}"
     );
     program.done(&format!("export list {sid} -o a.jsonl"));
-    assert_eq!(program.read("a.jsonl").lines().count(), 2);
+    assert_eq!(program.read("a.jsonl").lines().count(), 4);
+    let text = program.read("a.jsonl");
+    program.cut("a.jsonl", &text, text.len() - 5);
     program.done(&format!("export list {sid} -o a.jsonl --resume"));
+    assert_eq!(program.read("a.jsonl"), text);
     assert_eq!(program.done(&format!("diff list {sid} -f a.jsonl")), "");
+    assert_eq!(program.done("diff -f a.jsonl"), "");
 
     let (code, _, err) = program.run("import -f a.jsonl");
     assert_eq!(code, 64);
     assert!(
-        err.contains("line 1: the List") && err.contains("has no unique name"),
+        err.contains("line 2: the List") && err.contains("has no unique name"),
         "{err}"
     );
     program.done("import list copy -f a.jsonl");
@@ -292,7 +345,7 @@ async fn what_is_exported_and_imported_is_the_same() {
         let text = program.read(name);
         let line = |line: &str| line.split(r#","date_expires""#).next().unwrap().to_owned();
         let mut lines: Vec<_> = text.lines().map(line).collect();
-        lines[..2].sort();
+        lines[1..3].sort();
         lines
     };
     assert_eq!(without_dates("a.jsonl"), without_dates("b.jsonl"));
@@ -412,11 +465,7 @@ async fn an_import_that_failed_is_resumed() {
         "{err}"
     );
     #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let journal = fs::metadata(program.path("a.jsonl.import")).unwrap();
-        assert_eq!(journal.permissions().mode() & 0o777, 0o600);
-    }
+    assert_eq!(program.mode("a.jsonl.import"), 0o600);
     assert_eq!(
         program.done("import -f a.jsonl --resume"),
         "Imported 1 List with 13 items.\n7 lines were imported before.\n"
@@ -657,4 +706,425 @@ async fn what_others_write_meanwhile_is_kept() {
     assert_eq!(program.run("apply -f a.jsonl").0, 4);
     program.done("apply -f a.jsonl");
     assert_eq!(program.diff("a.jsonl"), (0, vec![]));
+}
+
+/// A whole export of the Service with these lines.
+fn whole(program: &Program, lines: &[Value]) -> Vec<Value> {
+    program.done("export -o heading.jsonl --force");
+    let heading = program.read("heading.jsonl");
+    let heading = serde_json::from_str(heading.lines().next().unwrap()).unwrap();
+    let end = json!({"kind": "end", "lines": lines.len()});
+    [&[heading], lines, &[end]].concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_whole_export_says_what_is_too_much() {
+    let program = Program::with(something()).await;
+    program.done("export -o a.jsonl");
+    let text = program.read("a.jsonl");
+    let lines: Vec<_> = text.lines().collect();
+    let last = lines.len() - 1;
+    for (text, lacks) in [
+        (lines[..last].join("\n"), "an end that counts its lines"),
+        (lines[..last - 9].join("\n"), "an end that counts its lines"),
+        ([&lines[..3], &lines[4..]].concat().join("\n"), "an end"),
+        (format!("{text}{text}").replace("unique_name", "sid"), ""),
+        (lines[1..].join("\n"), "its heading"),
+        (lines[1..last].join("\n"), "its heading"),
+    ] {
+        fs::write(program.path("b.jsonl"), text).unwrap();
+        let (code, _, err) = program.run("apply -f b.jsonl --prune --yes");
+        assert_eq!(code, 64);
+        let why = format!("b.jsonl is not a whole export: it lacks {lacks}");
+        assert!(lacks.is_empty() || err.contains(&why), "{err}");
+    }
+    assert_eq!(program.diff("a.jsonl"), (0, vec![]));
+    // Without it such a file is as good as another.
+    fs::write(program.path("b.jsonl"), lines[1..last].join("\n")).unwrap();
+    assert_eq!(program.done("diff -f b.jsonl"), "");
+    assert_eq!(program.run("import -f b.jsonl").0, 0);
+    program.done("apply -f a.jsonl --prune --yes");
+    fs::write(program.path("b.jsonl"), lines[..last].join("\n")).unwrap();
+    let err = program.done("diff -f b.jsonl");
+    assert!(err.contains("b.jsonl is not a whole export"), "{err}");
+
+    // One of another version is not understood.
+    let newer = text.replacen("\"version\":1", "\"version\":2", 1);
+    fs::write(program.path("b.jsonl"), newer).unwrap();
+    for command in ["import", "diff", "apply"] {
+        let (code, _, err) = program.run(&format!("{command} -f b.jsonl"));
+        assert_eq!(code, 64);
+        assert!(
+            err.contains("line 1: it is an export of version 2")
+                && err.contains("a newer twilio-sync"),
+            "{err}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_of_one_object_is_of_no_other() {
+    let program = Program::with(something()).await;
+    program.done("export -o all.jsonl");
+    program.done("export map last -o m.jsonl");
+    // Without a scope it has its own.
+    assert_eq!(program.diff("m.jsonl"), (0, vec![]));
+    program.done("apply -f m.jsonl --prune --yes");
+    let map = program.sync.map::<Value>("last");
+    map.set("j", &json!({})).await.unwrap();
+    assert_eq!(
+        program.diff("m.jsonl"),
+        (2, vec![r#"- map last "j" {}"#.to_owned()])
+    );
+    for arguments in [
+        "map phones -f m.jsonl",
+        "map new -f m.jsonl",
+        "list log -f m.jsonl",
+    ] {
+        let (code, _, err) = program.run(&format!("apply {arguments} --prune --yes"));
+        assert_eq!(code, 64, "{arguments}: {err}");
+    }
+    // Its SID is as good as its name, and another's is not.
+    let sid = program.sync.maps().search("phones").await.unwrap().unwrap();
+    let (code, _, err) = program.run(&format!("apply map {sid} -f m.jsonl --prune --yes"));
+    assert_eq!(code, 64, "{err}");
+    let sid = program.sync.maps().search("last").await.unwrap().unwrap();
+    let (code, _, err) = program.run(&format!("apply map {sid} -f m.jsonl --prune"));
+    assert_eq!(code, 64, "{err}");
+    // It is said what is to be removed, and from where.
+    assert!(
+        err.contains("Remove 1 item from the Service IS") && err.contains(" \"j\")? Nobody"),
+        "{err}"
+    );
+    program.done(&format!("apply map {sid} -f m.jsonl --prune --yes"));
+    assert_eq!(program.diff("all.jsonl"), (0, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_has_expired_is_left_alone() {
+    let program = Program::with(json!({
+        "documents": [{"unique_name": "d", "data": {}}],
+        "lists": [
+            {"unique_name": "l", "items": [{"data": {"n": 1}}, {"data": {"n": 2}}, {"data": {"n": 1}}]},
+            {"unique_name": "k", "items": [{"data": {"n": 1}}]},
+            {"unique_name": "two", "items": [
+                {"data": {"n": 1}}, {"data": {"n": 2}}, {"data": {"n": 3}},
+            ]},
+        ],
+        "maps": [{"unique_name": "m", "items": [{"key": "k", "data": {"n": 1}}, {"key": "x", "data": {"n": 2}}]}],
+    }))
+    .await;
+    let past = "2020-01-01T00:00:00Z";
+    let old =
+        |kind: &str, name: &str| json!({"kind": kind, "unique_name": name, "date_expires": past});
+    let item =
+        |list: &str, data: i32| json!({"kind": "list_item", "list": list, "data": {"n": data}});
+    let with_expiry = |mut line: Value| {
+        line["date_expires"] = json!(past);
+        line
+    };
+    let lines = [
+        with_expiry(json!({"kind": "document", "unique_name": "d", "data": {}})),
+        with_expiry(json!({"kind": "document", "unique_name": "gone", "data": {}})),
+        // In the List are 1, 2, 1: of these the first is gone, and the second is there for longer.
+        with_expiry(item("l", 1)),
+        item("l", 1),
+        with_expiry(item("l", 2)),
+        item("l", 1),
+        with_expiry(item("l", 3)),
+        with_expiry(item("two", 1)),
+        with_expiry(item("two", 2)),
+        item("two", 3),
+        old("list", "k"),
+        item("k", 1),
+        json!({"kind": "map", "unique_name": "m"}),
+        with_expiry(json!({"kind": "map_item", "map": "m", "key": "k", "data": {"n": 5}})),
+        with_expiry(json!({"kind": "map_item", "map": "m", "key": "gone", "data": {"n": 5}})),
+    ];
+    program.write("a.jsonl", &whole(&program, &lines));
+    let (code, lines) = program.diff("a.jsonl");
+    assert_eq!(
+        (code, lines),
+        (2, vec![r#"- map m "x" {"n":2}"#.to_owned()])
+    );
+    let err = program.done("apply -f a.jsonl --prune --yes");
+    assert!(
+        err.contains("Left out 11 lines that expired meanwhile.\nCreated 0, updated 0, removed 1."),
+        "{err}"
+    );
+    assert_eq!(
+        program.list("l").await,
+        [json!({"n": 1}), json!({"n": 2}), json!({"n": 1})]
+    );
+    // Where all has expired it says nothing of what is too much.
+    program.write("a.jsonl", &whole(&program, &[old("list", "l")]));
+    let (code, _, err) = program.run("apply -f a.jsonl --prune --yes");
+    assert_eq!(code, 64);
+    assert!(err.contains("has expired meanwhile"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_service_destroys_nothing() {
+    let program = Program::with(something()).await;
+    program.done("export -o a.jsonl");
+    let text = program.read("a.jsonl");
+    for operation in [Operation::FetchService, Operation::ListDocument] {
+        let fault = Fault::status(400).on(operation).always();
+        program.emulator.inject(fault);
+        let (code, _, err) = program.run("export -o a.jsonl --force");
+        assert_eq!(code, 1, "{err}");
+        // There is nothing to be gone on with.
+        assert!(!err.contains("--resume"), "{err}");
+        assert!(!program.path("a.jsonl.part").exists());
+        assert_eq!(program.read("a.jsonl"), text);
+        program.emulator.clear_faults();
+    }
+    let fault = Fault::status(400).on(Operation::ListSyncListItem);
+    program.emulator.inject(fault);
+    let (code, _, err) = program.run("export -o a.jsonl --force");
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("a.jsonl.part"), "{err}");
+    assert_eq!(program.read("a.jsonl"), text);
+    program.done("export -o a.jsonl --force --resume");
+    assert_eq!(program.read("a.jsonl"), text);
+    // What somebody else has open is not it.
+    let file = fs::File::open(program.path("a.jsonl")).unwrap();
+    program.done("export doc desk-7 -o a.jsonl --force");
+    assert_eq!(std::io::read_to_string(file).unwrap(), text);
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_leaves_is_told_by_the_exit_code() {
+    let item = |n: i32| json!({"key": format!("k{n}"), "data": {"x": "x".repeat(8_000)}});
+    let items: Vec<_> = (0..60).map(item).collect();
+    let program = Program::with(json!({"maps": [{"unique_name": "m", "items": items}]})).await;
+    let script = |script: &str| {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        for (name, value) in program.command("").get_envs() {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        command.env("program", env!("CARGO_BIN_EXE_twilio-sync"));
+        told(&command.current_dir(program.folder.path()).output().unwrap())
+    };
+    let (_, _, err) = script(
+        "mkfifo fifo; head -c 1 fifo > one & \"$program\" export -o fifo; echo \"code $?\" >&2",
+    );
+    assert!(
+        err.contains("error: fifo: ") && err.contains("code 1"),
+        "{err}"
+    );
+    let (_, _, err) = script("{ \"$program\" export; echo \"code $?\" >&2; } | head -c 1");
+    assert_eq!(err, "code 0\n");
+    program.done("export -o a.jsonl");
+    program.sync.maps().remove("m").await.unwrap();
+    let (_, _, err) =
+        script("{ \"$program\" diff -f a.jsonl --quiet; echo \"code $?\" >&2; } | head -c 1");
+    assert_eq!(err, "code 2\n");
+}
+
+/// Runs a command that is held up where it asks for Message Streams, and does something meanwhile.
+async fn meanwhile(program: &Program, arguments: &str, run: impl AsyncFnOnce()) -> (i32, String) {
+    let fault = Fault::delay(Duration::from_secs(1)).on(Operation::ListSyncStream);
+    program.emulator.inject(fault);
+    program.emulator.clear_requests();
+    let mut command = program.command(arguments);
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    let is_compared =
+        |request: &LoggedRequest| operation(request) == Some(Operation::ListSyncMapItem);
+    while !program.emulator.requests().iter().any(is_compared) {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    run().await;
+    let output = tokio::task::spawn_blocking(|| child.wait_with_output());
+    let (code, _, err) = told(&output.await.unwrap().unwrap());
+    (code, err)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_made_anew_meanwhile_is_not_what_was_compared() {
+    let program = Program::with(json!({
+        "documents": [{"unique_name": "d", "data": {"n": 1}}],
+        "maps": [{"unique_name": "m", "items": [{"key": "k", "data": {"n": 1}}]}],
+    }))
+    .await;
+    program.done("export -o a.jsonl");
+    let (documents, maps) = (program.sync.documents::<Value>(), program.sync.maps());
+    let (mine, theirs) = (json!({"n": 2}), json!({"n": 3}));
+    documents.update("d", &mine).await.unwrap();
+    let renewed = async || {
+        documents.remove("d").await.unwrap();
+        documents.create("d", &theirs).await.unwrap();
+    };
+    let (code, err) = meanwhile(&program, "apply -f a.jsonl", renewed).await;
+    assert_eq!(code, 4, "{err}");
+    assert!(
+        err.contains("error: doc d: ") && err.contains("run this again"),
+        "{err}"
+    );
+    assert_eq!(documents.get("d").await.unwrap().data, theirs);
+    program.done("apply -f a.jsonl");
+
+    let map = program.sync.map::<Value>("m");
+    map.set("k", &mine).await.unwrap();
+    let renewed = async || {
+        maps.remove("m").await.unwrap();
+        maps.create("m").await.unwrap();
+        map.set("k", &theirs).await.unwrap();
+    };
+    let (code, err) = meanwhile(&program, "apply -f a.jsonl", renewed).await;
+    assert_eq!(code, 4, "{err}");
+    assert_eq!(map.get("k").await.unwrap().unwrap().data, theirs);
+    program.done("apply -f a.jsonl");
+
+    // A Document that is too much, and is written meanwhile.
+    documents.create("e", &mine).await.unwrap();
+    let written = async || drop(documents.update("e", &theirs).await.unwrap());
+    let (code, err) = meanwhile(&program, "apply -f a.jsonl --prune --yes", written).await;
+    assert_eq!(code, 4, "{err}");
+    assert_eq!(documents.get("e").await.unwrap().data, theirs);
+    program.done("apply -f a.jsonl --prune --yes");
+    assert_eq!(program.diff("a.jsonl"), (0, vec![]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn data_is_as_it_came() {
+    let program = Program::start().await;
+    let data = json!({"text": "\u{7f}".repeat(8_000)});
+    program.write(
+        "a.jsonl",
+        &[
+            json!({"kind": "document", "unique_name": "d", "data": data}),
+            json!({"kind": "list_item", "list": "l", "data": data}),
+            json!({"kind": "map_item", "map": "m", "key": "k", "data": data}),
+        ],
+    );
+    program.done("import -f a.jsonl");
+    program.done("diff -f a.jsonl");
+    let item = program.sync.map::<Value>("m").get("k").await.unwrap();
+    assert_eq!(item.unwrap().data, data);
+}
+
+#[test]
+fn an_export_does_not_steer_a_terminal() {
+    let mut session = Session::new();
+    session.export("TWILIO_SYNC_LOCAL", "1");
+    session.pipe("printf '{\"a\":\"\\302\\23331m\"}' | twilio-sync doc set d --quiet");
+    let export = "twilio-sync export doc d --quiet";
+    let seen = session.terminal(export, "").output;
+    assert!(seen.contains(r#""\u009b31m""#), "{seen:?}");
+    assert!(session.pipe(export).output.contains("\"\u{9b}31m\""));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_import_of_a_file_runs_at_a_time() {
+    let program = Program::start().await;
+    program.write("a.jsonl", &log(40));
+    let slow = Fault::delay(Duration::from_millis(50));
+    program
+        .emulator
+        .inject(slow.on(Operation::CreateSyncListItem).always());
+    let mut child = program.command("import -f a.jsonl").spawn().unwrap();
+    let begun = Instant::now();
+    while !program.path("a.jsonl.import").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    for arguments in ["", " --resume", " --restart"] {
+        let (code, _, err) = program.run(&format!("import -f a.jsonl{arguments}"));
+        assert_eq!(code, 1);
+        assert!(err.contains("an import of a.jsonl is running"), "{err}");
+    }
+    assert!(child.wait().unwrap().success());
+    assert_eq!(program.list("log").await.len(), 40);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_journal_is_of_its_file_and_no_other() {
+    let program = Program::start().await;
+    program.write("a.jsonl", &log(4));
+    let fail = |nth| {
+        let fault = Fault::status(400).on(Operation::CreateSyncListItem);
+        program.emulator.inject(fault.nth(nth));
+        assert_eq!(program.run("import -f a.jsonl").0, 1);
+    };
+    fail(2);
+    let text = program.read("a.jsonl");
+    fs::write(program.path("a.jsonl"), text.replace('0', "9")).unwrap();
+    let (code, _, err) = program.run("import -f a.jsonl --resume");
+    assert_eq!(code, 64);
+    assert!(
+        err.contains("a.jsonl was changed since") && err.contains("--restart"),
+        "{err}"
+    );
+    fs::write(program.path("a.jsonl"), text).unwrap();
+    assert_eq!(
+        program.done("import -f a.jsonl --resume"),
+        "Imported 1 List with 3 items.\n1 line was imported before.\n"
+    );
+    // Another file in its place is not touched.
+    for foreign in ["of somebody else", "of somebody else\n", "{}\n"] {
+        fs::write(program.path("a.jsonl.import"), foreign).unwrap();
+        for arguments in ["", " --resume", " --restart"] {
+            let (code, _, err) = program.run(&format!("import -f a.jsonl{arguments}"));
+            assert_eq!(code, 64);
+            assert!(
+                err.contains("a.jsonl.import is no journal of an import"),
+                "{err}"
+            );
+        }
+        assert_eq!(program.read("a.jsonl.import"), foreign);
+    }
+    // A journal that came to nothing is one.
+    for journal in ["", "{\"serv", "{\"service\":\"IS"] {
+        fs::write(program.path("a.jsonl.import"), journal).unwrap();
+        program.done("import -f a.jsonl");
+    }
+    // Where there can be none, there is a way without.
+    fs::create_dir(program.path("a.jsonl.import")).unwrap();
+    let (code, _, err) = program.run("import -f a.jsonl");
+    assert_eq!(code, 1);
+    assert!(err.contains("hint: from standard input"), "{err}");
+    #[cfg(unix)]
+    {
+        let file = fs::File::open(program.path("a.jsonl")).unwrap();
+        let mut command = program.command("import -f /dev/stdin");
+        let (code, _, err) = told(&command.stdin(file).output().unwrap());
+        assert_eq!(code, 0, "{err}");
+        let (code, _, err) = program.run("import -f /dev/stdin --resume");
+        assert_eq!(code, 64);
+        assert!(err.contains("it is not from a file"), "{err}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_says_first_what_is_in_the_way() {
+    let program = Program::start().await;
+    program.write("a.jsonl", &log(4));
+    let fault = Fault::status(401).on(Operation::CreateSyncListItem);
+    program.emulator.inject(fault);
+    let (code, _, err) = program.run("import -f a.jsonl");
+    assert_eq!(code, 5);
+    assert!(
+        err.contains("hint: `twilio-sync doctor`")
+            && err.contains("; then run the same with --resume"),
+        "{err}"
+    );
+    let (code, _, err) = program.run("import a.jsonl");
+    assert_eq!(code, 64);
+    assert!(err.contains("--file a.jsonl"), "{err}");
+    let (_, _, err) = program.run("export a.jsonl");
+    assert!(err.contains("--output a.jsonl"), "{err}");
 }

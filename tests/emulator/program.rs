@@ -116,10 +116,11 @@ async fn json_is_one_line_with_what_was_set() {
     let json = program.json();
     // A flag goes before the environment, and an empty variable is none.
     assert_eq!(json["account_sid"], account);
-    assert_eq!(json["auth_token"], "the token");
+    // A secret that was set is not printed again.
+    assert_eq!(json["auth_token"], Value::Null);
     assert_eq!(json["service_sid"], service);
     assert_eq!(json["api_key"].as_str().unwrap().len(), 34);
-    assert_eq!(json.as_object().unwrap().len(), 6);
+    assert_eq!(json.as_object().unwrap().len(), 5);
 
     // It accepts connections from here on, with either pair of credentials.
     assert_eq!(program.http().get("").await.1["sid"], service);
@@ -132,23 +133,24 @@ async fn json_is_one_line_with_what_was_set() {
 }
 
 #[test]
-fn lines_for_a_shell_are_quoted() {
+fn lines_for_a_shell_can_be_run() {
     let mut command = command(&["--quiet"]);
-    command.env("TWILIO_AUTH_TOKEN", "it's $HOME");
+    command.env("TWILIO_AUTH_TOKEN", "the token");
     let mut program = Program::spawn(command);
     program.signal("INT");
     let (status, rest) = program.wait();
     assert_eq!(status.code(), Some(0));
 
     let script = format!(
-        "{}{rest}printf '%s\\n' \"$TWILIO_SYNC_BASE_URL\" \"$TWILIO_AUTH_TOKEN\"",
+        "{}{rest}printf '%s\\n' \"$TWILIO_SYNC_BASE_URL\" \"$TWILIO_API_SECRET\"",
         program.line
     );
     let output = Command::new("sh").args(["-c", &script]).output().unwrap();
     let output = String::from_utf8(output.stdout).unwrap();
-    let (url, token) = output.trim_end().split_once('\n').unwrap();
+    let (url, secret) = output.trim_end().split_once('\n').unwrap();
     assert!(url.starts_with("http://127.0.0.1:"), "{url}");
-    assert_eq!(token, "it's $HOME");
+    assert_eq!(secret.len(), 32, "{secret}");
+    assert!(!rest.contains("TWILIO_AUTH_TOKEN"), "{rest}");
     for name in ["ACCOUNT_SID", "API_KEY", "API_SECRET", "SYNC_SERVICE_SID"] {
         assert!(rest.contains(&format!("export TWILIO_{name}=")), "{rest}");
     }

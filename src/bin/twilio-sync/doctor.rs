@@ -11,7 +11,7 @@ use twilio_sync::{ConnectionFailure, Error, RetryPolicy, SyncClient, SyncClientB
 
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Output, bad, good, print, visible};
-use crate::session::{Options, start_local};
+use crate::session::{Options, connect};
 use crate::settings::{Connection, Settings};
 
 /// How far the clocks may be apart: access tokens that are signed here are dated by the one here.
@@ -52,22 +52,20 @@ impl Finding {
     }
 
     fn of_failure(check: &'static str, failure: &Failure) -> Self {
-        let text = failure.to_string();
-        let (detail, hint) = text.split_once("\nhint: ").unwrap_or((&text, ""));
-        Self::bad(check, failure.exit, detail, hint)
+        let hint = failure.hinted().unwrap_or_default();
+        Self::bad(check, failure.exit, failure.message(), hint)
     }
 }
 
 pub(crate) async fn run(options: &Options) -> Result<()> {
     let out = Output::new(options.printing.json, options.printing.quiet);
     let findings = if options.connection.is_local() {
-        let emulator = start_local().await?;
-        let mut findings = vec![Finding::good(
-            "settings",
-            format!("the local emulator, account {}", emulator.account_sid()),
-        )];
-        findings.extend(call(&client(emulator.client_builder()?)?).await);
-        emulator.stop().await;
+        let (builder, emulator) = connect(&options.connection).await?;
+        let mut findings = vec![Finding::good("settings", "the local emulator")];
+        findings.extend(call(&client(builder)?).await);
+        if let Some(emulator) = emulator {
+            emulator.stop().await;
+        }
         findings
     } else {
         examine(&options.connection).await
@@ -267,11 +265,7 @@ fn access(sync: &SyncClient, result: twilio_sync::Result<Service>) -> Vec<Findin
                 ),
                 _ => ("service", ""),
             };
-            let text = failure.to_string();
-            let text = text
-                .split_once("\nhint: ")
-                .map_or(text.as_str(), |(text, _)| text);
-            vec![Finding::bad(check, failure.exit, text, hint)]
+            vec![Finding::bad(check, failure.exit, failure.message(), hint)]
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::Value;
 use twilio_sync::Emulator;
 
 use self::request_lines::RequestLines;
@@ -16,6 +16,7 @@ use crate::input::with_options;
 use crate::output::unprinted;
 use crate::profiles::shell_quoted;
 use crate::session::{Options, local_data_file};
+use crate::settings::SECRETS;
 
 /// Run a local Sync service until SIGINT or SIGTERM
 ///
@@ -23,7 +24,8 @@ use crate::session::{Options, local_data_file};
 /// --quiet a line for each request to standard error. Its account, API key and Service are those of
 /// --account-sid, --api-key and --service, or of the environment: TWILIO_ACCOUNT_SID,
 /// TWILIO_AUTH_TOKEN, TWILIO_API_KEY, TWILIO_API_SECRET, TWILIO_SYNC_SERVICE_SID. What is not set is
-/// made up, or taken from the data file. With --local that is the file of --local.
+/// made up, or taken from the data file. Secrets of the environment are not printed again. With --local
+/// the data file is that of --local, and nothing is taken from the environment.
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// The port to listen on; 0 takes a free one
@@ -50,7 +52,7 @@ pub(crate) async fn run(arguments: Arguments, options: &Options) -> Result<()> {
         );
     }
     let (emulator, lines) = start(arguments, options).await?;
-    print(&emulator, options.printing.json).map_err(unprinted)?;
+    print(&emulator, options).map_err(unprinted)?;
     ended.wait().await;
     tokio::select! {
         () = emulator.stop() => {}
@@ -78,7 +80,7 @@ async fn start(
         None if options.connection.is_local() => Some(local_data_file()?),
         path => path,
     };
-    let setting = |variable| options.connection.or_environment(variable);
+    let setting = |variable| options.connection.of_emulator(variable);
     let mut builder = with_options!(
         builder,
         data_file: path,
@@ -98,29 +100,31 @@ async fn start(
     Ok((builder.start().await?, lines))
 }
 
-/// Prints how to reach the emulator.
-fn print(emulator: &Emulator, as_json: bool) -> io::Result<()> {
+/// Prints how to reach the emulator. A secret that was set is known to whoever set it, and may be that of
+/// a real account.
+fn print(emulator: &Emulator, options: &Options) -> io::Result<()> {
     let mut out = io::stdout().lock();
-    if as_json {
-        let line = json!({
-            "url": emulator.url(),
-            "account_sid": emulator.account_sid(),
-            "auth_token": emulator.auth_token(),
-            "api_key": emulator.api_key(),
-            "api_secret": emulator.api_secret(),
-            "service_sid": emulator.service_sid(),
-        });
-        writeln!(out, "{line}")?;
+    let shown = [
+        ("TWILIO_SYNC_BASE_URL", "url", emulator.url()),
+        ("TWILIO_ACCOUNT_SID", "account_sid", emulator.account_sid()),
+        ("TWILIO_AUTH_TOKEN", "auth_token", emulator.auth_token()),
+        ("TWILIO_API_KEY", "api_key", emulator.api_key()),
+        ("TWILIO_API_SECRET", "api_secret", emulator.api_secret()),
+        (
+            "TWILIO_SYNC_SERVICE_SID",
+            "service_sid",
+            emulator.service_sid(),
+        ),
+    ];
+    let shown = shown.into_iter().filter(|(variable, ..)| {
+        !SECRETS.contains(variable) || options.connection.of_emulator(variable).is_none()
+    });
+    if options.printing.json {
+        let members = shown.map(|(_, name, value)| (name.to_owned(), Value::from(value)));
+        writeln!(out, "{}", Value::Object(members.collect()))?;
     } else {
-        for (name, value) in [
-            ("TWILIO_SYNC_BASE_URL", emulator.url()),
-            ("TWILIO_ACCOUNT_SID", emulator.account_sid()),
-            ("TWILIO_AUTH_TOKEN", emulator.auth_token()),
-            ("TWILIO_API_KEY", emulator.api_key()),
-            ("TWILIO_API_SECRET", emulator.api_secret()),
-            ("TWILIO_SYNC_SERVICE_SID", emulator.service_sid()),
-        ] {
-            writeln!(out, "export {name}={}", shell_quoted(value))?;
+        for (variable, _, value) in shown {
+            writeln!(out, "export {variable}={}", shell_quoted(value))?;
         }
     }
     out.flush()

@@ -10,6 +10,7 @@ use twilio_sync::{BulkError, ConfigurationError, Error, InputError};
 /// How the program ends. `docs/cli.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
+    Done = 0,
     Failure = 1,
     /// What was compared is not the same.
     Difference = 2,
@@ -54,15 +55,7 @@ impl Failure {
 
     /// An error of the system, and what it was about.
     pub(crate) fn io(what: impl Display, error: &io::Error) -> Self {
-        Self {
-            is_unread: error.kind() == io::ErrorKind::BrokenPipe,
-            ..Self::new(Exit::Failure, format!("{what}: {error}"))
-        }
-    }
-
-    /// That what was compared is not the same: printed already, as the result that it is.
-    pub(crate) fn difference() -> Self {
-        Self::new(Exit::Difference, "there are differences")
+        Self::new(Exit::Failure, format!("{what}: {error}"))
     }
 
     /// Says what it was about.
@@ -70,6 +63,15 @@ impl Failure {
     pub(crate) fn about(mut self, what: impl Display) -> Self {
         self.message = format!("{what}: {}", self.message);
         self
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it, if that was said.
+    pub(crate) fn hinted(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     /// Says what to do about it.
@@ -130,7 +132,14 @@ impl From<Error> for Failure {
 }
 
 impl<K> From<Box<BulkError<K>>> for Failure {
-    fn from(error: Box<BulkError<K>>) -> Self {
+    fn from(mut error: Box<BulkError<K>>) -> Self {
+        if error.done.is_empty()
+            && error.failed.is_empty()
+            && let Some(listing) = error.listing.take()
+        {
+            // Nothing was begun: there is no account to give.
+            return listing.into();
+        }
         let first = error.failed.first().map(|(_, error)| error);
         let (exit, hint) = first
             .or(error.listing.as_ref())

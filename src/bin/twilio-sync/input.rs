@@ -12,6 +12,7 @@ use twilio_sync::api::Data;
 use twilio_sync::{NEVER, Order, Revision};
 
 use crate::failure::{Failure, Result};
+use crate::session::blocking;
 
 /// Text from an argument, from `@file`, or from standard input.
 #[derive(Clone, Debug)]
@@ -27,13 +28,7 @@ impl Text {
 
     /// Reads it.
     pub(crate) async fn read(self) -> Result<String> {
-        let reading = tokio::task::spawn_blocking(move || self.read_blocking());
-        reading.await.unwrap_or_else(|error| {
-            Err(Failure::io(
-                "the input cannot be read",
-                &io::Error::other(error),
-            ))
-        })
+        blocking(move || self.read_blocking()).await
     }
 
     fn read_blocking(self) -> Result<String> {
@@ -45,7 +40,7 @@ impl Text {
             None | Some("-") => read_standard_input(what),
             Some(given) => match given.strip_prefix('@') {
                 Some(path) => fs::read_to_string(path).map_err(|error| {
-                    Failure::io(format!("the {what} in {path} cannot be read"), &error)
+                    Failure::usage(format!("the {what} in {path} cannot be read: {error}"))
                 }),
                 None => Ok(given.to_owned()),
             },
@@ -68,7 +63,7 @@ fn read_standard_input(what: &str) -> Result<String> {
 #[derive(Args, Debug)]
 pub(crate) struct DataArgument {
     /// JSON, @FILE to read it from a file, or - (or nothing) for standard input
-    #[arg(value_name = "DATA")]
+    #[arg(value_name = "DATA", allow_negative_numbers = true)]
     data: Option<String>,
 }
 
@@ -154,10 +149,28 @@ impl FromStr for Ttl {
     }
 }
 
+/// How long something takes, which is neither nothing nor for ever.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(Ttl(NEVER)) | Err(_) => {
+                Err("a time is a number of seconds, or as in 500ms, 90s, 3m, 1h 30m".to_owned())
+            }
+            Ok(Ttl(span)) => Ok(Self(span)),
+        }
+    }
+}
+
 /// `--ttl` of what is written.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct TtlOption {
-    /// After how long it expires and is removed: seconds, or as in 90s, 3m, 1h, 2days, never
+    /// After how long it expires and is removed: seconds, or as in 90s, 3m, 1h, 2days; 0 or never
+    /// for never
     #[arg(long, value_name = "TIME")]
     ttl: Option<Ttl>,
 }

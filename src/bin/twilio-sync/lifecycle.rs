@@ -11,7 +11,7 @@ macro_rules! lifecycle {
                 #[arg(value_name = "NAME", help = "Its unique name")]
                 name: String,
             },
-            #[command(about = concat!("List every ", $noun), visible_alias = "list")]
+            #[command(about = concat!("List every ", $noun))]
             Ls {
                 #[arg(long, value_name = "TEXT", help = "Only those whose name begins with this; all are read")]
                 prefix: Option<String>,
@@ -35,6 +35,11 @@ macro_rules! lifecycle {
         impl Lifecycle {
             async fn run(self, session: &$crate::session::Session) -> $crate::failure::Result<()> {
                 let out = &session.out;
+                let title = |name: &$crate::input::Reference<$sid>| format!(concat!("the ", $noun, " {}"), name);
+                if let Self::Rm { name } = &self {
+                    // Asked before the local data file is taken.
+                    session.confirm(&format!("Remove {}", title(name))).await?;
+                }
                 let $sync = session.sync().await?;
                 let facade = $facade;
                 match self {
@@ -58,8 +63,7 @@ macro_rules! lifecycle {
                         out.written(&object)
                     }
                     Self::Rm { name } => {
-                        let title = format!(concat!("the ", $noun, " {}"), name);
-                        session.confirm(&format!("Remove {title}")).await?;
+                        let title = title(&name);
                         $crate::input::by!(await facade, name, remove / remove_by_id())?;
                         out.done(format!("Removed {title}."));
                         Ok(())

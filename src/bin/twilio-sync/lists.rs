@@ -42,6 +42,7 @@ pub(crate) enum Command {
         /// Its unique name or SID
         list: Reference<ListSid>,
         /// The index of an item
+        #[arg(allow_negative_numbers = true)]
         index: Option<i64>,
         /// Print the item's data and nothing else
         #[arg(long = "data", requires = "index")]
@@ -77,6 +78,7 @@ pub(crate) enum Command {
         /// The unique name or SID of the List
         list: Reference<ListSid>,
         /// The index of the item
+        #[arg(allow_negative_numbers = true)]
         index: i64,
         #[command(flatten)]
         data: DataArgument,
@@ -90,6 +92,7 @@ pub(crate) enum Command {
         /// The unique name or SID of the List
         list: Reference<ListSid>,
         /// The index of the item
+        #[arg(allow_negative_numbers = true)]
         index: i64,
         #[command(flatten)]
         patch: PatchArgument,
@@ -99,6 +102,7 @@ pub(crate) enum Command {
         /// The unique name or SID of the List
         list: Reference<ListSid>,
         /// The index of the item
+        #[arg(allow_negative_numbers = true)]
         index: i64,
         #[command(flatten)]
         if_match: IfMatchOption,
@@ -223,7 +227,7 @@ impl Command {
                     Some(key) => items.remove_items(key).await?,
                     None => items.remove_all().await?.keys.len(),
                 };
-                out.value("removed", removed)
+                out.written_value("removed", removed)
             }
             Self::Shared(command) => command.run(session).await,
         }

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Result};
 use crate::input::with_options;
 use crate::output::Output;
 use crate::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
-use crate::session::{Options, confirm};
+use crate::session::{Options, blocking, confirm};
 
 /// Keep credentials in a profile
 ///
@@ -29,7 +29,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) async fn run(self, options: &Options) -> Result<()> {
         let out = Output::new(options.printing.json, options.printing.quiet);
-        if options.connection.is_local() {
+        if options.connection.says_local() {
             return Err(Failure::usage("--local needs no login")
                 .hint("leave --local out to log in to an account"));
         }
@@ -46,13 +46,13 @@ impl Arguments {
             .await?;
         }
         let asked = options.clone();
-        let asking = tokio::task::spawn_blocking(move || ask_for_profile(&asked));
-        let profile = asking
-            .await
-            .unwrap_or_else(|error| Err(unread(&io::Error::other(error))))?;
+        let profile = blocking(move || ask_for_profile(&asked)).await?;
         let sync = client(&profile)?;
         if !self.offline {
-            sync.call(sync.api().fetch_service(sync.service())).await?;
+            let service = sync.call(sync.api().fetch_service(sync.service())).await;
+            service.map_err(|error| {
+                Failure::from(error).hint("nothing was kept; with --offline it is kept untried")
+            })?;
         }
         profiles.all.insert(name.clone(), profile);
         profiles.write()?;

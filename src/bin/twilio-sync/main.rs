@@ -110,10 +110,8 @@ fn main() -> ExitCode {
         }
     };
     match run(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(exit) => ExitCode::from(exit as u8),
         Err(failure) if failure.is_unread => ExitCode::SUCCESS,
-        // What differs is printed already: it is a result, and no error.
-        Err(failure) if failure.exit == Exit::Difference => ExitCode::from(failure.exit as u8),
         Err(failure) => {
             output::print_failure(&failure);
             ExitCode::from(failure.exit as u8)
@@ -121,7 +119,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: Arguments) -> Result<()> {
+fn run(arguments: Arguments) -> Result<Exit> {
     // A program with one client has no work for more.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -135,7 +133,9 @@ fn run(arguments: Arguments) -> Result<()> {
     done
 }
 
-async fn execute(Arguments { command, options }: Arguments) -> Result<()> {
+async fn execute(Arguments { command, options }: Arguments) -> Result<Exit> {
+    // What differs is a result, and no failure.
+    let mut exit = Exit::Done;
     let session = Session::new(options.clone());
     let done = match command {
         Command::Doc(command) => command.run(&session).await,
@@ -147,8 +147,8 @@ async fn execute(Arguments { command, options }: Arguments) -> Result<()> {
         Command::Token(arguments) => arguments.run(&session).await,
         Command::Export(arguments) => arguments.run(&session).await,
         Command::Import(arguments) => arguments.run(&session).await,
-        Command::Diff(arguments) => arguments.run(&session).await,
-        Command::Apply(arguments) => arguments.run(&session).await,
+        Command::Diff(arguments) => arguments.run(&session).await.map(|end| exit = end),
+        Command::Apply(arguments) => arguments.run(&session).await.map(|end| exit = end),
         Command::Api(arguments) => api::run(arguments, &session).await,
         Command::Webhook(command) => command.run(&options).await,
         Command::Login(arguments) => arguments.run(&options).await,
@@ -160,5 +160,5 @@ async fn execute(Arguments { command, options }: Arguments) -> Result<()> {
     };
     // However the command ended.
     session.close().await;
-    done
+    done.map(|()| exit)
 }

@@ -273,7 +273,7 @@ impl Command {
                     Some(prefix) => items.remove_where(move |item| item.key.starts_with(&prefix)),
                     None => items.remove_all(),
                 };
-                out.value("removed", removal.await?.keys.len())
+                out.written_value("removed", removal.await?.keys.len())
             }
             Self::Shared(command) => command.run(session).await,
         }

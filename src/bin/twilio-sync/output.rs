@@ -8,7 +8,7 @@ use std::pin::pin;
 use anstyle::{AnsiColor, Style};
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, TableStyle, Width, presets};
 use futures_core::Stream;
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::{Value, json};
 use twilio_sync::{Outcome, Written};
@@ -121,8 +121,15 @@ impl Output {
             return out.flush().map_err(unprinted);
         }
         let mut rows = Rows::new(self, columns);
-        while let Some(record) = records.try_next().await? {
-            rows.add(&value(&record)?)?;
+        while let Some(record) = records.next().await {
+            match record {
+                Ok(record) => rows.add(&value(&record)?)?,
+                Err(error) => {
+                    // What came before it is shown all the same.
+                    rows.print()?;
+                    return Err(error.into());
+                }
+            }
         }
         rows.finish()
     }
@@ -135,6 +142,14 @@ impl Output {
             Value::String(text) => print(visible(&text)),
             value => print(value),
         }
+    }
+
+    /// Prints a value that a write left, unless nobody wants to know.
+    pub(crate) fn written_value(&self, name: &str, value: impl Into<Value>) -> Result<()> {
+        if self.quiet {
+            return Ok(());
+        }
+        self.value(name, value)
     }
 
     /// Says something that is not a result, on standard error.
@@ -219,6 +234,9 @@ impl<'a> Rows<'a> {
     }
 
     fn print(&mut self) -> Result<()> {
+        if self.waiting == 0 {
+            return Ok(());
+        }
         let mut table = mem::replace(&mut self.table, self.output.table());
         self.waiting = 0;
         self.printed = true;
@@ -238,9 +256,8 @@ impl<'a> Rows<'a> {
     }
 
     fn finish(mut self) -> Result<()> {
-        if self.waiting > 0 {
-            self.print()?;
-        } else if !self.printed {
+        self.print()?;
+        if !self.printed {
             self.output.notice("Nothing there.");
         }
         Ok(())
@@ -265,10 +282,11 @@ fn listed(record: &Value) -> String {
     let indent = width.unwrap_or_default() + 2;
     let lines = members.into_iter().map(|(name, value)| {
         let text = match value {
-            Value::Object(_) | Value::Array(_) => escaped(&format!("{value:#}")),
+            Value::Object(_) | Value::Array(_) => format!("{value:#}"),
             value => cell(value),
         };
-        let text = text.replace('\n', &format!("\n{:indent$}", ""));
+        let text = text.lines().map(visible).collect::<Vec<_>>();
+        let text = text.join(&format!("\n{:indent$}", ""));
         let name = format!("{name:indent$}");
         format!("{}{text}", styled(&name, HEADING))
     });
@@ -280,17 +298,17 @@ fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
         Value::String(text) => visible(text),
-        value => escaped(&value.to_string()),
+        value => visible(&value.to_string()),
     }
 }
 
-/// A text with its control characters shown: what others stored must not steer the terminal.
+/// A text with what cannot be seen shown: what others stored must neither steer the terminal nor read
+/// as something else.
 pub(crate) fn visible(text: &str) -> String {
-    if text.chars().any(char::is_control) {
-        text.escape_debug().to_string()
-    } else {
-        text.to_owned()
-    }
+    let escaped = text.escape_debug().to_string();
+    // These are seen as they are.
+    let escaped = escaped.replace("\\\"", "\"").replace("\\'", "'");
+    escaped.replace("\\\\", "\\")
 }
 
 fn styled(text: &str, style: Style) -> String {
@@ -332,7 +350,9 @@ fn unencoded(error: &serde_json::Error) -> Failure {
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 pub(crate) fn unprinted(error: io::Error) -> Failure {
-    Failure::io("the output cannot be written", &error)
+    let mut failure = Failure::io("the output cannot be written", &error);
+    failure.is_unread = error.kind() == io::ErrorKind::BrokenPipe;
+    failure
 }
 
 /// Prints a line of results.

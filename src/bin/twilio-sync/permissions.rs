@@ -7,7 +7,7 @@ use twilio_sync::api::Data;
 use twilio_sync::{Access, DocumentSid, ListSid, MapSid, Permission, Permissions, Permitted};
 
 use crate::failure::{Failure, Result};
-use crate::input::{Reference, by};
+use crate::input::{Reference, by, with_options};
 use crate::output::visible;
 use crate::session::Session;
 
@@ -20,6 +20,9 @@ pub(crate) enum Command {
     Ls {
         #[command(flatten)]
         object: Object,
+        /// No more than this many
+        #[arg(long, value_name = "COUNT")]
+        limit: Option<usize>,
     },
     /// Read the permission of an identity; exit code 3 if it has none
     Get {
@@ -72,7 +75,7 @@ enum Kind {
 
 /// What is done with the permissions of an object.
 enum Verb {
-    Ls,
+    Ls(Option<usize>),
     Get(String),
     Grant(String, Access),
     Revoke(String),
@@ -102,7 +105,7 @@ impl Row {
 impl Command {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let (object, verb) = match self {
-            Self::Ls { object } => (object, Verb::Ls),
+            Self::Ls { object, limit } => (object, Verb::Ls(limit)),
             Self::Get { object, identity } => (object, Verb::Get(identity)),
             Self::Grant {
                 object,
@@ -158,10 +161,11 @@ impl Verb {
             ))
         };
         match self {
-            Self::Ls => {
-                out.records(COLUMNS, permissions.all().map_ok(Row::new))
-                    .await
+            Self::Ls(limit) => {
+                let all = with_options!(permissions.all(), limit: limit);
+                out.records(COLUMNS, all.map_ok(Row::new)).await
             }
+
             Self::Get(identity) => match permissions.get(&identity).await? {
                 Some(permission) => out.record(&Row::new(permission)),
                 None => Err(absent(&identity)),

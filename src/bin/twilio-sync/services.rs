@@ -5,7 +5,7 @@ use twilio_sync::ServiceSid;
 use twilio_sync::api::ServiceReference;
 
 use crate::failure::{Failure, Result};
-use crate::input::{Ttl, with_options};
+use crate::input::{Span, with_options};
 use crate::output::{visible, written};
 use crate::session::Session;
 
@@ -45,8 +45,8 @@ pub(crate) enum Command {
     },
     /// Change settings of a Service
     Update {
-        /// Its SID
-        sid: ServiceSid,
+        /// Its SID, or default
+        sid: String,
         /// A new friendly name
         #[arg(long, value_name = "NAME")]
         friendly_name: Option<String>,
@@ -80,7 +80,7 @@ pub(crate) struct Settings {
     reachability_debouncing_enabled: Option<bool>,
     /// For how long a client must be away before that is told: 1s to 30s
     #[arg(long, value_name = "TIME")]
-    reachability_debouncing_window: Option<Ttl>,
+    reachability_debouncing_window: Option<Span>,
 }
 
 /// Puts settings onto one of the calls that take them.
@@ -100,7 +100,13 @@ macro_rules! with_settings {
 
 impl Command {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let (out, sync) = (&session.out, session.sync().await?);
+        let out = &session.out;
+        if let Self::Rm { sid } = &self {
+            // Asked before the local data file is taken.
+            let question = format!("Remove the Service {sid} and everything in it");
+            session.confirm(&question).await?;
+        }
+        let sync = session.sync().await?;
         let services = sync.services();
         match self {
             Self::Ls { limit } => {
@@ -138,14 +144,16 @@ impl Command {
                 friendly_name,
                 settings,
             } => {
+                let sid = match sid.as_str() {
+                    ServiceReference::DEFAULT => services.get_default().await?.sid,
+                    sid => sid.parse()?,
+                };
                 let call = with_settings!(services.update(&sid), settings);
                 out.written(&with_options!(call, friendly_name: friendly_name).await?)
             }
             Self::Rm { sid } => {
-                let title = format!("the Service {sid} and everything in it");
-                session.confirm(&format!("Remove {title}")).await?;
                 services.remove(&sid, &sid).await?;
-                out.done(format!("Removed {title}."));
+                out.done(format!("Removed the Service {sid} and everything in it."));
                 Ok(())
             }
         }

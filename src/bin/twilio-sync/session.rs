@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::sync::OnceCell;
 use twilio_sync::emulator::EmulatorError;
-use twilio_sync::{Emulator, SyncClient};
+use twilio_sync::{Attempt, Emulator, SyncClient, SyncClientBuilder};
 
 use crate::failure::{Exit, Failure, Result};
 use crate::input::with_options;
@@ -71,7 +71,7 @@ impl Session {
     /// A client by the options, made when it is first asked for: not before a command has read its
     /// input, for whoever writes that may have the local data file until it is done.
     pub(crate) async fn sync(&self) -> Result<&SyncClient> {
-        let connect = || Connected::by(&self.options.connection);
+        let connect = || Connected::by(&self.options);
         Ok(&self.connected.get_or_try_init(connect).await?.sync)
     }
 
@@ -96,22 +96,52 @@ impl Session {
 }
 
 impl Connected {
-    async fn by(connection: &Connection) -> Result<Self> {
-        if !connection.is_local() {
-            let settings = Settings::read(connection)?;
-            return Ok(Self {
-                sync: settings.client_builder()?.build()?,
-                emulator: None,
-            });
-        }
+    async fn by(options: &Options) -> Result<Self> {
+        let (builder, emulator) = connect(&options.connection).await?;
+        let builder = if options.connection.verbose {
+            builder.on_attempt(tell)
+        } else {
+            builder
+        };
+        Ok(Self {
+            sync: builder.build()?,
+            emulator,
+        })
+    }
+}
+
+/// A client that is to be built, and the local emulator if it is one of that.
+pub(crate) async fn connect(
+    connection: &Connection,
+) -> Result<(SyncClientBuilder, Option<Emulator>)> {
+    let (builder, emulator) = if connection.is_local() {
         let emulator = start_local().await?;
         let builder = emulator.client_builder()?;
         let builder = with_options!(builder, service: connection.service.as_deref());
-        Ok(Self {
-            sync: builder.build()?,
-            emulator: Some(emulator),
-        })
-    }
+        (builder, Some(emulator))
+    } else {
+        (Settings::read(connection)?.client_builder()?, None)
+    };
+    let timeout = connection.timeout.map(|timeout| timeout.0);
+    Ok((with_options!(builder, timeout: timeout), emulator))
+}
+
+/// Tells of a request.
+fn tell(attempt: &Attempt) {
+    let status = attempt
+        .status
+        .map_or("no answer".to_owned(), |status| status.as_u16().to_string());
+    let millis = attempt.elapsed.as_millis();
+    let again = attempt.next_delay.map_or(String::new(), |delay| {
+        format!(", again in {} ms", delay.as_millis())
+    });
+    // If it cannot be told, there is nobody to be told.
+    let _ = writeln!(
+        io::stderr(),
+        "{} {} {status} in {millis} ms{again}",
+        attempt.method,
+        attempt.path
+    );
 }
 
 /// Asks whether to do what cannot be undone, unless `--yes` was given.
@@ -120,10 +150,17 @@ pub(crate) async fn confirm(yes: bool, what: &str) -> Result<()> {
         return Ok(());
     }
     let what = what.to_owned();
-    let asking = tokio::task::spawn_blocking(move || ask(&what));
-    asking.await.unwrap_or_else(|error| {
+    blocking(move || ask(&what)).await
+}
+
+/// Runs what may block, where that holds nobody up.
+pub(crate) async fn blocking<T: Send + 'static>(
+    run: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let running = tokio::task::spawn_blocking(run);
+    running.await.unwrap_or_else(|error| {
         Err(Failure::io(
-            "nobody could be asked",
+            "the program cannot go on",
             &io::Error::other(error),
         ))
     })
@@ -166,6 +203,13 @@ pub(crate) async fn start_local() -> Result<Emulator> {
         match Emulator::builder().data_file(&path).start().await {
             Err(EmulatorError::DataFileInUse { .. }) if begun.elapsed() < PATIENCE => {
                 tokio::time::sleep(PAUSE).await;
+            }
+            Err(error @ EmulatorError::DataFileInUse { .. }) => {
+                return Err(Failure::from(error).hint(
+                    "another command with --local has it until it ends, as one does that waits for \
+                     the reader of its output; let that one write to a file first, or run \
+                     `twilio-sync emulator` for both",
+                ));
             }
             started => return Ok(started?),
         }

@@ -8,6 +8,7 @@ use clap::Args;
 use twilio_sync::SyncClientBuilder;
 
 use crate::failure::{Failure, Result};
+use crate::input::Span;
 use crate::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
 
 /// The variables that say who calls. They belong together: none is taken from one place and another
@@ -22,19 +23,20 @@ const CREDENTIALS: &[&str] = &[
     "AUTH_TOKEN",
 ];
 /// Those of them that are secrets.
-const SECRETS: &[&str] = &["TWILIO_API_SECRET", "TWILIO_AUTH_TOKEN", "AUTH_TOKEN"];
+pub(crate) const SECRETS: &[&str] = &["TWILIO_API_SECRET", "TWILIO_AUTH_TOKEN", "AUTH_TOKEN"];
 /// The variables that say where to send the credentials.
 const DESTINATION: &[&str] = &["TWILIO_SYNC_BASE_URL", "TWILIO_REGION", "TWILIO_EDGE"];
 
-const ENV_FILE: &str = ".env";
+/// In this folder, and not looked for in those above: who can write there is another matter.
+const ENV_FILE: &str = "./.env";
 
 /// Options that say which service to call. Secrets are not among them: other users of a machine can
 /// see the arguments of a program.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Connection")]
 pub(crate) struct Connection {
-    /// Use a local emulator, with its data in a file of yours: no account is needed (or
-    /// TWILIO_SYNC_LOCAL=1)
+    /// Use a local emulator, with its data in a file of yours: no account is needed, and of the
+    /// settings only --service counts (or TWILIO_SYNC_LOCAL=1)
     #[arg(long, global = true)]
     local: bool,
 
@@ -47,24 +49,32 @@ pub(crate) struct Connection {
     pub(crate) service: Option<String>,
 
     /// The account SID, AC…
-    #[arg(long, global = true, value_name = "SID")]
+    #[arg(long, global = true, value_name = "SID", conflicts_with = "local")]
     pub(crate) account_sid: Option<String>,
 
     /// The API key, SK…; its secret comes from TWILIO_API_SECRET
-    #[arg(long, global = true, value_name = "SID")]
+    #[arg(long, global = true, value_name = "SID", conflicts_with = "local")]
     pub(crate) api_key: Option<String>,
 
     /// The region that processes the calls, such as ie1
-    #[arg(long, global = true, value_name = "REGION")]
+    #[arg(long, global = true, value_name = "REGION", conflicts_with = "local")]
     pub(crate) region: Option<String>,
 
     /// The edge at which calls enter Twilio's network, such as dublin
-    #[arg(long, global = true, value_name = "EDGE")]
+    #[arg(long, global = true, value_name = "EDGE", conflicts_with = "local")]
     pub(crate) edge: Option<String>,
 
     /// Another address of the service, such as an emulator's
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", conflicts_with = "local")]
     pub(crate) base_url: Option<String>,
+
+    /// How long an attempt of a call may take, such as 10s; 30s without it
+    #[arg(long, global = true, value_name = "TIME")]
+    pub(crate) timeout: Option<Span>,
+
+    /// Tell of each request, on standard error
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
 }
 
 impl Connection {
@@ -81,16 +91,35 @@ impl Connection {
         }
     }
 
-    /// A setting of the command line or else the environment: all that an emulator asks for.
-    pub(crate) fn or_environment(&self, variable: &str) -> Option<String> {
-        self.get(variable).or_else(|| environment(variable))
+    /// What an emulator is set up with: the command line says it, or else the environment, which
+    /// may have a real account's and so has no say in what the local data file keeps.
+    pub(crate) fn of_emulator(&self, variable: &str) -> Option<String> {
+        let of_environment = || (!self.is_local()).then(|| environment(variable)).flatten();
+        self.get(variable).or_else(of_environment)
     }
 
-    /// Whether the local emulator is asked for. A profile that is named on the command line goes
-    /// before a variable.
+    /// Whether the local emulator is asked for. What the command line says of another service goes
+    /// before the variable.
     pub(crate) fn is_local(&self) -> bool {
-        let is_set = || environment("TWILIO_SYNC_LOCAL").is_some_and(|value| value != "0");
-        self.local || self.profile.is_none() && is_set()
+        let no = ["0", "false", "no", "off"];
+        let is_set = || {
+            environment("TWILIO_SYNC_LOCAL")
+                .is_some_and(|value| !no.contains(&value.to_lowercase().as_str()))
+        };
+        let of_another = [
+            &self.profile,
+            &self.account_sid,
+            &self.api_key,
+            &self.region,
+            &self.edge,
+            &self.base_url,
+        ];
+        self.local || of_another.iter().all(|option| option.is_none()) && is_set()
+    }
+
+    /// Whether `--local` itself was given.
+    pub(crate) fn says_local(&self) -> bool {
+        self.local
     }
 
     /// The profile that is asked for.
@@ -253,7 +282,7 @@ fn of_profile(name: String, profile: Profile) -> Layer {
 
 /// The variables of the `.env` file here; none if there is no such file.
 fn read_env_file() -> Result<HashMap<String, String>> {
-    match dotenvy::from_filename_iter(ENV_FILE) {
+    match dotenvy::from_path_iter(ENV_FILE) {
         Ok(variables) => variables.collect::<Result<_, _>>().map_err(unusable),
         Err(error) if error.not_found() => Ok(HashMap::new()),
         Err(error) => Err(unusable(error)),

@@ -72,10 +72,7 @@ impl Command {
                     stream / stream_by_id::<Data>()
                 );
                 let sid = stream.publish(&message).await?;
-                if out.is_quiet() {
-                    return Ok(());
-                }
-                out.value("sid", sid.to_string())
+                out.written_value("sid", sid.to_string())
             }
             Self::Shared(command) => command.run(session).await,
         }

@@ -3,7 +3,7 @@
 use clap::Args;
 
 use crate::failure::Result;
-use crate::input::{Ttl, with_options};
+use crate::input::{Span, with_options};
 use crate::session::Session;
 
 /// Make an access token for client software, signed by the API key
@@ -15,7 +15,7 @@ pub(crate) struct Arguments {
     identity: String,
     /// For how long it is valid: at most 24h
     #[arg(long, value_name = "TIME", default_value = "1h")]
-    ttl: Ttl,
+    ttl: Span,
     /// The application's own name of the device or browser session
     #[arg(long, value_name = "ID")]
     endpoint_id: Option<String>,

@@ -1,12 +1,13 @@
 //! `twilio-sync webhook`
 
 use clap::Subcommand;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
+use twilio_sync::ApiKeySid;
 use twilio_sync::webhooks::{Validator, Webhook};
 
 use crate::failure::{Exit, Failure, Result};
 use crate::input::Text;
-use crate::output::Output;
+use crate::output::{Output, print, visible};
 use crate::session::{Options, start_local};
 use crate::settings::Settings;
 
@@ -36,15 +37,20 @@ impl Command {
         } = self;
         let out = Output::new(options.printing.json, options.printing.quiet);
         let validator = Validator::new(auth_token(options).await?);
-        let body = Text::new(body, "body").read().await?;
+        let text = Text::new(body, "body").read().await?;
+        let is_signed = |body: &&str| validator.is_valid_body(&url, body.as_bytes(), &signature);
         // A file that was written with an editor ends with a line break, which no form does.
-        let body = body.trim_end_matches(['\r', '\n']);
+        let body = text.trim_end_matches(['\r', '\n']);
+        if let Some(body) = [&*text, body].into_iter().find(is_signed) {
+            return if out.is_quiet() {
+                Ok(())
+            } else {
+                print(visible(body))
+            };
+        }
         let form: Vec<_> = url::form_urlencoded::parse(body.as_bytes())
             .into_owned()
             .collect();
-        if validator.is_valid_body(&url, body.as_bytes(), &signature) {
-            return out.written(&body);
-        }
         if !validator.is_valid(&url, &form, &signature) {
             return Err(Failure::new(
                 Exit::Unauthorised,
@@ -57,10 +63,18 @@ impl Command {
         }
         let webhook = Webhook::from_parameters(form)
             .map_err(|error| Failure::new(Exit::Failure, format!("it is signed, but {error}")))?;
-        let parameters = webhook.parameters().iter();
-        let told: Map<_, _> = parameters
-            .map(|(name, value)| (name.clone(), Value::from(value.as_str())))
-            .collect();
+        let mut told = Map::new();
+        for (name, value) in webhook.parameters() {
+            let value = Value::from(value.as_str());
+            match told.get_mut(name) {
+                None => {
+                    told.insert(name.clone(), value);
+                }
+                // A parameter that is there more than once.
+                Some(Value::Array(values)) => values.push(value),
+                Some(first) => *first = json!([first.take(), value]),
+            }
+        }
         out.written(&told)
     }
 }
@@ -74,11 +88,14 @@ async fn auth_token(options: &Options) -> Result<String> {
         return Ok(token);
     }
     let settings = Settings::read(&options.connection)?;
-    let token = settings
-        .get("TWILIO_AUTH_TOKEN")
-        .or_else(|| settings.get("AUTH_TOKEN"));
+    // Where the older ACCOUNT_SID has an API key, AUTH_TOKEN is that one's secret.
+    let is_secret = settings
+        .get("ACCOUNT_SID")
+        .is_some_and(|sid| sid.starts_with(ApiKeySid::PREFIX));
+    let older = || (!is_secret).then(|| settings.get("AUTH_TOKEN")).flatten();
+    let token = settings.get("TWILIO_AUTH_TOKEN").or_else(older);
     token.ok_or_else(|| {
         Failure::usage("there is no auth token, which webhooks are signed with")
-            .hint("set TWILIO_AUTH_TOKEN, or keep it in a profile: `twilio-sync login`")
+            .hint("set TWILIO_AUTH_TOKEN; it is wanted beside an API key too")
     })
 }

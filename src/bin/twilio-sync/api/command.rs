@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, Subcommand};
 
 use super::nearest;
 use super::operations::{OPERATIONS, Operation, Parameter};
+use crate::failure::Failure;
 use crate::output::visible;
 
 const ARGUMENTS: &str = "PARAMETER";
@@ -19,7 +20,7 @@ const HELP: &str = "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\
 /// An operation that is asked for, with its arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    pub(super) operation: &'static Operation,
+    pub(super) operation: Result<&'static Operation, Unknown>,
     /// Each a name, `=` and a value, as far as people keep to that.
     pub(super) arguments: Vec<String>,
     /// Whether all pages of a list are read.
@@ -31,12 +32,20 @@ impl FromArgMatches for Call {
         let (name, matches) = matches
             .subcommand()
             .ok_or_else(|| clap::Error::new(ErrorKind::MissingSubcommand))?;
-        let operation = Operation::find(name).ok_or_else(|| unknown(name))?;
-        let arguments = matches.get_many::<String>(ARGUMENTS);
+        let operation = Operation::find(name).ok_or_else(|| Unknown(name.to_owned()));
+        // Those of an operation there is not are clap's own, and not looked at.
+        let arguments = match &operation {
+            Ok(_) => matches.get_many::<String>(ARGUMENTS),
+            Err(_) => None,
+        };
+        let arguments = arguments.into_iter().flatten().cloned().collect();
         Ok(Self {
+            is_all: operation
+                .as_ref()
+                .is_ok_and(|operation| operation.is_list())
+                && matches.get_flag(ALL),
             operation,
-            arguments: arguments.into_iter().flatten().cloned().collect(),
-            is_all: operation.is_list() && matches.get_flag(ALL),
+            arguments,
         })
     }
 
@@ -68,16 +77,20 @@ impl Subcommand for Call {
     }
 }
 
-/// There is no such operation.
-fn unknown(name: &str) -> clap::Error {
-    let nearest = nearest(name, OPERATIONS.iter().map(|operation| operation.name));
-    let nearest = nearest.map(|nearest| format!("did you mean {nearest}? "));
-    let message = format!(
-        "there is no operation \"{}\"\nhint: {}`twilio-sync api` lists all\n",
-        visible(name),
-        nearest.unwrap_or_default()
-    );
-    clap::Error::raw(ErrorKind::InvalidSubcommand, message)
+/// A name that no operation has.
+#[derive(Clone, Debug)]
+pub(super) struct Unknown(String);
+
+impl From<Unknown> for Failure {
+    fn from(Unknown(name): Unknown) -> Self {
+        let nearest = nearest(&name, OPERATIONS.iter().map(|operation| operation.name));
+        let nearest = nearest.map(|nearest| format!("did you mean {nearest}? "));
+        let name = visible(&name);
+        Failure::usage(format!("there is no operation \"{name}\"")).hint(format!(
+            "{}`twilio-sync api` lists all",
+            nearest.unwrap_or_default()
+        ))
+    }
 }
 
 /// The command of an operation.
@@ -88,7 +101,10 @@ fn of(operation: &'static Operation) -> Command {
         .value_parser(Arguments(operation))
         // The parameters have a section of their own.
         .hide_possible_values(true)
-        .help("NAME=VALUE; NAME=@FILE takes the value from a file, NAME=- from standard input");
+        .help(
+            "NAME=VALUE; NAME=@FILE takes the value from a file, NAME=- from standard input; NAME:=VALUE is \
+             the value, whatever it begins with",
+        );
     let command = Command::new(operation.name)
         .alias(operation.id)
         .about(operation.summary)

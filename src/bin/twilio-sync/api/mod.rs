@@ -27,7 +27,7 @@ const ALIKE: f64 = 0.7;
 ///
 /// An operation goes by its name in the API description, as FetchDocument, and its parameters by
 /// theirs: api FetchDocument Sid=desk-7. ServiceSid may be left out: it is the Service of the settings.
-/// The body of the answer is printed as it came.
+/// The body of the answer is printed as it came, or as a listing on a terminal.
 #[derive(Debug, Args)]
 #[command(
     subcommand_value_name = "OPERATION",
@@ -43,13 +43,12 @@ pub(crate) async fn run(Arguments { call }: Arguments, session: &Session) -> Res
     let Some(call) = call else {
         return list(out.is_json());
     };
-    let method = &call.operation.method;
-    let request = Request::read(call.operation, call.arguments).await?;
-    let sync = session.sync().await?;
-    if *method == Method::DELETE {
-        let path = request.path(sync.service())?;
-        session.confirm(&format!("Remove {path}")).await?;
+    let operation = call.operation?;
+    let request = Request::read(operation, call.arguments).await?;
+    if operation.method == Method::DELETE {
+        session.confirm(&format!("Call {request}")).await?;
     }
+    let sync = session.sync().await?;
     if call.is_all {
         return answer::print_all(sync, request).await;
     }

@@ -1,5 +1,7 @@
 //! From the arguments of an operation to its request.
 
+use std::fmt::{self, Display};
+
 use http::StatusCode;
 use http::header::ACCEPT;
 use progenitor_client::{
@@ -30,7 +32,10 @@ impl Request {
         let given = named(operation, arguments)?;
         let mut values = Vec::with_capacity(given.len());
         for (parameter, value) in given {
-            let value = read(parameter, value).await?;
+            let value = match value {
+                Given::Value(value) => value,
+                Given::Source(source) => read(parameter, source).await?,
+            };
             let value = parameter.kind.check(value);
             let value =
                 value.map_err(|reason| Failure::usage(format!("{}: {reason}", parameter.name)))?;
@@ -48,7 +53,7 @@ impl Request {
             match name.and_then(|name| name.strip_suffix('}')) {
                 None => path.push_str(segment),
                 Some(name) => match self.get(Place::Path, name) {
-                    // Whatever kind it is of: it is one segment, and is read as what was given.
+                    // Its kind was checked; this sees to it that it is one segment of a path.
                     Some(value) => {
                         let value = ObjectReference::new(value)?;
                         path.push_str(&value.path_segment().to_string());
@@ -138,17 +143,36 @@ impl Request {
     }
 }
 
+impl Display for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.operation.name)?;
+        for (name, value) in self.of(Place::Path) {
+            write!(f, " {name}={}", visible(value))?;
+        }
+        Ok(())
+    }
+}
+
+/// What is given for a parameter.
+enum Given {
+    Value(String),
+    /// Where the value is: `@` and a file, or `-`.
+    Source(String),
+}
+
 /// Whose values the arguments are. None is unknown, doubled or missing.
 fn named(
     operation: &'static Operation,
     arguments: Vec<String>,
-) -> Result<Vec<(&'static Parameter, String)>> {
-    let mut given: Vec<(&Parameter, String)> = Vec::with_capacity(arguments.len());
+) -> Result<Vec<(&'static Parameter, Given)>> {
+    let mut given: Vec<(&Parameter, Given)> = Vec::with_capacity(arguments.len());
     for argument in arguments {
         let Some((name, value)) = argument.split_once('=') else {
             let failure = format!("\"{}\" is not NAME=VALUE", visible(&argument));
             return Err(Failure::usage(failure).hint(all_of(operation)));
         };
+        let literal = name.strip_suffix(':');
+        let name = literal.unwrap_or(name);
         let Some(parameter) = operation.parameter(name) else {
             let failure = format!("{} has no parameter \"{}\"", operation.name, visible(name));
             let names = operation.parameters.iter().map(|parameter| parameter.name);
@@ -161,7 +185,15 @@ fn named(
             let failure = format!("{} is given twice", parameter.name);
             return Err(Failure::usage(failure).hint(all_of(operation)));
         }
-        given.push((parameter, value.to_owned()));
+        let value = value.to_owned();
+        given.push((
+            parameter,
+            if literal.is_none() && (value == "-" || value.starts_with('@')) {
+                Given::Source(value)
+            } else {
+                Given::Value(value)
+            },
+        ));
     }
     let is_given = |name| given.iter().any(|(parameter, _)| parameter.name == name);
     let missing = operation.parameters.iter();
@@ -173,7 +205,9 @@ fn named(
         let failure = format!("{} needs {}", operation.name, missing.join(", "));
         return Err(Failure::usage(failure).hint(all_of(operation)));
     }
-    if given.iter().filter(|(_, value)| value == "-").count() > 1 {
+    let is_standard_input =
+        |(_, value): &&(_, Given)| matches!(value, Given::Source(source) if source == "-");
+    if given.iter().filter(is_standard_input).count() > 1 {
         let failure = "only one value can come from standard input";
         return Err(Failure::usage(failure).hint("NAME=@FILE takes a value from a file"));
     }
@@ -195,12 +229,9 @@ fn all_of(operation: &Operation) -> String {
     format!("{name} takes {parameters}; `twilio-sync api {name} --help` explains them")
 }
 
-/// A value as it is given, or from where it is said to be.
-async fn read(parameter: &Parameter, value: String) -> Result<String> {
-    if value != "-" && !value.starts_with('@') {
-        return Ok(value);
-    }
-    let mut text = Text::new(Some(value), parameter.name).read().await?;
+/// A value from where it is said to be.
+async fn read(parameter: &Parameter, source: String) -> Result<String> {
+    let mut text = Text::new(Some(source), parameter.name).read().await?;
     // Editors and `echo` end a text with a line break, which is no part of it.
     if text.ends_with('\n') {
         text.pop();

@@ -1,28 +1,31 @@
 //! `twilio-sync apply`
 
+use std::time::Duration;
+
 use clap::Args;
-use futures_util::{StreamExt, stream};
 use twilio_sync::api::Data;
 use twilio_sync::{DocumentSid, Error, ListSid, MapSid, StreamSid, SyncClient};
 
+use super::concurrently::{self, CONCURRENCY};
 use super::contents::Contents;
-use super::diff::{plain, print_changes};
-use super::entry::{Kind, many};
-use super::objects::{self, reference};
-use super::plan::{Change, Plan, State, Verb};
+use super::diff::{print_changes, subject};
+use super::entry::{Kind, State, many};
+use super::objects::{self, reference, service_sid};
+use super::plan::{Change, Plan, Verb};
 use super::progress::Progress;
-use super::{FileOption, Scope, left};
+use super::{FileOption, Scope, and_then, left};
 use crate::failure::{Exit, Failure, Result};
 use crate::input::{by, with_options};
 use crate::session::Session;
 
-/// How many writes are under way at a time.
-const CONCURRENCY: usize = 8;
+/// How many of what is to be removed are named in the question.
+const NAMED: usize = 5;
 
 /// Make the Service, or one object, as an export says
 ///
 /// Only what differs is written, and only over what was compared: exit code 4 if somebody else wrote
-/// meanwhile. Items of a List are compared by position.
+/// meanwhile. Items of a List are compared by position. An export of one object is applied to that one.
+/// What has expired since the export is left alone.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -31,7 +34,9 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     file: FileOption,
 
-    /// Remove what the export does not have
+    /// Remove what the export, which must be whole, does not have. A Document is read again just
+    /// before, and stays if somebody wrote it; Lists, Maps and Message Streams go with whatever is in
+    /// them by then
     #[arg(long)]
     prune: bool,
 
@@ -41,33 +46,43 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+    pub(crate) async fn run(self, session: &Session) -> Result<Exit> {
         let out = &session.out;
-        let target = self.scope.target();
-        let contents = Contents::read(self.file.path(), target.as_ref()).await?;
-        if self.prune && contents.objects.is_empty() {
-            return Err(Failure::usage(format!("{} is empty", contents.title))
-                .hint("--prune would remove everything: leave it out, or use `rm`"));
+        let (path, target) = (self.file.path(), self.scope.place());
+        let (contents, target) = Contents::read_to_compare(path, target).await?;
+        if self.prune {
+            contents.check_prune(target.as_ref())?;
         }
+        contents.tell_if_not_whole(out);
+        let (title, renamed) = (contents.title.clone(), contents.renamed.clone());
+        let sync = session.sync().await?;
         let progress = Progress::counting(out);
-        let mut plan =
-            Plan::make(session.sync().await?, contents, target.as_ref(), progress).await?;
+        let mut plan = Plan::make(sync, contents, target.as_ref(), progress).await?;
         plan.tell_left_out(out);
         let mut surplus = 0;
         if !self.prune {
             surplus = plan.count(Verb::Remove);
             plan.changes.retain(|change| change.verb() != Verb::Remove);
+        } else if !plan.has_any {
+            return Err(
+                Failure::usage(format!("all that {title} has expired meanwhile"))
+                    .hint("--prune would remove everything else: leave it out, or use `rm`"),
+            );
+        } else if renamed.is_some() && renamed != plan.found {
+            return Err(Failure::usage(format!("{title} is of another object"))
+                .hint("without --prune it can be applied"));
         }
         if self.dry_run {
             return print_changes(session, &plan.changes);
         }
-        if let Some(question) = question(&plan) {
-            session.confirm(&question).await?;
+        if plan.count(Verb::Remove) > 0 {
+            let service = service_sid(sync).await?;
+            session.confirm(&question(&plan, &service)).await?;
         }
         let [created, updated, removed] =
             [Verb::Create, Verb::Update, Verb::Remove].map(|verb| plan.count(verb));
         let progress = Progress::of(out, plan.changes.len() as u64);
-        carry_out(session.sync().await?, plan, &progress).await?;
+        carry_out(sync, plan, &progress).await?;
         drop(progress);
         out.notice(format_args!(
             "Created {created}, updated {updated}, removed {removed}."
@@ -78,25 +93,39 @@ impl Arguments {
                 many(surplus, "thing")
             ));
         }
-        Ok(())
+        Ok(Exit::Done)
     }
 }
 
-/// What is asked before anything is done; nothing if nothing is to be removed.
-fn question(plan: &Plan) -> Option<String> {
-    let removals = || {
-        let changes = plan.changes.iter();
-        changes.filter(|change| change.verb() == Verb::Remove)
-    };
-    let items = removals().filter(|change| change.kind.is_item()).count() as u64;
-    let objects = removals().count() as u64 - items;
+/// What is asked before anything is done.
+fn question(plan: &Plan, service: &str) -> String {
+    let removals: Vec<_> = plan
+        .changes
+        .iter()
+        .filter(|change| change.verb() == Verb::Remove)
+        .collect();
+    let items = removals.iter().filter(|change| change.kind.is_item());
+    let items = items.count() as u64;
+    let objects = removals.len() as u64 - items;
     let parts = [(objects, "object"), (items, "item")];
     let parts: Vec<_> = parts
         .into_iter()
         .filter(|(count, _)| *count > 0)
         .map(|(count, noun)| many(count, noun))
         .collect();
-    (!parts.is_empty()).then(|| format!("Remove {}", parts.join(" and ")))
+    let mut named: Vec<_> = removals
+        .iter()
+        .take(NAMED)
+        .map(|one| subject(one))
+        .collect();
+    if let more @ 1.. = removals.len() - named.len() {
+        named.push(format!("{more} more"));
+    }
+    format!(
+        "Remove {} from the Service {service} ({})",
+        parts.join(" and "),
+        named.join(", ")
+    )
 }
 
 /// Makes the changes: objects first, then what is in them, and removals last.
@@ -124,53 +153,52 @@ fn split(
     (those.into_iter(), others)
 }
 
-/// Makes changes, some at a time. After a failure nothing more is begun, and what is under way is
-/// finished.
+/// Makes changes, some at a time.
 async fn all(
     sync: &SyncClient,
     changes: impl IntoIterator<Item = Change>,
     concurrency: usize,
     progress: &Progress,
 ) -> Result<()> {
-    let mut failure = None;
-    let mut changes = changes.into_iter();
-    let mut running = stream::FuturesUnordered::new();
-    loop {
-        while failure.is_none()
-            && running.len() < concurrency
-            && let Some(change) = changes.next()
-        {
-            running.push(async move {
-                let done = make(sync, &change).await;
-                (change, done)
-            });
-        }
-        let Some((change, done)) = running.next().await else {
-            return failure.map_or(Ok(()), Err);
-        };
-        match done {
-            Ok(()) => progress.advance(1),
-            Err(error) => {
-                failure.get_or_insert_with(|| failed(&change, error));
-            }
-        }
+    let jobs = changes
+        .into_iter()
+        .enumerate()
+        .map(|(at, change)| async move {
+            let done = make(sync, &change).await;
+            (at, done.map_err(|refusal| failed(&change, refusal)))
+        });
+    concurrently::run(jobs, concurrency, |()| progress.advance(1))
+        .await
+        .map_err(|(_, failure)| failure)
+}
+
+/// Why a change was not made.
+enum Refusal {
+    /// Somebody else wrote meanwhile.
+    Changed,
+    Error(Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
     }
 }
 
 /// Makes a change.
-async fn make(sync: &SyncClient, change: &Change) -> twilio_sync::Result<()> {
+async fn make(sync: &SyncClient, change: &Change) -> Result<(), Refusal> {
     match &change.new {
-        Some(new) => write(sync, change, new).await,
+        Some(new) => Ok(write(sync, change, new).await?),
         None => match remove(sync, change).await {
             // As it should be.
-            Err(error) if error.is_not_found() => Ok(()),
+            Err(Refusal::Error(error)) if error.is_not_found() => Ok(()),
             done => done,
         },
     }
 }
 
 async fn write(sync: &SyncClient, change: &Change, new: &State) -> twilio_sync::Result<()> {
-    let name = change.name.as_str();
+    let name = change.address();
     let ttl = ttl(new);
     let empty = Data::from_json("{}".to_owned()).ok();
     let Some(data) = new.data.as_ref().or(empty.as_ref()) else {
@@ -227,61 +255,67 @@ async fn write(sync: &SyncClient, change: &Change, new: &State) -> twilio_sync::
     Ok(())
 }
 
-async fn remove(sync: &SyncClient, change: &Change) -> twilio_sync::Result<()> {
+async fn remove(sync: &SyncClient, change: &Change) -> Result<(), Refusal> {
+    let sid = change.address();
     let old = change.old.as_ref();
-    // Another object that has taken its name is not the one that was compared.
-    let sid = old.and_then(|old| old.sid.as_deref());
-    let sid = sid.unwrap_or(&change.name);
     let revision = old.and_then(|old| old.revision.clone());
     match change.kind {
         Kind::Document => {
             let documents = sync.documents::<Data>();
-            by!(await documents, reference::<DocumentSid>(sid), remove / remove_by_id())
+            let place = reference::<DocumentSid>(sid);
+            // Its removal takes no condition.
+            let found = by!(await documents, place.clone(), get / get_by_id())?;
+            if revision.is_some_and(|revision| revision != found.revision) {
+                return Err(Refusal::Changed);
+            }
+            by!(await documents, place, remove / remove_by_id())?;
         }
-        Kind::List => by!(await sync.lists(), reference::<ListSid>(sid), remove / remove_by_id()),
-        Kind::Map => by!(await sync.maps(), reference::<MapSid>(sid), remove / remove_by_id()),
+        Kind::List => by!(await sync.lists(), reference::<ListSid>(sid), remove / remove_by_id())?,
+        Kind::Map => by!(await sync.maps(), reference::<MapSid>(sid), remove / remove_by_id())?,
         Kind::Stream => {
-            by!(await sync.streams(), reference::<StreamSid>(sid), remove / remove_by_id())
+            by!(await sync.streams(), reference::<StreamSid>(sid), remove / remove_by_id())?;
         }
         Kind::ListItem => {
-            let list = objects::list(sync, &change.name);
+            let list = objects::list(sync, sid);
             let call = list.remove(change.index.unwrap_or_default());
-            with_options!(call, if_match: revision).await
+            with_options!(call, if_match: revision).await?;
         }
         Kind::MapItem => {
-            let map = objects::map(sync, &change.name);
+            let map = objects::map(sync, sid);
             let call = map.remove(change.key.as_deref().unwrap_or_default());
-            with_options!(call, if_match: revision).await
+            with_options!(call, if_match: revision).await?;
         }
     }
+    Ok(())
 }
 
 /// What is left of the time to live; the least there is if nothing is by now.
-fn ttl(new: &State) -> std::time::Duration {
-    left(new.date_expires).unwrap_or(std::time::Duration::from_secs(1))
+fn ttl(new: &State) -> Duration {
+    left(new.date_expires).unwrap_or(Duration::from_secs(1))
 }
 
 /// A change that could not be made.
-fn failed(change: &Change, error: Error) -> Failure {
-    let is_update = change.verb() == Verb::Update;
-    // What was compared is not there any more as it was.
-    let is_conflict = error.is_revision_conflict()
-        || error.is_already_exists()
-        || (is_update && error.is_not_found());
-    let mut failure = Failure::from(error).about(place(change));
-    if is_conflict {
-        failure.exit = Exit::Conflict;
+fn failed(change: &Change, refusal: Refusal) -> Failure {
+    let failure = match refusal {
+        Refusal::Changed => Failure::new(Exit::Conflict, "it is not what was compared"),
+        Refusal::Error(error) => {
+            // What was compared is not there any more as it was.
+            let is_conflict = error.is_revision_conflict()
+                || error.is_already_exists()
+                || (change.sid.is_some() && error.is_not_found());
+            let mut failure = Failure::from(error);
+            if is_conflict {
+                failure.exit = Exit::Conflict;
+            }
+            failure
+        }
+    };
+    let failure = failure.about(subject(change));
+    if failure.exit == Exit::Conflict {
         return failure.hint("somebody else wrote meanwhile, which is kept: run this again");
     }
-    failure.hint("what was done stays; run this again to do the rest")
-}
-
-/// What a change is to, in a message.
-fn place(change: &Change) -> String {
-    let object = format!("{} {}", change.kind.object().noun(), plain(&change.name));
-    match (&change.key, change.index) {
-        (Some(key), _) => format!("{object} {key:?}"),
-        (None, Some(index)) => format!("{object}, item {index}"),
-        (None, None) => object,
-    }
+    and_then(
+        failure,
+        "run this again to do the rest; what was done stays",
+    )
 }

@@ -5,33 +5,54 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 
+use base64::prelude::{BASE64_STANDARD, Engine};
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use twilio_sync::api::Data;
 use twilio_sync::{ItemKey, MAX_DATA_SIZE, UniqueName};
 
+use super::Place;
 use super::entry::{Entry, Kind, ObjectKind};
-use super::{Target, blocking};
+use super::heading::{Heading, Record};
+use super::lines::{BUFFER, Reader};
 use crate::failure::{Failure, Result};
-use crate::output::visible;
+use crate::output::{Output, visible};
 use crate::profiles::shell_quoted;
+use crate::session::blocking;
 
-const BUFFER: usize = 128 * 1024;
+/// What to do about a line that is wrong.
+const HINT: &str = "nothing was written; mend or remove the line";
 
 /// All that a file says, checked as far as that can be done here: nothing is written before.
 #[derive(Debug)]
 pub(crate) struct Contents {
     /// What the file is called in messages.
     pub(crate) title: String,
+    /// Its first line; none if it was written by hand, or put together from several.
+    pub(crate) heading: Option<Heading>,
+    /// Whether it has its heading, its end and all lines between them.
+    is_whole: bool,
+    /// The name in the file of the only object, if that goes under another one.
+    pub(crate) renamed: Option<String>,
+    pub(crate) fingerprint: Fingerprint,
     /// In the order in which they come first.
     pub(crate) objects: Vec<Object>,
+}
+
+/// What tells a file from what it was before.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Fingerprint {
+    size: u64,
+    sha256: String,
 }
 
 /// An object as a file says.
 #[derive(Debug)]
 pub(crate) struct Object {
-    pub(crate) kind: ObjectKind,
-    /// Its unique name, or the SID that is named on the command line.
-    pub(crate) name: String,
+    /// By its unique name, or the SID that is named on the command line.
+    pub(crate) place: Place,
     /// Its line; none if there are only lines of its items.
     pub(crate) line: Option<u64>,
     pub(crate) date_expires: Option<DateTime<Utc>>,
@@ -53,10 +74,6 @@ pub(crate) struct Item {
 }
 
 impl Object {
-    pub(crate) fn title(&self) -> String {
-        format!("{} \"{}\"", self.kind.noun(), visible(&self.name))
-    }
-
     /// How many lines it has.
     pub(crate) fn lines(&self) -> u64 {
         self.items.len() as u64 + u64::from(self.line.is_some())
@@ -65,66 +82,153 @@ impl Object {
 
 impl Contents {
     /// Reads a file or standard input: all of it, or what is for one object.
-    pub(crate) async fn read(path: Option<&Path>, target: Option<&Target>) -> Result<Self> {
-        let (path, target) = (path.map(PathBuf::from), target.cloned());
+    pub(crate) async fn read(path: Option<&Path>, target: Option<&Place>) -> Result<Self> {
+        Self::read_all(path).await?.of(target)
+    }
+
+    /// Reads what is to be compared, and with what: without a target, with what the file is of.
+    pub(crate) async fn read_to_compare(
+        path: Option<&Path>,
+        target: Option<Place>,
+    ) -> Result<(Self, Option<Place>)> {
+        let contents = Self::read_all(path).await?;
+        let target = target.or_else(|| contents.heading.as_ref()?.object());
+        let contents = contents.of(target.as_ref())?;
+        Ok((contents, target))
+    }
+
+    async fn read_all(path: Option<&Path>) -> Result<Self> {
+        let path = path.map(PathBuf::from);
         blocking(move || {
             if let Some(path) = path {
                 let title = path.display().to_string();
                 let file = File::open(&path).map_err(|error| Failure::io(&title, &error))?;
-                return Self::parse(title, BufReader::with_capacity(BUFFER, file), target);
+                return Self::parse(title, BufReader::with_capacity(BUFFER, file));
             }
             let input = io::stdin();
             if input.is_terminal() {
                 return Err(Failure::usage("there is no export to read")
                     .hint("--file FILE names it, or it comes on standard input"));
             }
-            Self::parse("standard input".to_owned(), input.lock(), target)
+            Self::parse("standard input".to_owned(), input.lock())
         })
         .await
     }
 
-    fn parse(title: String, mut from: impl BufRead, target: Option<Target>) -> Result<Self> {
+    fn parse(title: String, from: impl BufRead) -> Result<Self> {
         let mut contents = Self {
             title,
+            heading: None,
+            is_whole: false,
+            renamed: None,
+            fingerprint: Fingerprint::default(),
             objects: Vec::new(),
         };
         let mut places = HashMap::new();
-        let (mut line, mut number) = (Vec::new(), 0);
-        loop {
-            line.clear();
-            let length = from
-                .read_until(b'\n', &mut line)
-                .map_err(|error| Failure::io(&contents.title, &error))?;
-            if length == 0 {
-                break;
-            }
-            number += 1;
-            if line.trim_ascii().is_empty() {
+        let mut hash = Sha256::new();
+        // Whether its heading, if it has one, is that of all of it.
+        let mut is_one = true;
+        let (mut records, mut entries, mut end) = (0_u64, 0, None);
+        let mut reader = Reader::new(from);
+        while let Some(line) = reader
+            .next()
+            .map_err(|error| Failure::io(&contents.title, &error))?
+        {
+            hash.update(line.text);
+            contents.fingerprint.size = line.end;
+            if line.is_blank() {
                 continue;
             }
-            let entry = Entry::parse(&line).map_err(|why| {
-                contents.wrong(number, format!("it is no line of an export: {why}"))
+            is_one &= end.is_none();
+            let record = Record::parse(line.text).map_err(|why| {
+                why.failure(
+                    format_args!("{}, line {}", contents.title, line.number),
+                    HINT,
+                )
             })?;
-            contents.take(number, entry, &mut places)?;
+            match record {
+                Record::Heading(heading) => {
+                    is_one &= records == 0;
+                    contents.heading = Some(heading);
+                }
+                Record::End(found) => end = Some(found.lines),
+                Record::Entry(entry) => {
+                    entries += 1;
+                    contents.take(line.number, entry, &mut places)?;
+                }
+            }
+            records += 1;
         }
         contents.check_keys()?;
+        contents.heading.take_if(|_| !is_one);
+        contents.is_whole = contents.heading.is_some() && end == Some(entries);
+        contents.fingerprint.sha256 = BASE64_STANDARD.encode(hash.finalize());
+        Ok(contents)
+    }
+
+    /// What is for one object, or all.
+    fn of(self, target: Option<&Place>) -> Result<Self> {
         match target {
-            Some(target) => contents.narrow(target),
-            None => contents.check_names(),
+            Some(target) => self.narrow(target),
+            None => self.check_names(),
         }
+    }
+
+    /// Tells that it was broken off, or changed.
+    pub(crate) fn tell_if_not_whole(&self, out: &Output) {
+        if self.heading.is_some() && !self.is_whole {
+            out.notice(format_args!("{}.", self.not_whole()));
+        }
+    }
+
+    fn not_whole(&self) -> String {
+        let lacks = match self.heading {
+            None => "its heading",
+            Some(_) => "an end that counts its lines",
+        };
+        format!("{} is not a whole export: it lacks {lacks}", self.title)
+    }
+
+    /// Refuses to say what is too much where this does not say all.
+    pub(crate) fn check_prune(&self, target: Option<&Place>) -> Result<()> {
+        const HINT: &str = "without --prune it can be applied";
+        let Some(heading) = self.heading.as_ref().filter(|_| self.is_whole) else {
+            return Err(Failure::usage(self.not_whole())
+                .hint(format!("{HINT}; `export` makes a whole one")));
+        };
+        if self.objects.is_empty() {
+            return Err(Failure::usage(format!("{} is empty", self.title))
+                .hint("--prune would remove everything: leave it out, or use `rm`"));
+        }
+        let is_covered = match (heading.object(), target) {
+            (None, None) => true,
+            // Whether a SID is of what the file has, the service knows.
+            (of, Some(target)) => {
+                let name = self.renamed.as_ref().unwrap_or(&target.name);
+                (self.renamed.is_none() || target.is_sid())
+                    && of.is_none_or(|of| of.kind == target.kind && of.name == *name)
+            }
+            (Some(_), None) => false,
+        };
+        if is_covered {
+            return Ok(());
+        }
+        let this = target.map_or("this is for the whole Service".to_owned(), |target| {
+            format!("this is for the {target}")
+        });
+        Err(Failure::usage(format!("{} is of {heading}, and {this}", self.title)).hint(HINT))
     }
 
     /// A failure of a line.
     fn wrong(&self, line: u64, why: impl std::fmt::Display) -> Failure {
-        Failure::usage(format!("{}, line {line}: {why}", self.title))
-            .hint("nothing was written; mend or remove the line")
+        Failure::usage(format!("{}, line {line}: {why}", self.title)).hint(HINT)
     }
 
     fn take(
         &mut self,
         number: u64,
         entry: Entry<'static>,
-        places: &mut HashMap<(ObjectKind, String), usize>,
+        places: &mut HashMap<Place, usize>,
     ) -> Result<()> {
         if let Some(data) = &entry.data
             && data.as_str().len() > MAX_DATA_SIZE
@@ -139,23 +243,30 @@ impl Contents {
         let name = entry.name().unwrap_or_default();
         // Most lines are of the object of the line before.
         let at = match self.objects.last() {
-            Some(last) if last.kind == kind && last.name == name => self.objects.len() - 1,
-            _ => *places.entry((kind, name.to_owned())).or_insert_with(|| {
-                self.objects.push(Object {
+            Some(Object { place, .. }) if place.kind == kind && place.name == name => {
+                self.objects.len() - 1
+            }
+            _ => {
+                let place = Place {
                     kind,
                     name: name.to_owned(),
-                    line: None,
-                    date_expires: None,
-                    data: None,
-                    items: Vec::new(),
-                });
-                self.objects.len() - 1
-            }),
+                };
+                *places.entry(place.clone()).or_insert_with(|| {
+                    self.objects.push(Object {
+                        place,
+                        line: None,
+                        date_expires: None,
+                        data: None,
+                        items: Vec::new(),
+                    });
+                    self.objects.len() - 1
+                })
+            }
         };
         if !entry.kind.is_item() {
             if let Some(first) = self.objects[at].line {
-                let title = self.objects[at].title();
-                return Err(self.wrong(number, format!("the {title} has line {first} already")));
+                let place = &self.objects[at].place;
+                return Err(self.wrong(number, format!("the {place} has line {first} already")));
             }
             let object = &mut self.objects[at];
             object.line = Some(number);
@@ -185,7 +296,7 @@ impl Contents {
     /// Refuses two items under one key: which of them would be last?
     fn check_keys(&self) -> Result<()> {
         for object in &self.objects {
-            if object.kind != ObjectKind::Map {
+            if object.place.kind != ObjectKind::Map {
                 continue;
             }
             let mut items: Vec<_> = object.items.iter().collect();
@@ -195,7 +306,7 @@ impl Contents {
                 let why = format!(
                     "the key \"{}\" of the {} has line {} already",
                     visible(key),
-                    object.title(),
+                    object.place,
                     two[0].line
                 );
                 return Err(self.wrong(two[1].line, why));
@@ -207,48 +318,50 @@ impl Contents {
     /// Refuses objects that cannot be found by name.
     fn check_names(self) -> Result<Self> {
         for object in &self.objects {
-            let Err(error) = UniqueName::new(&object.name) else {
+            let Err(error) = UniqueName::new(&object.place.name) else {
                 continue;
             };
             let first = object.items.first().map(|item| item.line);
             let number = object.line.or(first).unwrap_or_default();
-            let target = Target {
-                kind: object.kind,
-                name: object.name.clone(),
-            };
-            if !target.is_sid() {
+            let place = &object.place;
+            if !place.is_sid() {
                 return Err(self.wrong(number, error));
             }
             return Err(self
-                .wrong(number, format!("the {target} has no unique name"))
+                .wrong(number, format!("the {place} has no unique name"))
                 .hint(format!(
                     "name where it goes: {} NAME or SID after the command",
-                    object.kind.word()
+                    place.kind.word()
                 )));
         }
         Ok(self)
     }
 
     /// Keeps what is for one object: that of this name, or else the only one, under another name.
-    fn narrow(mut self, target: Target) -> Result<Self> {
-        let is_it = |object: &Object| object.kind == target.kind && object.name == target.name;
-        if let Some(at) = self.objects.iter().position(is_it) {
+    fn narrow(mut self, target: &Place) -> Result<Self> {
+        if let Some(at) = self
+            .objects
+            .iter()
+            .position(|object| object.place == *target)
+        {
             self.objects = vec![self.objects.swap_remove(at)];
             return Ok(self);
         }
         match self.objects.as_mut_slice() {
             [] => {}
-            [only] if only.kind == target.kind => only.name = target.name,
+            [only] if only.place.kind == target.kind => {
+                let name = &mut only.place.name;
+                self.renamed = Some(std::mem::replace(name, target.name.clone()));
+            }
             [only] => {
                 return Err(Failure::usage(format!(
                     "{} has the {}, and this is for the {target}",
-                    self.title,
-                    only.title()
+                    self.title, only.place
                 ))
                 .hint(format!(
                     "name what it has: {} {}",
-                    only.kind.word(),
-                    shell_quoted(&visible(&only.name))
+                    only.place.kind.word(),
+                    shell_quoted(&visible(&only.place.name))
                 )));
             }
             several => {

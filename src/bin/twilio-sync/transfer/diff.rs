@@ -6,16 +6,15 @@ use std::io::{BufWriter, Write};
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
-use serde::Serialize;
 use twilio_sync::api::Data;
 
 use super::contents::Contents;
-use super::entry::{Kind, many};
-use super::plan::{Change, Old, Plan, State, Verb};
+use super::entry::{Entry, Kind, State, many};
+use super::plan::{Change, Plan, Verb};
 use super::progress::Progress;
 use super::same::{is_same_data, is_same_expiry};
 use super::{FileOption, Scope};
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Result};
 use crate::output::{json_line, unprinted};
 use crate::session::Session;
 
@@ -26,7 +25,8 @@ const REMOVE: Style = AnsiColor::Red.on_default();
 /// Compare an export with the Service, or with one object; exit code 2 if they differ
 ///
 /// Prints + for what is in the file only, - for what is in the Service only, and ~ for what is not the
-/// same. Items of a List are compared by position. Objects without a unique name are left out.
+/// same. Items of a List are compared by position. An export of one object is compared with that one.
+/// What has expired since the export, and objects without a unique name, are left out.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -37,9 +37,10 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let target = self.scope.target();
-        let contents = Contents::read(self.file.path(), target.as_ref()).await?;
+    pub(crate) async fn run(self, session: &Session) -> Result<Exit> {
+        let (path, target) = (self.file.path(), self.scope.place());
+        let (contents, target) = Contents::read_to_compare(path, target).await?;
+        contents.tell_if_not_whole(&session.out);
         let progress = Progress::counting(&session.out);
         let plan = Plan::make(session.sync().await?, contents, target.as_ref(), progress).await?;
         plan.tell_left_out(&session.out);
@@ -47,84 +48,55 @@ impl Arguments {
     }
 }
 
-/// Prints changes, if there are any, and makes that the end of the command.
-pub(crate) fn print_changes(session: &Session, changes: &[Change]) -> Result<()> {
+/// Prints changes, if there are any, and says by the exit code whether there were.
+pub(crate) fn print_changes(session: &Session, changes: &[Change]) -> Result<Exit> {
     let out = &session.out;
     if changes.is_empty() {
         out.done("No differences.");
-        return Ok(());
+        return Ok(Exit::Done);
     }
+    match print_all(changes, out.is_json()) {
+        // Whoever had enough of them still learns that there are some.
+        Err(failure) if failure.is_unread => {}
+        printed => printed?,
+    }
+    out.notice(format_args!(
+        "{}.",
+        many(changes.len() as u64, "difference")
+    ));
+    Ok(Exit::Difference)
+}
+
+fn print_all(changes: &[Change], is_json: bool) -> Result<()> {
     // It takes the colours away where they do not belong.
     let mut to = BufWriter::new(anstream::stdout().lock());
     for change in changes {
-        let line = if out.is_json() {
-            json_line(&Shown::from(change))?
+        let line = if is_json {
+            json_line(&Entry::from(change))?
         } else {
             text(change)
         };
         writeln!(to, "{line}").map_err(unprinted)?;
     }
-    to.flush().map_err(unprinted)?;
-    out.notice(format_args!(
-        "{}.",
-        many(changes.len() as u64, "difference")
-    ));
-    Err(Failure::difference())
+    to.flush().map_err(unprinted)
 }
 
 /// A change as JSON.
-#[derive(Serialize)]
-struct Shown<'a> {
-    change: &'static str,
-    kind: Kind,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    unique_name: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    list: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    index: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    map: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Data>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    date_expires: Option<DateTime<Utc>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    was: Option<Was<'a>>,
-}
-
-#[derive(Serialize)]
-struct Was<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    data: Option<&'a Data>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    date_expires: Option<DateTime<Utc>>,
-}
-
-impl<'a> From<&'a Change> for Shown<'a> {
+impl<'a> From<&'a Change> for Entry<'a> {
     fn from(change: &'a Change) -> Self {
-        let name = Some(change.name.as_str());
         let new = change.new.as_ref();
+        let data = new.and_then(|new| new.data.clone());
+        let date_expires = new.and_then(|new| new.date_expires);
         Self {
-            change: match change.verb() {
+            change: Some(match change.verb() {
                 Verb::Create => "create",
                 Verb::Update => "update",
                 Verb::Remove => "remove",
-            },
-            kind: change.kind,
-            unique_name: name.filter(|_| !change.kind.is_item()),
-            list: name.filter(|_| change.kind == Kind::ListItem),
-            index: change.index,
-            map: name.filter(|_| change.kind == Kind::MapItem),
-            key: change.key.as_deref(),
-            data: new.and_then(|new| new.data.as_ref()),
-            date_expires: new.and_then(|new| new.date_expires),
-            was: change.old.as_ref().map(|old| Was {
-                data: old.state.data.as_ref(),
-                date_expires: old.state.date_expires,
             }),
+            index: change.index,
+            key: change.key.as_deref().map(Into::into),
+            was: change.old.as_ref().map(|old| old.state.clone()),
+            ..Self::new(change.kind, &change.name, data, date_expires)
         }
     }
 }
@@ -136,26 +108,26 @@ fn text(change: &Change) -> String {
         Verb::Update => ('~', UPDATE),
         Verb::Remove => ('-', REMOVE),
     };
-    let mut text = format!(
-        "{sign} {} {}",
-        change.kind.object().word(),
-        plain(&change.name)
-    );
-    // Writing to a text does not fail.
-    let _ = match (&change.key, change.index) {
-        (Some(key), _) => write!(text, " {key:?}"),
-        // The index it had elsewhere says nothing of where it is to be.
-        (None, Some(index)) if change.verb() != Verb::Create => write!(text, " {index}"),
-        (None, Some(_)) => write!(text, " item"),
-        (None, None) if change.kind == Kind::ListItem => write!(text, " item"),
-        (None, None) => Ok(()),
-    };
+    let mut text = format!("{sign} {}", subject(change));
     match (&change.old, &change.new) {
         (Some(old), Some(new)) => describe_update(&mut text, &old.state, new),
-        (Some(Old { state, .. }), None) | (None, Some(state)) => describe(&mut text, state),
+        (Some(old), None) => describe(&mut text, &old.state),
+        (None, Some(state)) => describe(&mut text, state),
         (None, None) => {}
     }
     format!("{style}{text}{style:#}")
+}
+
+/// What a change is of.
+pub(crate) fn subject(change: &Change) -> String {
+    let object = format!("{} {}", change.kind.object().word(), plain(&change.name));
+    match (&change.key, change.index) {
+        (Some(key), _) => format!("{object} {key:?}"),
+        // The index it had elsewhere says nothing of where it is to be.
+        (None, Some(index)) if change.verb() != Verb::Create => format!("{object} {index}"),
+        (None, _) if change.kind == Kind::ListItem => format!("{object} item"),
+        (None, _) => object,
+    }
 }
 
 fn describe(text: &mut String, state: &State) {
@@ -187,7 +159,7 @@ fn expiry(date: Option<DateTime<Utc>>) -> String {
 }
 
 /// A name as it is, or in quotes if that would not be read as one word.
-pub(crate) fn plain(name: &str) -> String {
+fn plain(name: &str) -> String {
     let is_plain = |char: char| char.is_alphanumeric() || "-_.:+@/".contains(char);
     if name.chars().all(is_plain) {
         name.to_owned()
@@ -222,6 +194,7 @@ mod tests {
         let change = Change {
             kind: Kind::MapItem,
             name: "a\u{1b}[2Jb".to_owned(),
+            sid: None,
             index: None,
             key: Some("k\u{7}".to_owned()),
             old: None,

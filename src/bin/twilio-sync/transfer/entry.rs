@@ -8,6 +8,9 @@ use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize};
 use twilio_sync::api::Data;
 
+use super::Place;
+use super::heading::parsed;
+
 /// A kind of object, in the order of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, ValueEnum)]
 pub(crate) enum ObjectKind {
@@ -79,6 +82,16 @@ impl Kind {
     }
 }
 
+/// What can differ in an object or item that is there.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct State {
+    /// None of a List, Map or Message Stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<Data>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) date_expires: Option<DateTime<Utc>>,
+}
+
 /// A line. It is one flat struct, as data that is kept as it came goes through no other form.
 ///
 /// What it does not know is refused: a line that says more than this, such as that something is to
@@ -86,6 +99,9 @@ impl Kind {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Entry<'a> {
+    /// Of a difference: what `apply` would do.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(crate) change: Option<&'static str>,
     pub(crate) kind: Kind,
     /// Of an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -112,6 +128,9 @@ pub(crate) struct Entry<'a> {
     pub(crate) data: Option<Data>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) date_expires: Option<DateTime<Utc>>,
+    /// Of a difference: what is there.
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
+    pub(crate) was: Option<State>,
 }
 
 /// Data that is there, be it `null`.
@@ -120,57 +139,31 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Data>, D::Error>
 }
 
 impl<'a> Entry<'a> {
-    fn new(kind: Kind, data: Option<Data>, date_expires: Option<DateTime<Utc>>) -> Self {
-        Self {
-            kind,
-            unique_name: None,
-            sid: None,
-            list: None,
-            index: None,
-            map: None,
-            key: None,
-            data,
-            date_expires,
-        }
-    }
-
-    /// The line of an object, by its unique name or else its SID.
-    pub(crate) fn object(
-        kind: ObjectKind,
-        name: Result<&'a str, &'a str>,
+    /// Of an object by its unique name, or of an item by that of what it is in.
+    pub(crate) fn new(
+        kind: Kind,
+        name: &'a str,
         data: Option<Data>,
         date_expires: Option<DateTime<Utc>>,
     ) -> Self {
+        let name = Some(Cow::from(name));
+        let (unique_name, list, map) = match kind {
+            Kind::ListItem => (None, name, None),
+            Kind::MapItem => (None, None, name),
+            _ => (name, None, None),
+        };
         Self {
-            unique_name: name.ok().map(Cow::from),
-            sid: name.err().map(Cow::from),
-            ..Self::new(kind.kind(), data, date_expires)
-        }
-    }
-
-    pub(crate) fn list_item(
-        list: &'a str,
-        index: Option<i64>,
-        data: Data,
-        date_expires: Option<DateTime<Utc>>,
-    ) -> Self {
-        Self {
-            list: Some(list.into()),
-            index,
-            ..Self::new(Kind::ListItem, Some(data), date_expires)
-        }
-    }
-
-    pub(crate) fn map_item(
-        map: &'a str,
-        key: Cow<'a, str>,
-        data: Data,
-        date_expires: Option<DateTime<Utc>>,
-    ) -> Self {
-        Self {
-            map: Some(map.into()),
-            key: Some(key),
-            ..Self::new(Kind::MapItem, Some(data), date_expires)
+            change: None,
+            kind,
+            unique_name,
+            sid: None,
+            list,
+            index: None,
+            map,
+            key: None,
+            data,
+            date_expires,
+            was: None,
         }
     }
 
@@ -182,16 +175,20 @@ impl<'a> Entry<'a> {
             _ => self.unique_name.as_deref().or(self.sid.as_deref()),
         }
     }
+
+    /// The object that this is, or is in.
+    pub(crate) fn place(&self) -> Option<Place> {
+        Some(Place {
+            kind: self.kind.object(),
+            name: self.name()?.to_owned(),
+        })
+    }
 }
 
 impl Entry<'static> {
     /// Reads a line; why not, if it is none.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
-        let entry: Self = serde_json::from_slice(line).map_err(|error| {
-            // The place would be that in a text of one line.
-            let text = error.to_string();
-            text.split(" at line ").next().unwrap_or(&text).to_owned()
-        })?;
+        let entry: Self = parsed(line)?;
         let lacks = |what: &str| Err(format!("it has no `{what}`"));
         match entry.kind {
             Kind::ListItem if entry.list.is_none() => lacks("list"),

@@ -5,16 +5,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 use futures_util::TryStreamExt;
-use twilio_sync::{Line, SyncClient};
+use twilio_sync::SyncClient;
 
-use super::entry::{Counts, Entry, ObjectKind, many};
-use super::export_file::{Had, IfThere, Last, Lines, open};
-use super::objects::{self, Existing};
+use super::entry::{Counts, Entry, Kind, ObjectKind, many};
+use super::export_file::{ExportFile, Had, IfThere, Last};
+use super::heading::{End, Heading};
+use super::lines::Writer;
+use super::objects::{self, Existing, service_sid};
 use super::progress::Progress;
-use super::{Scope, Target, blocking, named};
-use crate::failure::{Exit, Failure, Result};
-use crate::output::{unprinted, visible};
-use crate::session::Session;
+use super::{Place, Scope, and_then, named};
+use crate::failure::{Failure, Result};
+use crate::output::unprinted;
+use crate::session::{Session, blocking};
 
 /// Write the Service, or one object, as lines of JSON
 ///
@@ -24,58 +26,82 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     scope: Scope,
 
-    /// The file to write, for you alone; - (or nothing) for standard output
+    /// The file to write, for you alone; - (or nothing) for standard output. Until it is whole it is
+    /// FILE.part
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Go on with a file that was broken off
-    #[arg(long, requires = "output", conflicts_with = "force")]
+    /// Go on with an export that was broken off
+    #[arg(long, requires = "output")]
     resume: bool,
 
-    /// Overwrite the file if it is there
+    /// Replace the file if it is there; without --resume, begin anew
     #[arg(long, requires = "output")]
     force: bool,
 }
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let target = self.scope.target();
-        let Some(path) = named(self.output.as_deref()) else {
-            if self.resume {
-                return Err(
-                    Failure::usage("there is no file to go on with").hint("--output FILE names it")
-                );
+        let path = named(self.output.as_deref());
+        if path.is_none() && self.resume {
+            return Err(
+                Failure::usage("there is no file to go on with").hint("--output FILE names it")
+            );
+        }
+        // No file is made for a service that cannot be called, or for what is not there.
+        let sync = session.sync().await?;
+        let object = match self.scope.place() {
+            Some(place) => {
+                let found = objects::find(sync, &place).await?;
+                Some((place.kind, found.ok_or_else(|| place.absent())?))
             }
-            let progress = if io::stdout().is_terminal() {
+            None => None,
+        };
+        let of = object.as_ref();
+        let of = of.map(|(kind, existing)| existing.place(*kind));
+        let heading = Heading::new(service_sid(sync).await?, of.as_ref());
+        let Some(path) = path else {
+            let is_terminal = io::stdout().is_terminal();
+            let progress = if is_terminal {
                 Progress::none()
             } else {
                 Progress::counting(&session.out)
             };
-            let to = BufWriter::new(io::stdout().lock());
-            let export = Export::new(session, to, Counts::default(), progress, unprinted).await?;
-            return export.run(target, &Had::default()).await;
+            let to = Writer::new(BufWriter::new(io::stdout().lock()), is_terminal);
+            let mut export = Export::new(sync, to, Had::default(), progress, unprinted, session);
+            export.run(&heading, object).await?;
+            export.end();
+            return Ok(());
         };
-        let if_there = match (self.resume, self.force) {
-            (true, _) => IfThere::Resume,
-            (false, true) => IfThere::Overwrite,
-            (false, false) => IfThere::Refuse,
+        let if_there = IfThere {
+            resume: self.resume,
+            force: self.force,
         };
-        // No file is made for a service that cannot be called.
-        session.sync().await?;
-        let (path, scope) = (path.to_owned(), target.clone());
+        let (file, of) = (path.to_owned(), heading.clone());
+        let (to, had) = blocking(move || ExportFile::open(&file, if_there, &of)).await?;
         let title = path.display().to_string();
-        let (to, had) = blocking(move || open(&path, if_there, scope.as_ref())).await?;
         let progress = Progress::counting(&session.out);
         progress.advance(had.counts.total());
         let unwritten = |error| Failure::io(&title, &error);
-        let export = Export::new(session, to, had.counts, progress, unwritten).await?;
-        let done = export.run(target, &had).await;
-        done.map_err(|failure| match failure.exit {
-            Exit::Failure => failure.hint(format!(
-                "what was read is in {title}: the same with --resume goes on from there"
-            )),
-            _ => failure,
-        })
+        let to = Writer::new(to, false);
+        let mut export = Export::new(sync, to, had, progress, unwritten, session);
+        let done = export.run(&heading, object).await;
+        match done {
+            Ok(()) => {
+                let file = export.end();
+                blocking(move || file.finish()).await
+            }
+            Err(failure) => Err(match export.leave() {
+                Some(part) => and_then(
+                    failure,
+                    &format!(
+                        "the same with --resume goes on: what was read is in {}",
+                        part.display()
+                    ),
+                ),
+                None => failure,
+            }),
+        }
     }
 }
 
@@ -85,37 +111,57 @@ impl Arguments {
 struct Export<'a, W, F> {
     session: &'a Session,
     sync: &'a SyncClient,
-    lines: Lines<W>,
+    to: Writer<W>,
     unwritten: F,
+    /// What there was of it before.
+    had: Had,
     counts: Counts,
     unnamed: u64,
     progress: Progress,
 }
 
 impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
-    async fn new(
-        session: &'a Session,
-        to: W,
-        counts: Counts,
+    fn new(
+        sync: &'a SyncClient,
+        to: Writer<W>,
+        had: Had,
         progress: Progress,
         unwritten: F,
-    ) -> Result<Self> {
-        Ok(Self {
+        session: &'a Session,
+    ) -> Self {
+        Self {
             session,
-            sync: session.sync().await?,
-            lines: Lines::new(to),
+            sync,
+            to,
             unwritten,
-            counts,
+            counts: had.counts,
+            had,
             unnamed: 0,
             progress,
-        })
+        }
     }
 
-    async fn run(mut self, target: Option<Target>, had: &Had) -> Result<()> {
-        let read = self.read(target.as_ref(), had).await;
+    /// Writes all of it: of one object, or of the whole Service.
+    async fn run(
+        &mut self,
+        heading: &Heading,
+        object: Option<(ObjectKind, Existing)>,
+    ) -> Result<()> {
+        if !self.had.is_begun {
+            self.to.write(heading).map_err(&self.unwritten)?;
+        }
+        let mut done = self.read(object).await;
+        if done.is_ok() {
+            let end = End::after(self.counts.total());
+            done = self.to.write(&end).map_err(&self.unwritten);
+        }
         // What was read is kept, whatever came after it.
-        self.lines.flush().map_err(&self.unwritten)?;
-        read?;
+        let flushed = self.to.flush().map_err(&self.unwritten);
+        done.and(flushed)
+    }
+
+    /// Tells of what was written, and gives back where to.
+    fn end(self) -> W {
         drop(self.progress);
         let out = &self.session.out;
         if self.unnamed > 0 {
@@ -125,20 +171,19 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
             ));
         }
         out.notice(format_args!("Exported {}.", self.counts));
-        Ok(())
+        self.to.into_inner()
     }
 
-    async fn read(&mut self, target: Option<&Target>, had: &Had) -> Result<()> {
+    async fn read(&mut self, object: Option<(ObjectKind, Existing)>) -> Result<()> {
+        let last = self.had.last.take();
+        let begin = last.as_ref().map(|last| last.place.kind);
         // The last object first, so that again all but the last are complete if this breaks off too.
-        if let Some(last) = &had.last {
-            self.items(last, target.is_some()).await?;
+        if let Some(last) = last {
+            self.items(last, object.is_some()).await?;
         }
-        if let Some(target) = target {
-            let found = objects::find(self.sync, target.kind, &target.name).await?;
-            let existing = found.ok_or_else(|| target.absent())?;
-            return self.object(target.kind, existing, true, had).await;
+        if let Some((kind, existing)) = object {
+            return self.object(kind, existing, true).await;
         }
-        let begin = had.last.as_ref().map(|last| last.kind);
         for kind in ObjectKind::ALL {
             // What comes before is complete.
             if begin.is_some_and(|begin| kind < begin) {
@@ -147,7 +192,7 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
             let mut all = objects::all(self.sync, kind);
             while let Some(existing) = all.try_next().await? {
                 if existing.unique_name.is_some() {
-                    self.object(kind, existing, false, had).await?;
+                    self.object(kind, existing, false).await?;
                 } else {
                     self.unnamed += 1;
                 }
@@ -162,36 +207,38 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
         kind: ObjectKind,
         existing: Existing,
         is_asked_for: bool,
-        had: &Had,
     ) -> Result<()> {
-        let sid = existing.sid.as_str();
-        let name = existing.unique_name.as_deref().ok_or(sid);
-        let title = name.unwrap_or_else(|sid| sid);
-        if had.contains(kind, title) {
+        let place = existing.place(kind);
+        if self.had.contains(&place) {
             return Ok(());
         }
-        self.write(&Entry::object(
-            kind,
-            name,
-            existing.data,
-            existing.date_expires,
-        ))?;
-        let last = Last {
-            kind,
-            name: title.to_owned(),
-            index: None,
-            key: None,
-        };
-        self.items(&last, is_asked_for).await
+        let name = place.name.as_str();
+        let entry = Entry::new(kind.kind(), name, existing.data, existing.date_expires);
+        self.write(&if existing.unique_name.is_some() {
+            entry
+        } else {
+            Entry {
+                unique_name: None,
+                sid: Some(name.into()),
+                ..entry
+            }
+        })?;
+        self.items(place.into(), is_asked_for).await
     }
 
     /// Writes the items of an object that come after the last one.
-    async fn items(&mut self, last: &Last, is_asked_for: bool) -> Result<()> {
-        let name = last.name.as_str();
-        self.progress.at(last.kind.noun(), name);
-        let mut items = match last.kind {
-            ObjectKind::List => objects::list(self.sync, name).export(last.index),
-            ObjectKind::Map => objects::map(self.sync, name).export(last.key.as_deref()),
+    async fn items(&mut self, last: Last, is_asked_for: bool) -> Result<()> {
+        let Place { kind, name } = &last.place;
+        self.progress.at(kind.noun(), name);
+        let (mut items, kind) = match kind {
+            ObjectKind::List => {
+                let items = objects::list(self.sync, name).export(last.index);
+                (items, Kind::ListItem)
+            }
+            ObjectKind::Map => {
+                let items = objects::map(self.sync, name).export(last.key.as_deref());
+                (items, Kind::MapItem)
+            }
             ObjectKind::Document | ObjectKind::Stream => return Ok(()),
         };
         loop {
@@ -199,38 +246,33 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(()),
                 Err(error) if error.is_not_found() && !is_asked_for => {
-                    self.session.out.notice(format_args!(
-                        "The {} \"{}\" was removed meanwhile.",
-                        last.kind.noun(),
-                        visible(name)
-                    ));
+                    self.progress.notice(
+                        &self.session.out,
+                        format_args!("The {} was removed meanwhile.", last.place),
+                    );
                     return Ok(());
                 }
                 Err(error) => return Err(error.into()),
             };
-            self.write(&of_item(name, line))?;
+            self.write(&Entry {
+                index: line.index,
+                key: line.key.map(Into::into),
+                ..Entry::new(kind, name, Some(line.data), line.date_expires)
+            })?;
         }
     }
 
     fn write(&mut self, entry: &Entry<'_>) -> Result<()> {
-        self.lines.write(entry).map_err(&self.unwritten)?;
+        self.to.write(entry).map_err(&self.unwritten)?;
         self.counts.add(entry.kind, 1);
         self.progress.advance(1);
         Ok(())
     }
 }
 
-/// The line of an item, with what it is in.
-fn of_item(name: &str, line: Line) -> Entry<'_> {
-    let Line {
-        key,
-        index,
-        data,
-        date_expires,
-        ..
-    } = line;
-    match key {
-        Some(key) => Entry::map_item(name, key.into(), data, date_expires),
-        None => Entry::list_item(name, index, data, date_expires),
+impl<F> Export<'_, ExportFile, F> {
+    /// What there is of it to be gone on with, if anything.
+    fn leave(self) -> Option<PathBuf> {
+        self.to.into_inner().leave(self.counts.total() == 0)
     }
 }

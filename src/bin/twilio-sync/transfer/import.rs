@@ -1,27 +1,26 @@
 //! `twilio-sync import`
 
+use std::path::Path;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
-use futures_util::{StreamExt, TryStreamExt, stream};
+use futures_util::TryStreamExt;
 use twilio_sync::api::Data;
-use twilio_sync::{DocumentSid, List, ListSid, MapSid, Order, ServiceSid, StreamSid, SyncClient};
+use twilio_sync::{DocumentSid, List, ListSid, MapSid, Order, StreamSid, SyncClient};
 
+use super::concurrently::{self, CONCURRENCY};
 use super::contents::{Contents, Item, Object};
-use super::entry::{Counts, Entry, Kind, ObjectKind, many};
+use super::entry::{Counts, Kind, ObjectKind, many};
 use super::journal::{IfUnfinished, Journal, Mark};
-use super::objects::{self, Existing, reference};
+use super::objects::{self, Existing, reference, service_sid};
 use super::progress::Progress;
 use super::same::{is_expiry_within, is_same_data};
-use super::{FileOption, Scope, blocking, left};
+use super::{FileOption, Scope, and_then, left};
 use crate::failure::{Exit, Failure, Result};
 use crate::input::{Reference, by};
-use crate::output::json_line;
-use crate::session::Session;
+use crate::session::{Session, blocking};
 
-/// How many Documents are written at a time.
-const CONCURRENCY: usize = 8;
 /// How long a request may be under way after the program that sent it was killed.
 const SETTLING: Duration = Duration::from_secs(1);
 /// How far the clocks of this machine and the service may be apart.
@@ -38,7 +37,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     file: FileOption,
 
-    /// Go on with an import that was broken off
+    /// Go on with an import that was broken off; its Documents are written again
     #[arg(long, requires = "file", conflicts_with = "restart")]
     resume: bool,
 
@@ -49,10 +48,10 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let target = self.scope.target();
+        let target = self.scope.place();
         let path = self.file.path();
         // Only a file can be read again, and has a place for the journal beside it.
-        let file = path.filter(|path| path.is_file());
+        let file = path.filter(|path| is_kept(path));
         if file.is_none() && (self.resume || self.restart) {
             return Err(
                 Failure::usage("this import cannot be resumed: it is not from a file")
@@ -60,6 +59,7 @@ impl Arguments {
             );
         }
         let contents = Contents::read(path, target.as_ref()).await?;
+        contents.tell_if_not_whole(&session.out);
         let journal = match file {
             Some(file) => {
                 let if_unfinished = match (self.resume, self.restart) {
@@ -69,7 +69,10 @@ impl Arguments {
                 };
                 let service = service_sid(session.sync().await?).await?;
                 let (file, target) = (file.to_owned(), target.clone());
-                let open = move || Journal::open(&file, if_unfinished, service, target.as_ref());
+                let fingerprint = contents.fingerprint.clone();
+                let open = move || {
+                    Journal::open(&file, fingerprint, if_unfinished, service, target.as_ref())
+                };
                 Some(blocking(open).await?)
             }
             None => None,
@@ -100,8 +103,9 @@ impl Arguments {
         out.notice(format_args!("Imported {counts}."));
         if before > 0 {
             out.notice(format_args!(
-                "{} were imported before.",
-                many(before, "line")
+                "{} {} imported before.",
+                many(before, "line"),
+                if before == 1 { "was" } else { "were" }
             ));
         }
         if expired > 0 {
@@ -114,12 +118,11 @@ impl Arguments {
     }
 }
 
-/// The SID of the Service: `default` is another one for each account.
-async fn service_sid(sync: &SyncClient) -> Result<String> {
-    match sync.service().as_str().parse::<ServiceSid>() {
-        Ok(sid) => Ok(sid.to_string()),
-        Err(_) => Ok(sync.services().get_default().await?.sid.to_string()),
-    }
+/// Whether a path leads to a file that stays, so that it can be read again, and not to what is another
+/// name of standard input.
+fn is_kept(path: &Path) -> bool {
+    let is_opened = path.starts_with("/proc") || path.starts_with("/dev/fd");
+    !is_opened && path != Path::new("/dev/stdin") && path.is_file()
 }
 
 /// An import under way.
@@ -139,12 +142,13 @@ impl Import<'_> {
     async fn all(&mut self, objects: Vec<Object>) -> Result<()> {
         let (documents, others): (Vec<_>, Vec<_>) = objects
             .into_iter()
-            .partition(|object| object.kind == ObjectKind::Document);
+            .partition(|object| object.place.kind == ObjectKind::Document);
         self.documents(documents).await?;
         for object in others {
-            self.progress.at(object.kind.noun(), &object.name);
+            self.progress
+                .at(object.place.kind.noun(), &object.place.name);
             if let Some(journal) = &self.journal
-                && journal.is_complete(object.kind, &object.name)
+                && journal.is_complete(&object.place)
             {
                 self.before += object.items.len() as u64;
                 self.progress.advance(object.lines());
@@ -168,16 +172,25 @@ impl Import<'_> {
             let done = write_document(sync, &document).await;
             (line, done)
         });
-        let mut writes = stream::iter(writes).buffer_unordered(CONCURRENCY);
-        while let Some((line, done)) = writes.next().await {
-            if done.map_err(|error| self.failed(line, error))? {
-                self.counts.add(Kind::Document, 1);
+        self.run(Kind::Document, writes).await
+    }
+
+    /// Runs writes, each of a line, some at a time, and counts those that were made: not those of what
+    /// has expired.
+    async fn run(
+        &mut self,
+        kind: Kind,
+        writes: impl Iterator<Item: Future<Output = (u64, twilio_sync::Result<bool>)>>,
+    ) -> Result<()> {
+        let done = concurrently::run(writes, CONCURRENCY, |is_written| {
+            if is_written {
+                self.counts.add(kind, 1);
             } else {
                 self.expired += 1;
             }
             self.progress.advance(1);
-        }
-        Ok(())
+        });
+        done.await.map_err(|(line, error)| self.failed(line, error))
     }
 
     /// Sees to it that an object is there, and writes its items.
@@ -187,17 +200,15 @@ impl Import<'_> {
         let existing = ensure(self.sync, &object)
             .await
             .map_err(|error| self.failed(line, error))?;
-        self.counts.add(object.kind.kind(), 1);
+        self.counts.add(object.place.kind.kind(), 1);
         self.progress.advance(u64::from(object.line.is_some()));
-        match object.kind {
+        match object.place.kind {
             ObjectKind::List => self.list_items(&object, existing.sid).await?,
-            ObjectKind::Map => {
-                self.map_items(&object.name, object.items).await?;
-            }
+            ObjectKind::Map => self.map_items(&existing.sid, object.items).await?,
             ObjectKind::Document | ObjectKind::Stream => return Ok(()),
         }
         if let Some(journal) = &mut self.journal {
-            journal.complete(object.kind, &object.name)?;
+            journal.complete(object.place)?;
         }
         Ok(())
     }
@@ -209,7 +220,7 @@ impl Import<'_> {
         let begin = match &mut self.journal {
             None => 0,
             Some(journal) => {
-                if let Some(mark) = journal.mark(&object.name, &sid) {
+                if let Some(mark) = journal.mark(&object.place.name, &sid) {
                     tokio::time::sleep(SETTLING).await;
                     let added = added(&list, mark.last_index, object).await?;
                     self.before += added as u64;
@@ -217,7 +228,7 @@ impl Import<'_> {
                     added
                 } else {
                     let last_index = last_index(&list).await?;
-                    journal.begin(&object.name, Mark { sid, last_index })?;
+                    journal.begin(&object.place.name, Mark { sid, last_index })?;
                     0
                 }
             }
@@ -236,52 +247,35 @@ impl Import<'_> {
     }
 
     /// Sets items of a Map, some at a time.
-    async fn map_items(&mut self, name: &str, items: Vec<Item>) -> Result<()> {
-        let lines: Vec<_> = items.iter().map(|item| item.line).collect();
-        let items = items.into_iter().map(|item| {
-            let key = item.key.unwrap_or_default();
-            let entry = Entry::map_item("", key.into(), item.data, item.date_expires);
-            json_line(&entry)
-        });
-        let items = items.collect::<Result<Vec<_>>>()?;
-        let map = objects::map(self.sync, name);
-        let mut import = map.import(stream::iter(items));
-        let mut written = 0;
-        let mut failure: Option<(u64, twilio_sync::Error)> = None;
-        while let Some((at, done)) = import.try_next().await? {
-            let line = lines.get(at).copied().unwrap_or_default();
-            match done {
-                Ok(_) => {
-                    written += 1;
-                    self.progress.advance(1);
-                }
-                // Those that were under way come in no order.
-                Err(error) if failure.as_ref().is_none_or(|(first, _)| line < *first) => {
-                    failure = Some((line, error));
-                }
-                Err(_) => {}
+    async fn map_items(&mut self, sid: &str, items: Vec<Item>) -> Result<()> {
+        let map = objects::map(self.sync, sid);
+        let writes = items.into_iter().map(|item| {
+            let map = &map;
+            async move {
+                let done = match left(item.date_expires) {
+                    Some(ttl) => {
+                        let key = item.key.unwrap_or_default();
+                        let set = map.set(key, &item.data).ttl(ttl).await;
+                        set.map(|_| true)
+                    }
+                    None => Ok(false),
+                };
+                (item.line, done)
             }
-        }
-        self.counts.add(Kind::MapItem, written);
-        if let Some((line, error)) = failure {
-            return Err(self.failed(line, error));
-        }
-        let expired = lines.len() as u64 - written;
-        self.expired += expired;
-        self.progress.advance(expired);
-        Ok(())
+        });
+        self.run(Kind::MapItem, writes).await
     }
 
     /// A line that could not be written.
     fn failed(&self, line: u64, error: twilio_sync::Error) -> Failure {
         let failure = Failure::from(error).about(format_args!("{}, line {line}", self.title));
         let what_next = if self.journal.is_some() {
-            "mend that, and run the same with --resume: it goes on with what is missing"
+            "run the same with --resume: it goes on with what is missing"
         } else {
-            "Documents and Map items can be imported again; what was added to Lists before this line \
+            "import again what it has of Documents and Maps; what was added to Lists before this line \
              stays there. From a --file it could be resumed"
         };
-        failure.hint(what_next)
+        and_then(failure, what_next)
     }
 }
 
@@ -291,7 +285,7 @@ async fn write_document(sync: &SyncClient, document: &Object) -> twilio_sync::Re
         return Ok(false);
     };
     let documents = sync.documents::<Data>();
-    match reference::<DocumentSid>(&document.name) {
+    match reference::<DocumentSid>(&document.place.name) {
         Reference::Name(name) => drop(documents.update_or_create(name, data).ttl(ttl).await?),
         Reference::Sid(sid) => drop(documents.update_by_id(&sid, data).ttl(ttl).await?),
     }
@@ -304,16 +298,16 @@ async fn ensure(sync: &SyncClient, object: &Object) -> twilio_sync::Result<Exist
     let ttl = left(object.date_expires).unwrap_or_default();
     macro_rules! ensure {
         ($facade:expr, $sid:ty) => {
-            match reference::<$sid>(&object.name) {
+            match reference::<$sid>(&object.place.name) {
                 Reference::Name(name) => $facade.ensure(name).ttl(ttl).await?.object.into(),
                 Reference::Sid(sid) => $facade.get_by_id(&sid).await?.into(),
             }
         };
     }
-    Ok(match object.kind {
+    Ok(match object.place.kind {
         ObjectKind::Document => by!(
             await sync.documents::<Data>(),
-            reference::<DocumentSid>(&object.name),
+            reference::<DocumentSid>(&object.place.name),
             get / get_by_id()
         )?
         .into(),
@@ -354,7 +348,7 @@ async fn added(list: &List<Data>, after: Option<i64>, object: &Object) -> Result
                 format!(
                     "the {} has an item, of index {index}, that this import did not add, among those \
                      it added: how far it came cannot be told",
-                    object.title()
+                    object.place
                 ),
             )
             .hint("`twilio-sync diff` shows what differs, and `apply` mends it"));

@@ -5,15 +5,18 @@
 //! before the first item was added: what comes after it was added by the import, and can be counted.
 
 use std::collections::{HashMap, HashSet};
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Target;
-use super::entry::ObjectKind;
-use crate::failure::{Failure, Result};
+use super::Place;
+use super::contents::Fingerprint;
+use super::entry::Kind;
+use super::files::{beside, open_locked, private};
+use super::lines::Reader;
+use crate::failure::{Exit, Failure, Result};
 
 /// What to do with a journal that is there.
 #[derive(Clone, Copy, Debug)]
@@ -29,23 +32,24 @@ pub(crate) enum IfUnfinished {
 struct Heading {
     /// The Service's SID.
     service: String,
+    /// The file as it was.
+    file: Fingerprint,
     /// The kind and name of the one object, if it is named on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     object: Option<(String, String)>,
 }
+
+/// How a heading begins, which tells a journal that was broken off at once from another file.
+const BEGINNING: &[u8] = br#"{"service":""#;
 
 /// Each further line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Step {
     /// Items will be added to a List.
-    Begin {
-        list: String,
-        mark: Mark,
-    },
+    Begin { list: String, mark: Mark },
     /// A List or Map is complete.
-    List(String),
-    Map(String),
+    Complete { kind: Kind, name: String },
 }
 
 /// Where in a List its items begin.
@@ -64,23 +68,23 @@ pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     marks: HashMap<String, Mark>,
-    complete: HashSet<(ObjectKind, String)>,
+    complete: HashSet<Place>,
 }
 
 impl Journal {
     /// The journal of an import of a file into a Service.
     pub(crate) fn open(
         of: &Path,
+        fingerprint: Fingerprint,
         if_unfinished: IfUnfinished,
         service: String,
-        target: Option<&Target>,
+        target: Option<&Place>,
     ) -> Result<Self> {
-        let mut name = of.as_os_str().to_owned();
-        name.push(".import");
-        let path = PathBuf::from(name);
+        let path = beside(of, ".import");
         let failed = |error: io::Error| Failure::io(path.display(), &error);
         let heading = Heading {
             service,
+            file: fingerprint,
             object: target.map(|target| (target.kind.word().to_owned(), target.name.clone())),
         };
         // It may have been done: its Lists would be added to once more.
@@ -92,100 +96,92 @@ impl Journal {
             ))
             .hint("without --resume it is imported, once more if it was before"));
         }
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create(true).truncate(false);
-        // The names in it are those of customers.
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(&path).map_err(failed)?;
+        let opened = open_locked(&path, private().create(true)).map_err(|error| {
+            failed(error).hint("from standard input no such file is needed: `import < FILE`")
+        })?;
+        let Some(file) = opened else {
+            return Err(Failure::new(
+                Exit::Failure,
+                format!("an import of {} is running", of.display()),
+            )
+            .hint("wait for its end"));
+        };
         let mut journal = Self {
             file,
             marks: HashMap::new(),
             complete: HashSet::new(),
             path: path.clone(),
         };
-        let is_begun = match if_unfinished {
-            IfUnfinished::Restart => false,
-            IfUnfinished::Refuse | IfUnfinished::Resume => {
-                let found = journal.read()?;
-                // Nothing that would matter was done: this is as good as the first time.
-                let found = found.filter(|_| !journal.is_blank());
-                if let Some(found) = &found
-                    && matches!(if_unfinished, IfUnfinished::Refuse)
-                {
-                    return Err(unfinished(of, &path, found));
-                }
-                if let Some(found) = &found
-                    && *found != heading
-                {
-                    return Err(Failure::usage(format!(
-                        "the import of {} that was broken off was {}, and this one is {}",
-                        of.display(),
-                        found.destination(),
-                        heading.destination()
-                    ))
-                    .hint(
-                        "go on with the same settings and arguments, or begin anew with --restart",
-                    ));
-                }
-                found.is_some()
+        // What is no journal is left as it is, whatever is to be done.
+        let (found, complete) = journal.read()?;
+        // Nothing that would matter was done: this is as good as the first time.
+        let found = found.filter(|_| !journal.is_blank());
+        match (found, if_unfinished) {
+            (Some(found), IfUnfinished::Refuse) => return Err(unfinished(of, &path, &found)),
+            (Some(found), IfUnfinished::Resume) => {
+                check_same(of, &found, &heading)?;
+                journal.cut(complete)?;
             }
-        };
-        if !is_begun {
-            journal
-                .file
-                .set_len(0)
-                .and_then(|()| journal.file.rewind())
-                .map_err(failed)?;
-            journal.note(&heading)?;
+            _ => {
+                journal.marks.clear();
+                journal.complete.clear();
+                journal.cut(0)?;
+                journal.note(&heading)?;
+            }
         }
         Ok(journal)
     }
 
-    /// Reads it up to the last line that is complete, and cuts off the rest.
-    fn read(&mut self) -> Result<Option<Heading>> {
-        let path = self.path.clone();
+    /// Reads it up to the last line that is complete, and says where that ends.
+    fn read(&mut self) -> Result<(Option<Heading>, u64)> {
+        let path = &self.path;
         let failed = |error: io::Error| Failure::io(path.display(), &error);
-        let wrong = |error: serde_json::Error| {
+        let wrong = |why: &str| {
             Failure::usage(format!(
-                "{} is no journal of an import: {error}",
+                "{} is no journal of an import: {why}",
                 path.display()
             ))
-            .hint("--restart begins the import anew")
+            .hint("an import keeps its journal there: move it away")
         };
-        let mut heading = None;
-        let (mut line, mut complete) = (Vec::new(), 0_u64);
-        let mut reader = BufReader::new(&mut self.file);
-        loop {
-            line.clear();
-            let length = reader.read_until(b'\n', &mut line).map_err(failed)?;
-            if line.pop() != Some(b'\n') {
+        let (mut heading, mut complete) = (None, 0);
+        let mut reader = Reader::new(BufReader::new(&self.file));
+        while let Some(line) = reader.next().map_err(failed)? {
+            if !line.is_complete() {
+                if heading.is_none()
+                    && !line.text.starts_with(BEGINNING)
+                    && !BEGINNING.starts_with(line.text)
+                {
+                    return Err(wrong("it has no heading"));
+                }
                 break;
             }
-            complete += length as u64;
+            complete = line.end;
             if heading.is_none() {
-                heading = Some(serde_json::from_slice(&line).map_err(wrong)?);
+                let found = serde_json::from_slice(line.text);
+                heading = Some(found.map_err(|error| wrong(&error.to_string()))?);
                 continue;
             }
-            match serde_json::from_slice(&line).map_err(wrong)? {
+            match serde_json::from_slice(line.text).map_err(|error| wrong(&error.to_string()))? {
                 Step::Begin { list, mark } => {
                     // Another List of the name, if there was one, is gone.
                     self.marks.insert(list, mark);
                 }
-                Step::List(name) => {
-                    self.complete.insert((ObjectKind::List, name));
-                }
-                Step::Map(name) => {
-                    self.complete.insert((ObjectKind::Map, name));
+                Step::Complete { kind, name } => {
+                    let kind = kind.object();
+                    self.complete.insert(Place { kind, name });
                 }
             }
         }
-        drop(reader);
+        Ok((heading, complete))
+    }
+
+    /// Cuts off what comes after a place, and goes on there.
+    fn cut(&mut self, length: u64) -> Result<()> {
         self.file
-            .set_len(complete)
-            .and_then(|()| self.file.seek(SeekFrom::Start(complete)))
-            .map_err(failed)?;
-        Ok(heading)
+            .set_len(length)
+            .and_then(|()| self.file.seek(SeekFrom::Start(length)))
+            .map(drop)
+            .map_err(|error| Failure::io(self.path.display(), &error))
     }
 
     /// Adds a line, which is on disk when this is done.
@@ -208,8 +204,8 @@ impl Journal {
         self.marks.get(list).filter(|mark| mark.sid == sid)
     }
 
-    pub(crate) fn is_complete(&self, kind: ObjectKind, name: &str) -> bool {
-        self.complete.contains(&(kind, name.to_owned()))
+    pub(crate) fn is_complete(&self, place: &Place) -> bool {
+        self.complete.contains(place)
     }
 
     /// Notes that items will be added to a List.
@@ -221,13 +217,11 @@ impl Journal {
     }
 
     /// Notes that a List or Map is complete.
-    pub(crate) fn complete(&mut self, kind: ObjectKind, name: &str) -> Result<()> {
-        match kind {
-            ObjectKind::List => self.note(&Step::List(name.to_owned())),
-            ObjectKind::Map => self.note(&Step::Map(name.to_owned())),
-            // Each is a single write.
-            ObjectKind::Document | ObjectKind::Stream => Ok(()),
-        }
+    pub(crate) fn complete(&mut self, place: Place) -> Result<()> {
+        self.note(&Step::Complete {
+            kind: place.kind.kind(),
+            name: place.name,
+        })
     }
 
     /// Removes it: the import is done.
@@ -247,6 +241,30 @@ impl Heading {
             None => format!("into the Service {}", self.service),
         }
     }
+}
+
+/// Refuses to go on with another import, or where the file is not what it was: what is complete would
+/// be skipped.
+fn check_same(of: &Path, found: &Heading, heading: &Heading) -> Result<()> {
+    if (&found.service, &found.object) != (&heading.service, &heading.object) {
+        return Err(Failure::usage(format!(
+            "the import of {} that was broken off was {}, and this one is {}",
+            of.display(),
+            found.destination(),
+            heading.destination()
+        ))
+        .hint("go on with the same settings and arguments, or begin anew with --restart"));
+    }
+    if found.file != heading.file {
+        return Err(Failure::usage(format!(
+            "{} was changed since its import was broken off",
+            of.display()
+        ))
+        .hint(
+            "bring back what it was, or begin anew with --restart, which adds to Lists once more",
+        ));
+    }
+    Ok(())
 }
 
 fn unfinished(of: &Path, journal: &Path, heading: &Heading) -> Failure {

@@ -1,27 +1,36 @@
 //! `twilio-sync export`, `import`, `diff` and `apply`: a Service, or an object of it, as a file.
 //!
-//! `entry` is a line of the file, `contents` all of a file, `objects` what a Service has. `export`
-//! writes a file and `import` reads one. `same` says when two states are one. `plan` says what is to be done to a Service for it to be as a
-//! file says, which `diff` prints and `apply` does.
+//! Of a file, `entry` is a line, `heading` the first and the last one, `contents` all of it; `lines` reads
+//! and writes lines, and `files` makes the program's own files. `objects` is what a Service has. `export`
+//! writes a file, by way of `export_file`; `import` reads one, and `journal` is how far it came. `same`
+//! says when two states are one, and `plan` what is to be done to a Service for it to be as a file says,
+//! which `diff` prints and `apply` does.
 
 pub(crate) mod apply;
+mod concurrently;
 mod contents;
 pub(crate) mod diff;
 mod entry;
 pub(crate) mod export;
 mod export_file;
+mod files;
+mod heading;
 pub(crate) mod import;
 mod journal;
+mod lines;
 mod objects;
 mod plan;
 mod progress;
 mod same;
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
+use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
+use clap::error::{ContextKind, ContextValue};
 use twilio_sync::{MAX_TTL, NEVER};
 
 use self::entry::ObjectKind;
@@ -32,30 +41,70 @@ use crate::output::visible;
 #[derive(Args, Debug)]
 pub(crate) struct Scope {
     /// Only one object, of this kind
-    #[arg(value_name = "KIND", requires = "name")]
+    #[arg(value_name = "KIND", requires = "name", value_parser = KindParser)]
     kind: Option<ObjectKind>,
 
-    /// Its unique name or SID
+    /// Its unique name or SID; `import` and `apply` may give a new name to what an export of one
+    /// object has
     #[arg(value_name = "NAME")]
     name: Option<String>,
 }
 
-/// One object that is named on the command line.
-#[derive(Clone, Debug)]
-struct Target {
+/// Parses a kind, and says where a file goes that was given in its place.
+#[derive(Clone)]
+struct KindParser;
+
+impl TypedValueParser for KindParser {
+    type Value = ObjectKind;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        let kind = EnumValueParser::<ObjectKind>::new();
+        kind.parse_ref(command, argument, value)
+            .map_err(|mut error| {
+                if Path::new(value).exists() {
+                    let option = match command.get_name() {
+                        "export" => "--output",
+                        _ => "--file",
+                    };
+                    let tip = format!("it is a file: {option} {}", value.display());
+                    error.insert(
+                        ContextKind::Suggested,
+                        ContextValue::StyledStrs(vec![visible(&tip).into()]),
+                    );
+                }
+                error
+            })
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let values: Vec<_> = EnumValueParser::<ObjectKind>::new()
+            .possible_values()?
+            .collect();
+        Some(Box::new(values.into_iter()))
+    }
+}
+
+/// What an object is found by.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Place {
     kind: ObjectKind,
-    /// Its unique name or SID.
+    /// Its unique name, or its SID.
     name: String,
 }
 
 impl Scope {
-    fn target(self) -> Option<Target> {
+    fn place(self) -> Option<Place> {
         let (kind, name) = (self.kind?, self.name?);
-        Some(Target { kind, name })
+        Some(Place { kind, name })
     }
 }
 
-impl Target {
+impl Place {
     fn is_sid(&self) -> bool {
         fn is<S: std::str::FromStr>(name: &str) -> bool {
             name.parse::<S>().is_ok()
@@ -73,7 +122,7 @@ impl Target {
     }
 }
 
-impl std::fmt::Display for Target {
+impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} \"{}\"", self.kind.noun(), visible(&self.name))
     }
@@ -110,16 +159,11 @@ fn left(date_expires: Option<DateTime<Utc>>) -> Option<Duration> {
     Some(left.clamp(Duration::from_secs(1), MAX_TTL))
 }
 
-/// Runs what may block.
-async fn blocking<T: Send + 'static>(
-    run: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(run)
-        .await
-        .unwrap_or_else(|error| {
-            Err(Failure::io(
-                "the file cannot be read",
-                &std::io::Error::other(error),
-            ))
-        })
+/// A failure with what to do once that is done which it says already.
+fn and_then(failure: Failure, hint: &str) -> Failure {
+    let hint = match failure.hinted() {
+        Some(first) => format!("{first}; then {hint}"),
+        None => hint.to_owned(),
+    };
+    failure.hint(hint)
 }

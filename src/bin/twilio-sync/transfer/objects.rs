@@ -5,10 +5,11 @@ use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
 use twilio_sync::api::Data;
 use twilio_sync::{
-    Document, DocumentSid, List, ListSid, Map, MapSid, Revision, StreamSid, SyncClient, SyncList,
-    SyncMap, SyncStream,
+    Document, DocumentSid, List, ListSid, Map, MapSid, Revision, ServiceSid, StreamSid, SyncClient,
+    SyncList, SyncMap, SyncStream,
 };
 
+use super::Place;
 use super::entry::ObjectKind;
 use crate::input::{Reference, by};
 
@@ -22,6 +23,16 @@ pub(crate) struct Existing {
     pub(crate) data: Option<Data>,
     /// Of a Document.
     pub(crate) revision: Option<Revision>,
+}
+
+impl Existing {
+    /// What it is found by.
+    pub(crate) fn place(&self, kind: ObjectKind) -> Place {
+        Place {
+            kind,
+            name: self.unique_name.as_ref().unwrap_or(&self.sid).clone(),
+        }
+    }
 }
 
 impl From<Document<Data>> for Existing {
@@ -55,6 +66,14 @@ macro_rules! without_data {
 
 without_data!(SyncList, SyncMap, SyncStream);
 
+/// The SID of the Service: `default` is another one for each account.
+pub(crate) async fn service_sid(sync: &SyncClient) -> twilio_sync::Result<String> {
+    match sync.service().as_str().parse::<ServiceSid>() {
+        Ok(sid) => Ok(sid.to_string()),
+        Err(_) => Ok(sync.services().get_default().await?.sid.to_string()),
+    }
+}
+
 /// All objects of a kind.
 pub(crate) fn all(
     sync: &SyncClient,
@@ -74,15 +93,15 @@ pub(crate) fn all(
 /// The object with a unique name or SID, if there is one.
 pub(crate) async fn find(
     sync: &SyncClient,
-    kind: ObjectKind,
-    name: &str,
+    place: &Place,
 ) -> twilio_sync::Result<Option<Existing>> {
+    let name = &place.name;
     macro_rules! get {
         ($facade:expr, $sid:ty) => {
             by!(await $facade, reference::<$sid>(name), get / get_by_id()).map(Existing::from)
         };
     }
-    let found = match kind {
+    let found = match place.kind {
         ObjectKind::Document => get!(sync.documents::<Data>(), DocumentSid),
         ObjectKind::List => get!(sync.lists(), ListSid),
         ObjectKind::Map => get!(sync.maps(), MapSid),

@@ -2,7 +2,7 @@
 //!
 //! What a file says is in memory; what the Service has is read once, as it comes.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 
 use chrono::{DateTime, Utc};
 use futures_core::Stream;
@@ -10,13 +10,12 @@ use futures_util::{TryStreamExt, stream};
 use twilio_sync::api::Data;
 use twilio_sync::{Revision, SyncClient};
 
-use super::Target;
 use super::contents::{Contents, Item, Object};
-use super::entry::{Kind, ObjectKind, many};
-use super::left;
+use super::entry::{Kind, ObjectKind, State, many};
 use super::objects::{self, Existing};
 use super::progress::Progress;
 use super::same::{is_same_data, is_same_expiry};
+use super::{Place, left};
 use crate::failure::Result;
 use crate::output::Output;
 
@@ -24,8 +23,14 @@ use crate::output::Output;
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) changes: Vec<Change>,
+    /// Whether the file has anything that has not expired.
+    pub(crate) has_any: bool,
+    /// The unique name of the object that is named on the command line, as it is there.
+    pub(crate) found: Option<String>,
     /// Objects without a unique name, which no file has.
     unnamed: u64,
+    /// Lines of what has expired: it is neither to be created nor too much.
+    expired: u64,
 }
 
 /// One change. An object that is to be removed goes with all that is in it, which is not listed.
@@ -34,6 +39,8 @@ pub(crate) struct Change {
     pub(crate) kind: Kind,
     /// The unique name, or SID, of the object or of what the item is in.
     pub(crate) name: String,
+    /// The SID of that, if it is there: another that takes its name is not what was compared.
+    pub(crate) sid: Option<String>,
     /// Of a List's item: the index it has, or had where it is to be created.
     pub(crate) index: Option<i64>,
     /// Of a Map's item.
@@ -44,22 +51,12 @@ pub(crate) struct Change {
     pub(crate) new: Option<State>,
 }
 
-/// What can differ.
-#[derive(Clone, Debug)]
-pub(crate) struct State {
-    /// None of a List, Map or Message Stream.
-    pub(crate) data: Option<Data>,
-    pub(crate) date_expires: Option<DateTime<Utc>>,
-}
-
 /// What is there.
 #[derive(Clone, Debug)]
 pub(crate) struct Old {
     pub(crate) state: State,
     /// Of what has data.
     pub(crate) revision: Option<Revision>,
-    /// Of an object.
-    pub(crate) sid: Option<String>,
 }
 
 /// What is done by a change.
@@ -79,38 +76,20 @@ impl Change {
         }
     }
 
-    fn of_object(kind: ObjectKind, name: &str) -> Self {
+    /// What it is addressed by.
+    pub(crate) fn address(&self) -> &str {
+        self.sid.as_deref().unwrap_or(&self.name)
+    }
+
+    fn new(kind: Kind, name: &str, sid: Option<String>) -> Self {
         Self {
-            kind: kind.kind(),
+            kind,
             name: name.to_owned(),
+            sid,
             index: None,
             key: None,
             old: None,
             new: None,
-        }
-    }
-
-    fn of_item(kind: Kind, name: &str, index: Option<i64>, key: Option<String>) -> Self {
-        Self {
-            kind,
-            name: name.to_owned(),
-            index,
-            key,
-            old: None,
-            new: None,
-        }
-    }
-}
-
-impl From<Existing> for Old {
-    fn from(existing: Existing) -> Self {
-        Self {
-            state: State {
-                data: existing.data,
-                date_expires: existing.date_expires,
-            },
-            revision: existing.revision,
-            sid: Some(existing.sid),
         }
     }
 }
@@ -124,27 +103,33 @@ impl From<Item> for State {
     }
 }
 
-/// What makes an item that is there an [`Old`].
-macro_rules! old_item {
-    ($item:ident) => {
-        Old {
-            state: State {
-                data: Some($item.data),
-                date_expires: $item.date_expires,
-            },
-            revision: Some($item.revision),
-            sid: None,
+impl Old {
+    fn new(
+        data: Option<Data>,
+        date_expires: Option<DateTime<Utc>>,
+        revision: Option<Revision>,
+    ) -> Self {
+        Self {
+            state: State { data, date_expires },
+            revision,
         }
-    };
+    }
 }
 
 impl State {
     fn is_same(&self, other: &Self) -> bool {
-        let is_same_data = match (&self.data, &other.data) {
+        self.has_same_data(other) && is_same_expiry(self.date_expires, other.date_expires)
+    }
+
+    fn has_same_data(&self, other: &Self) -> bool {
+        match (&self.data, &other.data) {
             (Some(one), Some(other)) => is_same_data(one, other),
             (one, other) => one.is_none() && other.is_none(),
-        };
-        is_same_data && is_same_expiry(self.date_expires, other.date_expires)
+        }
+    }
+
+    fn has_expired(&self) -> bool {
+        left(self.date_expires).is_none()
     }
 }
 
@@ -153,31 +138,27 @@ impl Plan {
     pub(crate) async fn make(
         sync: &SyncClient,
         contents: Contents,
-        target: Option<&Target>,
+        target: Option<&Place>,
         progress: Progress,
     ) -> Result<Self> {
-        // What has expired is as good as not there.
-        let is_left = |object: &Object| left(object.date_expires).is_some();
+        let objects = contents.objects;
         let mut making = Making {
             sync,
             plan: Self::default(),
             progress,
-            order: Vec::new(),
+            order: objects.iter().map(|object| object.place.clone()).collect(),
             wanted: HashMap::new(),
         };
-        for mut object in contents.objects.into_iter().filter(is_left) {
-            object
-                .items
-                .retain(|item| left(item.date_expires).is_some());
-            let place = (object.kind, object.name.clone());
-            making.order.push(place.clone());
-            making.wanted.insert(place, object);
+        for object in objects {
+            making.plan.has_any |= left(object.date_expires).is_some();
+            making.wanted.insert(object.place.clone(), object);
         }
         if let Some(target) = target {
-            let found = objects::find(sync, target.kind, &target.name).await?;
+            let found = objects::find(sync, target).await?;
             if found.is_none() && target.is_sid() {
                 return Err(target.absent());
             }
+            making.plan.found = found.as_ref().and_then(|found| found.unique_name.clone());
             let existing = stream::iter(found.map(|mut existing| {
                 // However it is addressed.
                 existing.unique_name = Some(target.name.clone());
@@ -200,6 +181,12 @@ impl Plan {
                 many(self.unnamed, "object")
             ));
         }
+        if self.expired > 0 {
+            out.notice(format_args!(
+                "Left out {} that expired meanwhile.",
+                many(self.expired, "line")
+            ));
+        }
     }
 
     /// How many of its changes do something.
@@ -215,9 +202,9 @@ struct Making<'a> {
     plan: Plan,
     progress: Progress,
     /// What the file has, in its order.
-    order: Vec<(ObjectKind, String)>,
+    order: Vec<Place>,
     /// What of it was not met yet.
-    wanted: HashMap<(ObjectKind, String), Object>,
+    wanted: HashMap<Place, Object>,
 }
 
 impl Making<'_> {
@@ -233,19 +220,14 @@ impl Making<'_> {
                 self.plan.unnamed += 1;
                 continue;
             };
-            if let Some(object) = self.wanted.remove(&(kind, name.clone())) {
-                self.object(object, existing).await?;
-            } else {
-                self.plan.changes.push(Change {
-                    old: Some(existing.into()),
-                    ..Change::of_object(kind, &name)
-                });
-            }
+            let place = Place { kind, name };
+            let object = self.wanted.remove(&place);
+            self.object(&place, object, existing).await?;
         }
         let missing: Vec<_> = self
             .order
             .iter()
-            .filter(|place| place.0 == kind)
+            .filter(|place| place.kind == kind)
             .filter_map(|place| self.wanted.remove(place))
             .collect();
         for object in missing {
@@ -254,100 +236,146 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Compares an object that the file has and that is there.
-    async fn object(&mut self, object: Object, existing: Existing) -> Result<()> {
-        self.progress.at(object.kind.noun(), &object.name);
-        let old = Old::from(existing);
-        let new = State {
-            data: object.data,
-            date_expires: object.date_expires,
+    /// Compares an object that is there.
+    async fn object(
+        &mut self,
+        place: &Place,
+        object: Option<Object>,
+        existing: Existing,
+    ) -> Result<()> {
+        let sid = existing.sid;
+        let change = Change::new(place.kind.kind(), &place.name, Some(sid.clone()));
+        let old = Old::new(existing.data, existing.date_expires, existing.revision);
+        let Some(object) = object else {
+            self.compare(change, old, None);
+            return Ok(());
         };
-        // Lines of items alone say nothing of what they are in.
-        if object.line.is_some() && !new.is_same(&old.state) {
-            self.plan.changes.push(Change {
-                old: Some(old),
-                new: Some(new),
-                ..Change::of_object(object.kind, &object.name)
-            });
+        if left(object.date_expires).is_none() {
+            self.plan.expired += object.lines();
+            return Ok(());
         }
-        match object.kind {
-            ObjectKind::List => self.list_items(&object.name, object.items).await,
-            ObjectKind::Map => self.map_items(&object.name, object.items).await,
+        self.progress.at(place.kind.noun(), &place.name);
+        // Lines of items alone say nothing of what they are in.
+        if object.line.is_some() {
+            let new = State {
+                data: object.data,
+                date_expires: object.date_expires,
+            };
+            self.compare(change, old, Some(new));
+        }
+        match place.kind {
+            ObjectKind::List => self.list_items(&place.name, sid, object.items).await,
+            ObjectKind::Map => self.map_items(&place.name, sid, object.items).await,
             ObjectKind::Document | ObjectKind::Stream => Ok(()),
         }
     }
 
     /// Compares the items of a List by position: indexes are not given out again.
-    async fn list_items(&mut self, name: &str, items: Vec<Item>) -> Result<()> {
-        let mut items = items.into_iter();
-        let mut stored = objects::list(self.sync, name).items();
+    async fn list_items(&mut self, name: &str, sid: String, items: Vec<Item>) -> Result<()> {
+        let mut items = items
+            .into_iter()
+            .map(|item| (item.index, State::from(item)))
+            .peekable();
+        // Before the next item: they may be gone there, or may be there for longer.
+        let mut expired: VecDeque<State> = VecDeque::new();
+        let mut stored = objects::list(self.sync, &sid).items();
         while let Some(found) = stored.try_next().await? {
             self.progress.advance(1);
-            let change = Change::of_item(Kind::ListItem, name, Some(found.index), None);
-            self.item(change, old_item!(found), items.next());
+            let old = Old::new(Some(found.data), found.date_expires, Some(found.revision));
+            while let Some((_, item)) = items.next_if(|(_, item)| item.has_expired()) {
+                self.plan.expired += 1;
+                expired.push_back(item);
+            }
+            let next = items.peek();
+            if next.is_none_or(|(_, next)| !next.is_same(&old.state))
+                && let Some(at) = expired
+                    .iter()
+                    .position(|item| item.has_same_data(&old.state))
+            {
+                expired.drain(..=at);
+                continue;
+            }
+            expired.clear();
+            let mut change = Change::new(Kind::ListItem, name, Some(sid.clone()));
+            change.index = Some(found.index);
+            self.compare(change, old, items.next().map(|(_, item)| item));
         }
-        for item in items {
-            self.plan.changes.push(Change {
-                new: Some(item.clone().into()),
-                ..Change::of_item(Kind::ListItem, name, item.index, None)
-            });
+        for (index, item) in items {
+            let mut change = Change::new(Kind::ListItem, name, Some(sid.clone()));
+            change.index = index;
+            self.add(change, item);
         }
         Ok(())
     }
 
     /// Compares the items of a Map by key.
-    async fn map_items(&mut self, name: &str, items: Vec<Item>) -> Result<()> {
+    async fn map_items(&mut self, name: &str, sid: String, items: Vec<Item>) -> Result<()> {
         let mut places: HashMap<String, usize> = HashMap::with_capacity(items.len());
         for (at, item) in items.iter().enumerate() {
             places.insert(item.key.clone().unwrap_or_default(), at);
         }
         let mut items: Vec<_> = items.into_iter().map(Some).collect();
-        let mut stored = objects::map(self.sync, name).items();
+        let mut stored = objects::map(self.sync, &sid).items();
         while let Some(found) = stored.try_next().await? {
             self.progress.advance(1);
             let item = places.get(&found.key).and_then(|at| items[*at].take());
-            let change = Change::of_item(Kind::MapItem, name, None, Some(found.key));
-            self.item(change, old_item!(found), item);
+            let old = Old::new(Some(found.data), found.date_expires, Some(found.revision));
+            let mut change = Change::new(Kind::MapItem, name, Some(sid.clone()));
+            change.key = Some(found.key);
+            self.compare(change, old, item.map(State::from));
         }
         for item in items.into_iter().flatten() {
-            self.plan.changes.push(Change {
-                new: Some(item.clone().into()),
-                ..Change::of_item(Kind::MapItem, name, None, item.key)
-            });
+            let mut change = Change::new(Kind::MapItem, name, Some(sid.clone()));
+            change.key.clone_from(&item.key);
+            self.add(change, item.into());
         }
         Ok(())
     }
 
-    /// Compares an item that is there.
-    fn item(&mut self, change: Change, old: Old, item: Option<Item>) {
-        let new = item.map(State::from);
-        if new.as_ref().is_none_or(|new| !new.is_same(&old.state)) {
-            self.plan.changes.push(Change {
-                old: Some(old),
-                new,
-                ..change
-            });
+    /// Compares something that is there.
+    fn compare(&mut self, mut change: Change, old: Old, new: Option<State>) {
+        if new.as_ref().is_some_and(State::has_expired) {
+            self.plan.expired += 1;
+            return;
         }
+        if new.as_ref().is_none_or(|new| !new.is_same(&old.state)) {
+            change.old = Some(old);
+            change.new = new;
+            self.plan.changes.push(change);
+        }
+    }
+
+    /// Takes something that is not there.
+    fn add(&mut self, mut change: Change, new: State) {
+        if new.has_expired() {
+            self.plan.expired += 1;
+            return;
+        }
+        change.new = Some(new);
+        self.plan.changes.push(change);
     }
 
     /// Takes an object that is not there, with its items.
     fn create(&mut self, object: Object) {
-        self.plan.changes.push(Change {
-            new: Some(State {
-                data: object.data,
-                date_expires: object.date_expires,
-            }),
-            ..Change::of_object(object.kind, &object.name)
-        });
-        let kind = match object.kind {
+        if left(object.date_expires).is_none() {
+            self.plan.expired += object.lines();
+            return;
+        }
+        let Place { kind, name } = object.place;
+        let new = State {
+            data: object.data,
+            date_expires: object.date_expires,
+        };
+        self.add(Change::new(kind.kind(), &name, None), new);
+        let kind = match kind {
             ObjectKind::List => Kind::ListItem,
             _ => Kind::MapItem,
         };
         for item in object.items {
-            self.plan.changes.push(Change {
-                new: Some(item.clone().into()),
-                ..Change::of_item(kind, &object.name, item.index, item.key)
-            });
+            let mut change = Change::new(kind, &name, None);
+            change.index = item.index;
+            change.key.clone_from(&item.key);
+            self.add(change, item.into());
         }
     }
 }

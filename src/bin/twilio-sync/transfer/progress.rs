@@ -54,6 +54,11 @@ impl Progress {
         }
     }
 
+    /// Says something, without a line of it that is drawn over.
+    pub(crate) fn notice(&self, out: &Output, text: impl fmt::Display) {
+        self.0.suspend(|| out.notice(text));
+    }
+
     pub(crate) fn advance(&self, steps: u64) {
         self.0.inc(steps);
     }

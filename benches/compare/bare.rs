@@ -1,0 +1,133 @@
+//! reqwest and no more: the same calls, with the same settings of the HTTP client, decoded into the
+//! same types. Nothing is checked, repeated or settled.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderMap, HeaderValue, header};
+use reqwest::{Client, RequestBuilder};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use twilio_sync::api::types::{Document, SyncListItem, SyncListItemPage, SyncMapItem};
+
+use crate::Failure;
+use crate::contender::{Calls, Entry};
+use crate::server::Address;
+
+#[derive(Clone)]
+pub(crate) struct Bare {
+    http: Client,
+    /// The address of the Service.
+    service: String,
+}
+
+async fn read<T: DeserializeOwned>(request: RequestBuilder) -> Result<T, Failure> {
+    Ok(request.send().await?.error_for_status()?.json().await?)
+}
+
+impl Bare {
+    /// The body of an answer, as it came.
+    pub(crate) async fn body(&self, path: &str) -> Result<bytes::Bytes, Failure> {
+        let url = format!("{}/{path}", self.service);
+        Ok(self.http.get(url).send().await?.error_for_status()?.bytes().await?)
+    }
+
+    fn post(&self, url: String, data: &str) -> RequestBuilder {
+        self.http.post(url).form(&[("Data", data)])
+    }
+}
+
+impl Calls for Bare {
+    fn connect(address: &Address) -> Result<Self, Failure> {
+        let user = format!("{}:{}", address.api_key, address.api_secret);
+        let authorization = format!("Basic {}", STANDARD.encode(user));
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, HeaderValue::try_from(authorization)?);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let http = Client::builder()
+            .user_agent("bare")
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(30))
+            .tcp_nodelay(true)
+            .no_proxy()
+            .build()?;
+        Ok(Self {
+            http,
+            service: format!("{}/v1/Services/{}", address.url, address.service_sid),
+        })
+    }
+
+    async fn get(&mut self, name: &str) -> Result<Entry, Failure> {
+        let url = format!("{}/Documents/{name}", self.service);
+        let document: Document = read(self.http.get(url)).await?;
+        Ok(document.data.decode()?)
+    }
+
+    async fn update(&mut self, name: &str, data: &Entry) -> Result<Entry, Failure> {
+        let data = serde_json::to_string(data)?;
+        let document: Document = read(self.post(format!("{}/Documents/{name}", self.service), &data)).await?;
+        Ok(document.data.decode()?)
+    }
+
+    async fn set(&mut self, key: &str, data: &Entry) -> Result<Entry, Failure> {
+        let data = serde_json::to_string(data)?;
+        let item: SyncMapItem = read(self.post(format!("{}/Maps/map/Items/{key}", self.service), &data)).await?;
+        Ok(item.data.decode()?)
+    }
+
+    async fn add(&mut self, data: &Entry) -> Result<Entry, Failure> {
+        let data = serde_json::to_string(data)?;
+        let item: SyncListItem = read(self.post(format!("{}/Lists/log/Items", self.service), &data)).await?;
+        Ok(item.data.decode()?)
+    }
+
+    async fn upsert(&mut self, name: &str, data: &Entry) -> Result<Entry, Failure> {
+        let data = serde_json::to_string(data)?;
+        let updated = self.post(format!("{}/Documents/{name}", self.service), &data).send().await?;
+        let document: Document = if updated.status() == 404 {
+            let url = format!("{}/Documents", self.service);
+            let form = [("UniqueName", name), ("Data", &data)];
+            read(self.http.post(url).form(&form)).await?
+        } else {
+            updated.error_for_status()?.json().await?
+        };
+        Ok(document.data.decode()?)
+    }
+
+    async fn remove(&mut self, list: &str) -> Result<u64, Failure> {
+        let url = format!("{}/Lists/{list}/Items", self.service);
+        let page: SyncListItemPage = read(self.http.get(format!("{url}?PageSize=100"))).await?;
+        let mut removed = 0;
+        for item in page.items {
+            let data: Value = item.data.decode()?;
+            if data.as_object().is_some_and(|data| data.len() == 1 && data.contains_key("call")) {
+                let request = self.http.delete(format!("{url}/{}", item.index));
+                let request = request.header(header::IF_MATCH, item.revision.as_str());
+                request.send().await?.error_for_status()?;
+                removed += 1;
+            }
+        }
+        Ok(removed)
+    }
+
+    async fn stream(&mut self, most: u64) -> Result<u64, Failure> {
+        let first = format!("{}/Lists/long/Items?PageSize=100", self.service);
+        let mut next = Some(first);
+        let mut count = 0;
+        while count < most
+            && let Some(url) = next
+        {
+            let page: SyncListItemPage = read(self.http.get(url)).await?;
+            for item in &page.items {
+                let entry: Entry = item.data.decode()?;
+                std::hint::black_box(entry);
+                count += 1;
+            }
+            next = page.meta.next_page_url;
+        }
+        Ok(count)
+    }
+}

@@ -46,25 +46,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         settings.with_replacement(component, handwritten, [TypeImpl::Display].into_iter());
     }
     let tokens = Generator::new(&settings).generate_tokens(&description)?;
-    let mut code = syn::parse2(tokens)?;
+    let mut code = syn::parse_str(&adapted(&tokens.to_string()))?;
     open_responses(&mut code);
-    let mut code = prettyplease::unparse(&code);
-    for (from, to) in [
-        // progenitor leaves `\` as it is in a path, and a URL parser reads it as `/`.
-        ("encode_path(", "crate::names::path_segment("),
-        // A member that may be null is always written, but its absence is no reason to refuse a
-        // response.
-        (
-            r#"deserialize_with = "::std::option::Option::deserialize""#,
-            "default",
-        ),
-    ] {
-        assert!(
-            code.contains(from),
-            "progenitor no longer writes `{from}`; see build.rs"
-        );
-        code = code.replace(from, to);
-    }
+    let code = prettyplease::unparse(&code);
     let folder = env::var("OUT_DIR")?;
     let folder = Path::new(&folder);
     if env::var_os("CARGO_FEATURE_CLI").is_some() {
@@ -73,6 +57,77 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     fs::write(folder.join("api.rs"), code)?;
     Ok(())
+}
+
+/// What progenitor writes and what stands in its place, as the text of the tokens.
+const ADAPTED: &[(&str, &str)] = &[
+    // progenitor leaves `\` as it is in a path, and a URL parser reads it as `/`. It also makes a
+    // text of each part first.
+    ("encode_path (", "crate :: names :: path_segment ("),
+    // The transport has read the body already. progenitor would read it again from a response made
+    // anew, copy its headers, and of a refusal lose the status if the body is not what is described.
+    (
+        "Error :: ErrorResponse (ResponseValue :: from_response (response) . await ?)",
+        "crate :: transport :: refused (response)",
+    ),
+    (
+        "ResponseValue :: from_response (response) . await",
+        "crate :: transport :: decoded (response)",
+    ),
+    (
+        "ResponseValue :: empty (response)",
+        "crate :: transport :: empty (response)",
+    ),
+    (
+        "Error :: UnexpectedResponse (response)",
+        "crate :: transport :: unexpected (response)",
+    ),
+    // Twilio knows no such header.
+    (
+        "header_map . append (:: reqwest :: header :: HeaderName :: from_static (\"api-version\") , \
+         :: reqwest :: header :: HeaderValue :: from_static (Self :: api_version ()) ,) ;",
+        "",
+    ),
+    // Few calls have a header of their own.
+    (
+        "let mut header_map = :: reqwest :: header :: HeaderMap :: with_capacity (1usize) ;",
+        "let header_map = :: reqwest :: header :: HeaderMap :: new () ;",
+    ),
+    (
+        "HeaderMap :: with_capacity (2usize)",
+        "HeaderMap :: new ()",
+    ),
+    // A member that may be null is always written, but its absence is no reason to refuse a
+    // response.
+    (
+        "deserialize_with = \"::std::option::Option::deserialize\"",
+        "default",
+    ),
+];
+
+/// The generated code with what this crate does in another way.
+fn adapted(code: &str) -> String {
+    let mut code = code.to_owned();
+    for (from, to) in ADAPTED {
+        assert!(
+            code.contains(from),
+            "progenitor no longer writes `{from}`; see build.rs"
+        );
+        code = code.replace(from, to);
+    }
+    let segment = "path_segment (& ";
+    let mut parts = code.split(segment);
+    let mut code = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part
+            .split_once(" . to_string ())")
+            .expect("progenitor no longer makes texts of the parts of a path; see build.rs");
+        code.push_str(segment);
+        code.push_str(name);
+        code.push(')');
+        code.push_str(rest);
+    }
+    code
 }
 
 /// Marks the types of responses as open to more members, which the service may add at any time.

@@ -50,18 +50,22 @@ use crate::transport::{self, Transport};
 /// # fn main() {}
 /// ```
 #[derive(Clone)]
-pub struct SyncClient {
-    api: Arc<api::Client>,
-    service: Arc<ServiceReference>,
+pub struct SyncClient(Arc<Shared>);
+
+/// What the clones of a client have in common.
+#[derive(Clone)]
+struct Shared {
+    api: api::Client,
+    service: ServiceReference,
     #[cfg(feature = "tokens")]
-    credentials: Arc<Credentials>,
+    credentials: Credentials,
 }
 
 impl Debug for SyncClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SyncClient")
-            .field("base_url", &self.api.baseurl)
-            .field("service", &self.service.as_str())
+            .field("base_url", &self.0.api.baseurl)
+            .field("service", &self.0.service.as_str())
             .finish_non_exhaustive()
     }
 }
@@ -96,24 +100,23 @@ impl SyncClient {
     ///
     /// If it is neither.
     pub fn with_service(&self, service: impl Into<String>) -> Result<Self> {
-        Ok(Self {
-            api: Arc::clone(&self.api),
-            service: Arc::new(ServiceReference::new(service)?),
-            #[cfg(feature = "tokens")]
-            credentials: Arc::clone(&self.credentials),
-        })
+        let service = ServiceReference::new(service)?;
+        Ok(Self(Arc::new(Shared {
+            service,
+            ..Shared::clone(&self.0)
+        })))
     }
 
     /// The Service this client works with.
     #[must_use]
     pub fn service(&self) -> &ServiceReference {
-        &self.service
+        &self.0.service
     }
 
     /// The generated client, with a method for each of the 48 operations. See [`api`].
     #[must_use]
     pub fn api(&self) -> &api::Client {
-        &self.api
+        &self.0.api
     }
 
     /// Awaits a call of the generated client.
@@ -129,11 +132,11 @@ impl SyncClient {
     ///
     /// If the call fails, in this crate's [`Error`](crate::Error) rather than the generated one: it
     /// says which call failed, after how many attempts, and whether a write may have taken effect.
-    pub async fn call<R: DeserializeOwned>(
+    pub fn call<R: DeserializeOwned>(
         &self,
         request: impl Future<Output = Result<ResponseValue<R>, api::Error<ErrorBody>>>,
-    ) -> Result<R> {
-        transport::call(request).await
+    ) -> impl Future<Output = Result<R>> {
+        transport::call(request)
     }
 
     /// The Documents of the Service, holding values of type `T`.
@@ -201,8 +204,8 @@ impl SyncClient {
     /// ```
     #[cfg(feature = "tokens")]
     pub fn access_token(&self, identity: impl Into<String>) -> crate::tokens::TokenBuilder {
-        let credentials = Credentials::clone(&self.credentials);
-        crate::tokens::TokenBuilder::new(credentials, identity, self.service.as_str())
+        let credentials = self.0.credentials.clone();
+        crate::tokens::TokenBuilder::new(credentials, identity, self.service().as_str())
     }
 
     /// The Services of the account.
@@ -489,12 +492,12 @@ impl SyncClientBuilder {
             self.rate_limit,
         );
         let base = url.as_str().trim_end_matches('/');
-        Ok(SyncClient {
-            api: Arc::new(api::Client::new_with_client(base, http, transport)),
-            service: Arc::new(service),
+        Ok(SyncClient(Arc::new(Shared {
+            api: api::Client::new_with_client(base, http, transport),
+            service,
             #[cfg(feature = "tokens")]
-            credentials: Arc::new(credentials.clone()),
-        })
+            credentials: credentials.clone(),
+        })))
     }
 }
 

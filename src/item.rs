@@ -1,8 +1,9 @@
 //! Items of Lists and Maps, which differ in what they are found by.
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::de::IgnoredAny;
+use serde::Deserializer;
+use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
 use crate::api::Data;
 
@@ -152,10 +153,61 @@ pub(crate) use item;
 
 /// Whether data is an object with one member, of this name.
 pub(crate) fn has_only_key(data: &Data, key: &str) -> bool {
-    // The values are not looked at, and so neither copied nor parsed into anything.
-    #[allow(clippy::zero_sized_map_values)]
-    let members = data.decode::<BTreeMap<String, IgnoredAny>>();
-    members.is_ok_and(|members| members.len() == 1 && members.contains_key(key))
+    let mut reader = serde_json::Deserializer::from_str(data.as_str());
+    // That it is one JSON value, and nothing else, was found when it was read.
+    OnlyKey(key).deserialize(&mut reader).unwrap_or(false)
+}
+
+/// Compares the names of members, and neither copies them nor looks at the values.
+struct OnlyKey<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for OnlyKey<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<bool, D::Error> {
+        reader.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for OnlyKey<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<bool, A::Error> {
+        let mut is_only = None;
+        while let Some(is_key) = members.next_key_seed(IsKey(self.0))? {
+            members.next_value::<IgnoredAny>()?;
+            // A member that is there twice is one member.
+            is_only = Some(is_key && is_only != Some(false));
+        }
+        Ok(is_only == Some(true))
+    }
+}
+
+/// Whether a text is this one.
+struct IsKey<'a>(&'a str);
+
+impl<'de> DeserializeSeed<'de> for IsKey<'_> {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, reader: D) -> Result<bool, D::Error> {
+        reader.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsKey<'_> {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<bool, E> {
+        Ok(text == self.0)
+    }
 }
 
 #[cfg(test)]
@@ -166,8 +218,11 @@ mod tests {
     fn only_an_object_with_that_key_alone() {
         let has = |json: &str| has_only_key(&Data::from_json(json.to_owned()).unwrap(), "call");
         assert!(has(r#"{"call": {"deep": [1]}}"#));
+        assert!(has(r#"{"\u0063all": 1}"#));
+        assert!(has(r#"{"call": 1, "call": 2}"#));
         for json in [
             r#"{"call": 1, "x": 2}"#,
+            r#"{"x": 1, "call": 2}"#,
             r#"{"x": 1}"#,
             "{}",
             "[\"call\"]",

@@ -194,19 +194,25 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
     /// If the items cannot be read, or one cannot be removed; those before it are gone by then.
     pub async fn remove_items(&self, key: impl Into<String>) -> Result<usize> {
         let key = key.into();
-        let mut items = self.raw().items();
+        let raw = self.raw();
+        let mut items = raw.items();
         let mut removed = 0;
         while let Some(item) = items.try_next().await? {
-            removed += usize::from(self.remove_item_with_key(item, &key).await?);
+            if has_only_key(&item.data, &key) {
+                removed += usize::from(raw.remove_item_with_key(item, &key).await?);
+            }
         }
         Ok(removed)
     }
+}
 
-    /// Removes an item if it still is one with the key alone, and says whether it did.
+impl List<Data> {
+    /// Removes an item that has the key alone, unless it no longer has when it comes to it, and says
+    /// whether it did.
     async fn remove_item_with_key(&self, mut item: ListItem<Data>, key: &str) -> Result<bool> {
-        let address = self.item(item.index).unchecked();
+        let address = self.item(item.index);
         let mut attempts = 0;
-        while has_only_key(&item.data, key) {
+        loop {
             attempts += 1;
             match ListItem::<Data>::delete_at(&address, &item.revision).await {
                 Ok(()) => return Ok(true),
@@ -215,11 +221,10 @@ impl<T: DeserializeOwned + Send + 'static> List<T> {
                 Err(error) => return Err(error),
             }
             match found(ListItem::fetch(&address).await)? {
-                Some(changed) => item = changed,
-                None => return Ok(false),
+                Some(changed) if has_only_key(&changed.data, key) => item = changed,
+                _ => return Ok(false),
             }
         }
-        Ok(false)
     }
 }
 

@@ -5,9 +5,9 @@
 //! parser resolves them, even percent-encoded, and the request would reach another resource. They
 //! are refused when the name is made; every other text reaches the service as it is.
 
-use std::fmt::{self, Display};
+use std::fmt::{self, Display, Write as _};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, PercentEncode, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::error::InputError;
 use crate::sids;
@@ -26,9 +26,27 @@ const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Encodes a text as one segment of a path. The generated client builds its paths with it.
-pub(crate) fn path_segment(text: &str) -> PercentEncode<'_> {
-    utf8_percent_encode(text, PATH_SEGMENT)
+/// Encodes what is displayed as one segment of a path. The generated client builds its paths with it.
+pub(crate) fn path_segment<T: Display>(text: &T) -> PathSegment<'_, T> {
+    PathSegment(text)
+}
+
+/// What [`path_segment`] encodes, without a text of its own.
+pub(crate) struct PathSegment<'a, T>(&'a T);
+
+impl<T: Display> Display for PathSegment<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(Encoder(f), "{}", self.0)
+    }
+}
+
+/// Writes what is written to it percent-encoded.
+struct Encoder<'a, 'f>(&'a mut fmt::Formatter<'f>);
+
+impl fmt::Write for Encoder<'_, '_> {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        utf8_percent_encode(text, PATH_SEGMENT).fmt(self.0)
+    }
 }
 
 /// Checks what holds for every text that is sent as a path segment.

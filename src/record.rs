@@ -49,35 +49,13 @@ macro_rules! record {
                 self,
                 context: &$crate::context::Context,
             ) -> $crate::Result<$record<T>> {
-                let data = context.decode(&self.data, || self.title())?;
-                Ok($record {
-                    $($field: self.$field,)*
-                    data,
-                    revision: self.revision,
-                    date_expires: self.date_expires,
-                    date_created: self.date_created,
-                    date_updated: self.date_updated,
-                    created_by: self.created_by,
-                    account_sid: self.account_sid,
-                    service_sid: self.service_sid,
-                })
+                $crate::record::typed!(self, context, $record { $($field),* }, |$this| $title)
             }
         }
 
         impl<T: serde::de::DeserializeOwned> $record<T> {
             fn read(raw: $raw, context: &$crate::context::Context) -> $crate::Result<Self> {
-                $record {
-                    $($field: raw.$field,)*
-                    data: raw.data,
-                    revision: raw.revision,
-                    date_expires: raw.date_expires,
-                    date_created: raw.date_created,
-                    date_updated: raw.date_updated,
-                    created_by: raw.created_by,
-                    account_sid: raw.account_sid,
-                    service_sid: raw.service_sid,
-                }
-                .typed(context)
+                $crate::record::typed!(raw, context, $record { $($field),* }, |$this| $title)
             }
         }
 
@@ -115,4 +93,26 @@ macro_rules! record {
     };
 }
 
-pub(crate) use record;
+/// Makes a record of what has the same fields, and its data as it came.
+macro_rules! typed {
+    ($raw:expr, $context:expr, $record:ident { $($field:ident),* }, |$this:ident| $title:expr) => {{
+        let raw = $raw;
+        let data = $context.decode(&raw.data, || {
+            let $this = &raw;
+            $title
+        })?;
+        Ok($record {
+            $($field: raw.$field,)*
+            data,
+            revision: raw.revision,
+            date_expires: raw.date_expires,
+            date_created: raw.date_created,
+            date_updated: raw.date_updated,
+            created_by: raw.created_by,
+            account_sid: raw.account_sid,
+            service_sid: raw.service_sid,
+        })
+    }};
+}
+
+pub(crate) use {record, typed};

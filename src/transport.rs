@@ -5,14 +5,15 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use progenitor_client::{ClientHooks, OperationInfo, ResponseValue};
 use reqwest::{Request, Response};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
-use url::Origin;
+use url::{Origin, Url};
 
 use crate::api;
 use crate::error::{
@@ -23,7 +24,7 @@ use crate::pace::{Pace, RateLimit};
 use crate::retry::{Attempt, Failure, Observer, RetryPolicy, is_repeatable, retry_after};
 
 /// The service's own name of a request, sent with each response.
-const REQUEST_ID: &str = "twilio-request-id";
+static REQUEST_ID: HeaderName = HeaderName::from_static("twilio-request-id");
 
 /// What the generated client sends its requests through.
 ///
@@ -48,13 +49,58 @@ impl Debug for Transport {
 
 tokio::task_local! {
     /// What happened to the call that runs in this task: progenitor's results have no place for it.
-    static REPORT: RefCell<Option<Report>>;
+    ///
+    /// In a box, for it is moved in and out with each poll.
+    static REPORT: RefCell<Option<Box<Report>>>;
 }
 
-/// A call, and the last answer to it.
+/// What was sent, and the last answer to it.
 struct Report {
-    call: Call,
+    sent: Sent,
     answer: Option<(StatusCode, Bytes)>,
+}
+
+/// What becomes a [`Call`] if it fails. Of a call that succeeds nothing is written down.
+struct Sent {
+    operation: &'static str,
+    method: Method,
+    /// The request, to be sent again, and to say where it went.
+    request: Request,
+    attempts: u32,
+    elapsed: Duration,
+    request_id: Option<HeaderValue>,
+    outcome_unknown: bool,
+}
+
+impl Sent {
+    fn path(&self) -> String {
+        self.request.url().path().to_owned()
+    }
+
+    /// Takes the request to send it, and says whether there is another, to send again.
+    fn take(&mut self) -> (Request, bool) {
+        let again = self.request.try_clone();
+        // There always is: bodies are forms, in memory.
+        let is_there = again.is_some();
+        let url = || self.request.url().clone();
+        let kept = again.unwrap_or_else(|| Request::new(self.method.clone(), url()));
+        (std::mem::replace(&mut self.request, kept), is_there)
+    }
+
+    fn into_call(self) -> Call {
+        let request_id = self.request_id.as_ref();
+        Call {
+            path: self.path(),
+            request_id: request_id
+                .and_then(|id| id.to_str().ok())
+                .map(str::to_owned),
+            operation: self.operation,
+            method: self.method,
+            attempts: self.attempts,
+            elapsed: self.elapsed,
+            outcome_unknown: self.outcome_unknown,
+        }
+    }
 }
 
 impl ClientHooks<Transport> for api::Client {
@@ -63,10 +109,8 @@ impl ClientHooks<Transport> for api::Client {
         request: &mut Request,
         _: &OperationInfo,
     ) -> std::result::Result<(), api::Error<E>> {
-        // progenitor adds it to every request; Twilio knows no such header.
-        request.headers_mut().remove("api-version");
         // A client can be made with any base URL; the credentials are for one origin.
-        if request.url().origin() == self.inner.origin {
+        if self.inner.is_at_origin(request.url()) {
             Ok(())
         } else {
             Err(api::Error::InvalidRequest(format!(
@@ -86,17 +130,13 @@ impl ClientHooks<Transport> for api::Client {
             duration_ms = Empty,
         );
         let call = self.inner.execute(&self.client, request, info.operation_id);
-        // On the heap, for otherwise each call weighs 16 KiB in the future of its caller.
-        Box::pin(call.instrument(span)).await
+        call.instrument(span).await
     }
 }
 
-/// A response with its whole body.
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: Bytes,
-}
+/// The whole body of a response, which goes with it to the generated client.
+#[derive(Clone)]
+struct Body(Bytes);
 
 impl Transport {
     pub(crate) fn new(
@@ -115,73 +155,87 @@ impl Transport {
         }
     }
 
+    /// Whether an address is where the credentials may go.
+    fn is_at_origin(&self, url: &Url) -> bool {
+        let Origin::Tuple(scheme, host, port) = &self.origin else {
+            return false;
+        };
+        url.scheme() == scheme
+            && url.host().is_some_and(|other| other == *host)
+            && url.port_or_known_default() == Some(*port)
+    }
+
     /// Sends a request, again where that is due and harmless, and tells the surrounding [`call`].
-    async fn execute(
+    ///
+    /// What is sent is moved once and then lent, so that the future stays small.
+    fn execute(
         &self,
         http: &reqwest::Client,
         mut request: Request,
         operation: &'static str,
-    ) -> reqwest::Result<Response> {
+    ) -> impl Future<Output = reqwest::Result<Response>> {
         request
             .headers_mut()
             .insert(header::AUTHORIZATION, self.authorization.clone());
-        let mut call = Call {
+        let mut sent = Sent {
             operation,
             method: request.method().clone(),
-            path: request.url().path().to_owned(),
+            request,
             attempts: 0,
             elapsed: Duration::ZERO,
             request_id: None,
             outcome_unknown: false,
         };
-        let result = self.attempt_all(http, request, &mut call).await;
-        let span = Span::current();
-        span.record("attempt", call.attempts);
-        span.record("duration_ms", call.elapsed.as_secs_f64() * 1000.0);
-        if let Ok(answer) = &result {
-            span.record("status", answer.status.as_u16());
+        async move {
+            let mut result = self.attempt_all(http, &mut sent).await;
+            let span = Span::current();
+            span.record("attempt", sent.attempts);
+            span.record("duration_ms", sent.elapsed.as_secs_f64() * 1000.0);
+            let mut answer = None;
+            if let Ok((response, body)) = &mut result {
+                span.record("status", response.status().as_u16());
+                response.extensions_mut().insert(Body(body.clone()));
+                answer = Some((response.status(), std::mem::take(body)));
+            }
+            // Outside of `call` nobody asked for it.
+            let _ = REPORT.try_with(|slot| slot.replace(Some(Box::new(Report { sent, answer }))));
+            result.map(|(response, _)| response)
         }
-        let answer = result.as_ref().ok();
-        let answer = answer.map(|answer| (answer.status, answer.body.clone()));
-        // Outside of `call` nobody asked for it.
-        let _ = REPORT.try_with(|slot| slot.replace(Some(Report { call, answer })));
-        result.map(Answer::into_response)
     }
 
     async fn attempt_all(
         &self,
         http: &reqwest::Client,
-        request: Request,
-        call: &mut Call,
-    ) -> reqwest::Result<Answer> {
-        let form = request.body().and_then(|body| body.as_bytes());
-        let repeatable = is_repeatable(call.operation, &call.method, form);
-        let mut request = request;
+        sent: &mut Sent,
+    ) -> reqwest::Result<(Response, Bytes)> {
+        let form = sent.request.body().and_then(|body| body.as_bytes());
+        let repeatable = is_repeatable(sent.operation, &sent.method, form);
         self.pace.turn().await;
         let started = Instant::now();
         loop {
-            let again = request.try_clone();
             let begun = Instant::now();
-            call.attempts += 1;
-            let result = send(http, request).await;
-            call.elapsed = started.elapsed();
+            sent.attempts += 1;
+            let (request, can_repeat) = sent.take();
+            let result = receive(http.execute(request)).await;
+            sent.elapsed = started.elapsed();
 
             let (failure, status, asked) = match &result {
-                Ok(answer) => {
-                    call.request_id = text(&answer.headers, REQUEST_ID);
-                    (
-                        Failure::of_status(answer.status),
-                        Some(answer.status),
-                        retry_after(&answer.headers),
-                    )
+                Ok((response, _)) => {
+                    sent.request_id = response.headers().get(&REQUEST_ID).cloned();
+                    let failure = Failure::of_status(response.status());
+                    let asked = match failure {
+                        Failure::Final => None,
+                        _ => retry_after(response.headers()),
+                    };
+                    (failure, Some(response.status()), asked)
                 }
                 Err(error) => {
-                    call.request_id = None;
+                    sent.request_id = None;
                     (Failure::of_connection(error), None, None)
                 }
             };
-            let delay = (failure.permits_repeat(repeatable) && again.is_some())
-                .then(|| self.retry.delay(call.attempts, call.elapsed, asked))
+            let delay = (can_repeat && failure.permits_repeat(repeatable))
+                .then(|| self.retry.delay(sent.attempts, sent.elapsed, asked))
                 .flatten();
             if status == Some(StatusCode::TOO_MANY_REQUESTS) {
                 // The refusal is meant for all tasks of the client, not only the one that met it.
@@ -189,96 +243,130 @@ impl Transport {
                     .slow_down(delay.unwrap_or_else(|| self.retry.pause(asked)));
             }
             tracing::debug!(
-                attempt = call.attempts,
+                attempt = sent.attempts,
                 status = status.map(|status| status.as_u16()),
                 delay_ms = delay.map(|delay| delay.as_secs_f64() * 1000.0),
                 "attempt"
             );
             if let Some(Observer(observe)) = &self.observer {
                 observe(&Attempt {
-                    operation: call.operation,
-                    method: call.method.clone(),
-                    path: call.path.clone(),
-                    number: call.attempts,
+                    operation: sent.operation,
+                    method: sent.method.clone(),
+                    path: sent.path(),
+                    number: sent.attempts,
                     status,
                     elapsed: begun.elapsed(),
                     next_delay: delay,
                 });
             }
-            let uncertain_before = call.outcome_unknown;
-            if call.method != Method::GET {
-                call.outcome_unknown |= failure.may_have_written();
+            let uncertain_before = sent.outcome_unknown;
+            if sent.method != Method::GET {
+                sent.outcome_unknown |= failure.may_have_written();
             }
-            match (delay, again) {
-                (Some(delay), Some(again)) => {
-                    tokio::time::sleep(delay).await;
-                    self.pace.turn().await;
-                    request = again;
-                }
-                _ => return result.map(|answer| settle(answer, uncertain_before, call)),
-            }
+            let Some(delay) = delay else {
+                let (response, body) = result?;
+                return Ok(settle(response, body, uncertain_before, sent));
+            };
+            drop(result);
+            tokio::time::sleep(delay).await;
+            self.pace.turn().await;
         }
     }
 }
 
 /// What the last answer says of the attempts before it.
-fn settle(mut answer: Answer, uncertain: bool, call: &mut Call) -> Answer {
-    let is_gone = || {
-        answer.status == StatusCode::NOT_FOUND && ErrorBody::read(404, &answer.body).code.is_some()
-    };
-    if uncertain && call.method == Method::DELETE && is_gone() {
+fn settle(response: Response, body: Bytes, uncertain: bool, sent: &mut Sent) -> (Response, Bytes) {
+    let is_gone = uncertain
+        && sent.method == Method::DELETE
+        && response.status() == StatusCode::NOT_FOUND
+        && ErrorBody::read(404, &body).code.is_some();
+    let (response, body) = if is_gone {
         // An earlier attempt may have removed it; gone is what was asked for.
-        answer.status = StatusCode::NO_CONTENT;
-        answer.body = Bytes::new();
+        let mut gone = http::Response::new(Bytes::new());
+        *gone.status_mut() = StatusCode::NO_CONTENT;
+        *gone.headers_mut() = response.headers().clone();
+        (gone.into(), Bytes::new())
+    } else {
+        (response, body)
+    };
+    if response.status().is_success() {
+        sent.outcome_unknown = false;
     }
-    if answer.status.is_success() {
-        call.outcome_unknown = false;
-    }
-    answer
+    (response, body)
 }
 
-/// Sends a request and reads the whole response, so that one that breaks off counts as a failure of
-/// the attempt. The address is taken off the error: the call has it, and tells it once.
-async fn send(http: &reqwest::Client, request: Request) -> reqwest::Result<Answer> {
-    let mut response = http
-        .execute(request)
+/// Receives a response with its whole body, so that one that breaks off counts as a failure of the
+/// attempt. The address is taken off the error: the call has it, and tells it once.
+async fn receive(
+    response: impl Future<Output = reqwest::Result<Response>>,
+) -> reqwest::Result<(Response, Bytes)> {
+    let mut response = response.await.map_err(reqwest::Error::without_url)?;
+    let body = read(&mut response)
         .await
         .map_err(reqwest::Error::without_url)?;
-    let status = response.status();
+    Ok((response, body))
+}
+
+/// Reads the whole body, without a copy where it comes in one piece.
+async fn read(response: &mut Response) -> reqwest::Result<Bytes> {
+    let Some(first) = response.chunk().await? else {
+        return Ok(Bytes::new());
+    };
+    let Some(second) = response.chunk().await? else {
+        return Ok(first);
+    };
+    let mut body = BytesMut::with_capacity(2 * (first.len() + second.len()));
+    body.extend_from_slice(&first);
+    body.extend_from_slice(&second);
+    while let Some(next) = response.chunk().await? {
+        body.extend_from_slice(&next);
+    }
+    Ok(body.freeze())
+}
+
+/// Takes the body and the headers out of a response that came through [`Transport::execute`].
+fn take(response: &mut Response) -> (Bytes, HeaderMap) {
+    let body = response.extensions_mut().remove::<Body>();
     let headers = std::mem::take(response.headers_mut());
-    let body = response
-        .bytes()
-        .await
-        .map_err(reqwest::Error::without_url)?;
-    Ok(Answer {
-        status,
-        headers,
-        body,
-    })
+    (body.map(|Body(body)| body).unwrap_or_default(), headers)
 }
 
-impl Answer {
-    /// Hands the answer to the generated client. The body of a refusal, which may be a proxy's HTML,
-    /// is put in the shape the description gives it, for otherwise progenitor loses the status.
-    fn into_response(self) -> Response {
-        let Self {
-            status,
-            headers,
-            body,
-        } = self;
-        let body = if status.is_client_error() || status.is_server_error() {
-            serde_json::to_vec(&ErrorBody::read(status.as_u16(), &body)).map_or(body, Bytes::from)
-        } else {
-            body
-        };
-        let mut response = http::Response::new(body);
-        *response.status_mut() = status;
-        *response.headers_mut() = headers;
-        response.into()
+/// What the generated client makes of a success, in place of progenitor's `from_response`: the body
+/// is there already.
+pub(crate) fn decoded<T: DeserializeOwned>(
+    mut response: Response,
+) -> Result<ResponseValue<T>, api::Error<ErrorBody>> {
+    let (body, headers) = take(&mut response);
+    match serde_json::from_slice(&body) {
+        Ok(value) => Ok(ResponseValue::new(value, response.status(), headers)),
+        Err(error) => Err(api::Error::InvalidResponsePayload(body, error)),
     }
 }
 
-fn text(headers: &HeaderMap, name: &str) -> Option<String> {
+/// The same of a success without a body.
+pub(crate) fn empty(mut response: Response) -> ResponseValue<()> {
+    let (_, headers) = take(&mut response);
+    ResponseValue::new((), response.status(), headers)
+}
+
+/// The same of a refusal, whose body may be of any shape, such as a proxy's HTML.
+pub(crate) fn refused(mut response: Response) -> api::Error<ErrorBody> {
+    let (body, headers) = take(&mut response);
+    let status = response.status();
+    let body = ErrorBody::read(status.as_u16(), &body);
+    api::Error::ErrorResponse(ResponseValue::new(body, status, headers))
+}
+
+/// The same of a status that the description does not have: a response whose body can be read.
+pub(crate) fn unexpected(mut response: Response) -> api::Error<ErrorBody> {
+    let (body, headers) = take(&mut response);
+    let mut whole = http::Response::new(body);
+    *whole.status_mut() = response.status();
+    *whole.headers_mut() = headers;
+    api::Error::UnexpectedResponse(whole.into())
+}
+
+fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers
         .get(name)
         .and_then(|value| value.to_str().ok())
@@ -286,23 +374,23 @@ fn text(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// Awaits a call of the generated client and makes an [`Error`] of its failure.
-pub(crate) async fn call<R: DeserializeOwned>(
+///
+/// The call goes on the heap before anything is wrapped around it: it would be moved by each layer.
+pub(crate) fn call<R: DeserializeOwned>(
     request: impl Future<Output = Result<ResponseValue<R>, api::Error<ErrorBody>>>,
-) -> Result<R> {
-    let (result, report) = REPORT
-        .scope(RefCell::new(None), async {
-            let result = request.await;
-            (result, REPORT.with(RefCell::take))
-        })
-        .await;
-    match result {
+) -> impl Future<Output = Result<R>> {
+    let reported = Box::pin(request).map(|result| match result {
         Ok(response) => Ok(response.into_inner()),
-        Err(error) => Err(failure::<R>(error, report)),
-    }
+        Err(error) => Err(failure::<R>(error, REPORT.with(RefCell::take))),
+    });
+    REPORT.scope(RefCell::new(None), reported)
 }
 
-fn failure<R: DeserializeOwned>(error: api::Error<ErrorBody>, report: Option<Report>) -> Error {
-    let Some(Report { mut call, answer }) = report else {
+fn failure<R: DeserializeOwned>(
+    error: api::Error<ErrorBody>,
+    report: Option<Box<Report>>,
+) -> Error {
+    let Some(report) = report else {
         // Nothing was sent: the request itself could not be put together.
         let reason = match error {
             api::Error::InvalidRequest(reason) => reason,
@@ -310,6 +398,8 @@ fn failure<R: DeserializeOwned>(error: api::Error<ErrorBody>, report: Option<Rep
         };
         return InputError::Request { reason }.into();
     };
+    let Report { sent, answer } = *report;
+    let mut call = sent.into_call();
     let (status, body) = answer.unwrap_or_default();
     let reason = match error {
         api::Error::ErrorResponse(response) => {
@@ -323,7 +413,7 @@ fn failure<R: DeserializeOwned>(error: api::Error<ErrorBody>, report: Option<Rep
         }
         api::Error::InvalidResponsePayload(body, error) => misfit::<R>(&body, &error),
         api::Error::UnexpectedResponse(response) if status.is_redirection() => {
-            let location = text(response.headers(), "location").unwrap_or_default();
+            let location = text(response.headers(), &header::LOCATION).unwrap_or_default();
             format!(
                 "redirects (here to {location:?}) are not followed, for credentials go only to the \
                  configured address; check the base URL"

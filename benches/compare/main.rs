@@ -42,7 +42,7 @@ use std::process::ExitCode;
 use options::Options;
 use sample::{Row, Sample};
 use server::Server;
-use work::{Contender, Job, Work};
+use work::{Contender, Job};
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 

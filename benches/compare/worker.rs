@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::time::{ClockId, clock_gettime};
+use cpu_time::ProcessTime;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::JoinSet;
 
@@ -92,11 +92,11 @@ async fn timed<C: Calls>(job: &Job) -> Result<Sample, Failure> {
     let contender = C::connect(&job.server)?;
     let warm = Duration::from_secs_f64(job.seconds * 0.4);
     let warm = phase(&contender, job, warm, "warm").await?.calls;
-    let before = cpu_time();
+    let before = ProcessTime::try_now()?;
     let begun = Instant::now();
     let Phase { calls, mut times } = phase(&contender, job, Duration::from_secs_f64(job.seconds), "log").await?;
     let seconds = begun.elapsed().as_secs_f64();
-    let cpu_seconds = (cpu_time() - before).as_secs_f64();
+    let cpu_seconds = before.try_elapsed()?.as_secs_f64();
     times.sort_unstable();
     let at = |part: f64| {
         // In range: the part is below 1.
@@ -229,15 +229,6 @@ impl<C: Calls> Caller<C> {
         std::hint::black_box(entry);
         Ok(())
     }
-}
-
-/// The time of the processor that this process has had.
-fn cpu_time() -> Duration {
-    let time = clock_gettime(ClockId::ProcessCPUTime);
-    Duration::new(
-        u64::try_from(time.tv_sec).unwrap_or_default(),
-        u32::try_from(time.tv_nsec).unwrap_or_default(),
-    )
 }
 
 /// The most resident memory that this process has had; 0 where the system does not tell.

@@ -88,6 +88,12 @@ const ADAPTED: &[(&str, &str)] = &[
          :: reqwest :: header :: HeaderValue :: from_static (Self :: api_version ()) ,) ;",
         "",
     ),
+    // The HTTP client has it for all requests.
+    (
+        ". header (:: reqwest :: header :: ACCEPT , \
+         :: reqwest :: header :: HeaderValue :: from_static (\"application/json\" ,) ,)",
+        "",
+    ),
     // Few calls have a header of their own.
     (
         "let mut header_map = :: reqwest :: header :: HeaderMap :: with_capacity (1usize) ;",

@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::{HeaderMap, HeaderValue, header};
 use progenitor_client::ResponseValue;
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
@@ -473,6 +474,10 @@ impl SyncClientBuilder {
         };
         let mut http = reqwest::Client::builder()
             .user_agent(concat!("twilio-sync-rust/", env!("CARGO_PKG_VERSION")))
+            .default_headers(HeaderMap::from_iter([(
+                header::ACCEPT,
+                HeaderValue::from_static("application/json"),
+            )]))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(self.connect_timeout)
             .timeout(self.timeout)

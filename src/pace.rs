@@ -1,5 +1,6 @@
 //! How fast a client sends: no faster than it was told to, and slower after the service said so.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ const MAX_SPREAD: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(crate) struct Pace {
     limit: Option<RateLimit>,
+    /// Whether anybody may have to wait. Tasks that do not have no lock to share.
+    is_held: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -64,6 +67,7 @@ impl Pace {
     pub(crate) fn new(limit: Option<RateLimit>) -> Self {
         Self {
             limit,
+            is_held: AtomicBool::new(limit.is_some()),
             state: Mutex::default(),
         }
     }
@@ -75,6 +79,15 @@ impl Pace {
 
     /// Waits until a request may be sent. Requests go in the order in which they asked.
     pub(crate) async fn turn(&self) {
+        // The usual case, which needs no clock either.
+        if !self.is_held.load(Ordering::Acquire) {
+            return;
+        }
+        // On the heap, for each call has room for it otherwise.
+        Box::pin(self.wait()).await;
+    }
+
+    async fn wait(&self) {
         let slot = self.reserve(Instant::now());
         if let Some(slot) = slot {
             tokio::time::sleep_until(slot).await;
@@ -93,6 +106,7 @@ impl Pace {
         };
         let mut state = self.state();
         state.resume = Some(state.resume.map_or(until, |resume| resume.max(until)));
+        self.is_held.store(true, Ordering::Release);
     }
 
     /// How much longer all requests are held back.
@@ -101,6 +115,8 @@ impl Pace {
         let resume = state.resume?;
         if resume <= now {
             state.resume = None;
+            // Under the lock, so that a refusal that comes now is not lost.
+            self.is_held.store(self.limit.is_some(), Ordering::Release);
             return None;
         }
         Some(resume - now)

@@ -56,7 +56,10 @@ pub(crate) async fn update_settled<R: Resource>(address: &R::Address, write: Wri
     }
     let begun = Utc::now();
     match R::update(address, write.clone()).await {
-        Err(error) if is_unsettled(&error) => settled(address, &write, begun, error).await,
+        Err(error) if is_unsettled(&error) => {
+            // On the heap, as few calls come here.
+            Box::pin(settled(address, &write, begun, error)).await
+        }
         result => result,
     }
 }
@@ -68,7 +71,10 @@ pub(crate) async fn create_settled<R: Creatable>(place: &R::Place, write: Write)
     };
     let begun = Utc::now();
     match R::create(place, write.clone()).await {
-        Err(error) if is_unsettled(&error) => settled(address, &write, begun, error).await,
+        Err(error) if is_unsettled(&error) => {
+            // On the heap, as few calls come here.
+            Box::pin(settled(address, &write, begun, error)).await
+        }
         result => result,
     }
 }

@@ -130,7 +130,8 @@ impl ClientHooks<Transport> for api::Client {
             duration_ms = Empty,
         );
         let call = self.inner.execute(&self.client, request, info.operation_id);
-        call.instrument(span).await
+        // On the heap: what a caller holds stays small, and so does what is moved.
+        Box::pin(call.instrument(span)).await
     }
 }
 
@@ -171,12 +172,9 @@ impl Transport {
     fn execute(
         &self,
         http: &reqwest::Client,
-        mut request: Request,
+        request: Request,
         operation: &'static str,
     ) -> impl Future<Output = reqwest::Result<Response>> {
-        request
-            .headers_mut()
-            .insert(header::AUTHORIZATION, self.authorization.clone());
         let mut sent = Sent {
             operation,
             method: request.method().clone(),
@@ -212,10 +210,14 @@ impl Transport {
         let repeatable = is_repeatable(sent.operation, &sent.method, form);
         self.pace.turn().await;
         let started = Instant::now();
+        let mut begun = started;
         loop {
-            let begun = Instant::now();
             sent.attempts += 1;
-            let (request, can_repeat) = sent.take();
+            let (mut request, can_repeat) = sent.take();
+            // Not before, so that what is kept to be sent again has none to copy.
+            request
+                .headers_mut()
+                .insert(header::AUTHORIZATION, self.authorization.clone());
             let result = receive(http.execute(request)).await;
             sent.elapsed = started.elapsed();
 
@@ -268,8 +270,10 @@ impl Transport {
                 return Ok(settle(response, body, uncertain_before, sent));
             };
             drop(result);
-            tokio::time::sleep(delay).await;
+            // On the heap, as few calls come here.
+            Box::pin(tokio::time::sleep(delay)).await;
             self.pace.turn().await;
+            begun = Instant::now();
         }
     }
 }
@@ -315,6 +319,12 @@ async fn read(response: &mut Response) -> reqwest::Result<Bytes> {
     let Some(second) = response.chunk().await? else {
         return Ok(first);
     };
+    // On the heap, for only pages are as long as this.
+    Box::pin(read_on(response, first, second)).await
+}
+
+/// Reads the rest of a body that comes in pieces.
+async fn read_on(response: &mut Response, first: Bytes, second: Bytes) -> reqwest::Result<Bytes> {
     let mut body = BytesMut::with_capacity(2 * (first.len() + second.len()));
     body.extend_from_slice(&first);
     body.extend_from_slice(&second);

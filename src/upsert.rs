@@ -94,11 +94,12 @@ pub(crate) async fn write<R: Writable>(
                 merge(&mut merged, &patch);
                 address.context().encode("data", MAX_DATA_SIZE, &merged)
             };
-            swap_json(address, write.clone(), merge).await
+            // On the heap, both here and below: the usual policy needs much less room.
+            Box::pin(swap_json(address, write.clone(), merge)).await
         }
         Policy::SkipIfEqual => {
             let data = write.data.clone().unwrap_or_default();
-            swap_json(address, write, |_| Ok(data.clone())).await
+            Box::pin(swap_json(address, write, |_| Ok(data.clone()))).await
         }
     }
 }

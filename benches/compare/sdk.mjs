@@ -42,12 +42,14 @@ const calls = {
 };
 
 async function remove(list) {
-  const items = await service.syncLists(list).syncListItems.list();
+  const collection = service.syncLists(list).syncListItems;
+  const items = await collection.list();
   let removed = 0;
   for (const item of items) {
     const keys = Object.keys(item.data);
     if (keys.length === 1 && keys[0] === "call") {
-      await item.remove({ ifMatch: item.revision });
+      // As text, for the SDK takes the number 0 for none.
+      await collection(String(item.index)).remove({ ifMatch: item.revision });
       removed += 1;
     }
   }

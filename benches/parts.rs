@@ -1,0 +1,255 @@
+//! The parts of a call, each by itself: `cargo bench --bench parts --features emulator`.
+//!
+//! What is sent goes to a listener in the process that has one answer, or to the emulator, over one
+//! connection: such figures hold the way there and back too, which `connection` measures alone.
+
+use std::hint::black_box;
+use std::num::NonZeroU64;
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::routing::{any, get};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use progenitor_client::ClientInfo as _;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use twilio_sync::api::{self, types::{Document, SyncListItemPage, UpdateDocumentRequest}};
+use twilio_sync::{Credentials, Emulator, ItemKey, RetryPolicy, SyncClient, UniqueName};
+
+const ACCOUNT: &str = "AC00000000000000000000000000000000";
+const SERVICE: &str = "IS00000000000000000000000000000000";
+
+fn client(url: &str) -> SyncClient {
+    SyncClient::builder()
+        .credentials(Credentials::auth_token(ACCOUNT, "token").expect("well-formed"))
+        .service(SERVICE)
+        .base_url(url)
+        .retry(RetryPolicy::none())
+        .build()
+        .expect("a client")
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
+/// A document as the service sends it.
+fn document() -> Value {
+    json!({
+        "sid": "ET00000000000000000000000000000000",
+        "unique_name": "desk-7",
+        "account_sid": ACCOUNT,
+        "service_sid": SERVICE,
+        "url": format!("https://sync.twilio.com/v1/Services/{SERVICE}/Documents/ET00000000000000000000000000000000"),
+        "links": {"permissions": "https://sync.twilio.com/v1/Services/IS/Documents/ET/Permissions"},
+        "revision": "1f",
+        "data": {"name": "Alice", "busy": false},
+        "date_created": "2026-01-01T00:00:00Z",
+        "date_updated": "2026-01-01T00:00:00Z",
+        "date_expires": null,
+        "created_by": "system",
+    })
+}
+
+/// A page of 100 items as the service sends it.
+fn page() -> Value {
+    let item = |index| {
+        json!({
+            "index": index,
+            "account_sid": ACCOUNT,
+            "service_sid": SERVICE,
+            "list_sid": "ES00000000000000000000000000000000",
+            "url": format!("https://sync.twilio.com/v1/Services/{SERVICE}/Lists/ES00000000000000000000000000000000/Items/{index}"),
+            "revision": "1f",
+            "data": {"n": index, "text": "an item of usual length"},
+            "date_created": "2026-01-01T00:00:00Z",
+            "date_updated": "2026-01-01T00:00:00Z",
+            "date_expires": null,
+            "created_by": "system",
+        })
+    };
+    json!({
+        "items": (0..100).map(item).collect::<Vec<_>>(),
+        "meta": {
+            "page": 0,
+            "page_size": 100,
+            "key": "items",
+            "first_page_url": "https://sync.twilio.com/v1/Services/IS/Lists/ES/Items?PageSize=100&Page=0",
+            "previous_page_url": null,
+            "next_page_url": null,
+            "url": "https://sync.twilio.com/v1/Services/IS/Lists/ES/Items?PageSize=100&Page=0",
+        },
+    })
+}
+
+fn names(c: &mut Criterion) {
+    let mut group = c.benchmark_group("names");
+    for (kind, name) in [("plain", "desk-7"), ("encoded", "bureau 7 / é %")] {
+        group.bench_function(format!("check/{kind}"), |b| {
+            b.iter(|| UniqueName::new(black_box(name)));
+        });
+    }
+    group.bench_function("check/item key", |b| b.iter(|| ItemKey::new(black_box("+815012345678"))));
+    group.finish();
+}
+
+/// The credentials are for another origin, so that each request is built, and then refused.
+fn requests(c: &mut Criterion) {
+    let mut group = c.benchmark_group("requests");
+    let sync = client("http://127.0.0.1:1");
+    let transport = sync.api().inner().clone();
+    let elsewhere = api::Client::new_with_client("http://127.0.0.1:2", reqwest::Client::new(), transport);
+    let runtime = runtime();
+    let form = UpdateDocumentRequest {
+        data: Some(document().to_string()),
+        ttl: None,
+    };
+    for (kind, name) in [("plain", "desk-7"), ("encoded", "bureau 7 / é %")] {
+        let reference = UniqueName::new(name).expect("a name").into();
+        group.bench_function(format!("get/{kind}"), |b| {
+            b.iter(|| runtime.block_on(elsewhere.fetch_document(sync.service(), &reference)).is_err());
+        });
+        group.bench_function(format!("post/{kind}"), |b| {
+            b.iter(|| {
+                let update = elsewhere.update_document(sync.service(), &reference, None, &form);
+                runtime.block_on(update).is_err()
+            });
+        });
+    }
+    let reference = UniqueName::new("log").expect("a name").into();
+    group.bench_function("page", |b| {
+        b.iter(|| {
+            let size = NonZeroU64::new(100);
+            let page =
+                elsewhere.list_sync_list_item(sync.service(), &reference, None, None, None, Some(1), size, Some("PT"));
+            runtime.block_on(page).is_err()
+        });
+    });
+    group.finish();
+}
+
+fn decoding(c: &mut Criterion) {
+    let mut group = c.benchmark_group("decoding");
+    let (one, many) = (document().to_string(), page().to_string());
+    group.throughput(Throughput::Bytes(one.len() as u64));
+    group.bench_function("one document", |b| {
+        b.iter(|| serde_json::from_str::<Document>(black_box(&one)));
+    });
+    group.throughput(Throughput::Bytes(many.len() as u64));
+    group.bench_function("page of 100 items", |b| {
+        b.iter(|| serde_json::from_str::<SyncListItemPage>(black_box(&many)));
+    });
+    let decoded: Document = serde_json::from_str(&one).expect("a document");
+    group.throughput(Throughput::Bytes(decoded.data.as_str().len() as u64));
+    group.bench_function("data", |b| b.iter(|| black_box(&decoded).data.decode::<Value>()));
+    group.finish();
+}
+
+/// A listener with one answer for each path.
+async fn answers() -> String {
+    let refusal = json!({"code": 20404, "message": "not found", "more_info": "https://x/20404", "status": 404});
+    let page = page().to_string();
+    let document = document().to_string();
+    let list = format!("/v1/Services/{SERVICE}/Lists/log/Items");
+    let app = Router::new()
+        .route(&list, get(move || std::future::ready(page.clone())))
+        .route(
+            &format!("/v1/Services/{SERVICE}/Documents/missing"),
+            any(move || std::future::ready((StatusCode::NOT_FOUND, refusal.to_string()))),
+        )
+        .route(
+            &format!("/v1/Services/{SERVICE}/Documents/proxy"),
+            any(|| std::future::ready((StatusCode::BAD_GATEWAY, "<html>Bad Gateway</html>"))),
+        )
+        .fallback(any(move || std::future::ready(document.clone())));
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("its address"));
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    url
+}
+
+fn calls(c: &mut Criterion) {
+    let mut group = c.benchmark_group("calls");
+    let runtime = runtime();
+    let url = runtime.block_on(answers());
+    let sync = client(&url);
+    let http = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build().expect("a client");
+    group.bench_function("connection", |b| {
+        b.to_async(&runtime)
+            .iter(async || http.get(&url).send().await.expect("an answer").bytes().await);
+    });
+    let documents = sync.documents::<Value>();
+    group.bench_function("get", |b| b.to_async(&runtime).iter(async || documents.get("desk-7").await));
+    let data = json!({"name": "Alice", "busy": false});
+    group.bench_function("update", |b| {
+        b.to_async(&runtime)
+            .iter(async || documents.update("desk-7", &data).await);
+    });
+    group.bench_function("refusal", |b| {
+        b.to_async(&runtime)
+            .iter(async || documents.get("missing").await.is_err_and(|error| error.is_not_found()));
+    });
+    group.bench_function("refusal by a proxy", |b| {
+        b.to_async(&runtime)
+            .iter(async || documents.get("proxy").await.map_err(|error| error.to_string()).is_err());
+    });
+    let list = UniqueName::new("log").expect("a name").into();
+    group.bench_function("page of 100 items", |b| {
+        b.to_async(&runtime).iter(async || {
+            let size = NonZeroU64::new(100);
+            let page = sync.api().list_sync_list_item(sync.service(), &list, None, None, None, None, size, None);
+            sync.call(page).await
+        });
+    });
+    group.finish();
+}
+
+fn emulator(c: &mut Criterion) {
+    let mut group = c.benchmark_group("emulator");
+    let runtime = runtime();
+    let emulator = runtime.block_on(Emulator::start()).expect("an emulator");
+    let sync = emulator.client().expect("its client");
+    let documents = sync.documents::<Value>();
+    let data = json!({"name": "Alice", "busy": false});
+    runtime.block_on(async {
+        documents.create("desk-7", &data).await.expect("created");
+        sync.maps().create("phones").await.expect("created");
+        sync.lists().create("log").await.expect("created");
+        sync.lists().create("long").await.expect("created");
+        let long = sync.list::<Value>("long");
+        for _ in 0..100 {
+            long.add(&data).await.expect("added");
+        }
+    });
+    let (map, log) = (sync.map::<Value>("phones"), sync.list::<Value>("log"));
+    group.bench_function("fetch", |b| b.to_async(&runtime).iter(async || documents.get("desk-7").await));
+    group.bench_function("update", |b| {
+        b.to_async(&runtime)
+            .iter(async || documents.update("desk-7", &data).await);
+    });
+    group.bench_function("set", |b| b.to_async(&runtime).iter(async || map.set("alice", &data).await));
+    group.bench_function("add", |b| b.to_async(&runtime).iter(async || log.add(&data).await));
+    let long = UniqueName::new("long").expect("a name").into();
+    group.bench_function("page of 100 items", |b| {
+        b.to_async(&runtime).iter(async || {
+            let size = NonZeroU64::new(100);
+            let page = sync.api().list_sync_list_item(sync.service(), &long, None, None, None, None, size, None);
+            sync.call(page).await
+        });
+    });
+    let seed = emulator.dump();
+    group.bench_function("seed and dump", |b| {
+        b.iter(|| {
+            emulator.seed(seed.clone()).expect("a dump is a seed");
+            black_box(emulator.dump())
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, names, requests, decoding, calls, emulator);
+criterion_main!(benches);

@@ -1,0 +1,266 @@
+//! What a call costs in requests and in allocations, against bare reqwest: counts that are the same
+//! on every machine. Times are measured by `benches/compare`.
+//!
+//! The emulator runs on a thread of its own. Allocations are counted on the thread of the client,
+//! where the connection is driven too.
+
+use std::num::NonZeroU64;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use futures_util::TryStreamExt;
+use http::{HeaderMap, HeaderValue, header};
+use reqwest::RequestBuilder;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::runtime::{Builder, Runtime};
+use twilio_sync::api::ObjectReference;
+use twilio_sync::api::types::{
+    CreateSyncListItemRequest, Document, SyncListItem, SyncListItemPage, SyncMapItem,
+    UpdateDocumentRequest, UpdateSyncMapItemRequest,
+};
+use twilio_sync::{Emulator, ItemKey, SyncClient, UniqueName};
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Entry {
+    n: u64,
+    text: String,
+}
+
+/// What a facade's allocations may be in ratio to those of bare reqwest.
+const MOST: f64 = 1.2;
+
+fn runtime() -> Runtime {
+    let mut builder = Builder::new_current_thread();
+    builder.enable_all().build().expect("a runtime")
+}
+
+/// An emulator on another thread, which ends when the sender is dropped.
+fn start() -> (Emulator, tokio::sync::oneshot::Sender<()>) {
+    let (started, emulator) = mpsc::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    thread::spawn(move || {
+        runtime().block_on(async {
+            started.send(Emulator::start().await).expect("somebody waits");
+            // Its tasks run for as long as this does.
+            let _ = stopped.await;
+        });
+    });
+    let emulator = emulator.recv().expect("an answer").expect("an emulator");
+    let item = |n: u64| json!({"n": n, "text": "an item of usual length"});
+    let items: Vec<_> = (0..1_000).map(|n| json!({"data": item(n)})).collect();
+    emulator
+        .seed(json!({"services": [{
+            "unique_name": "default",
+            "documents": [{"unique_name": "desk-7", "data": item(7)}],
+            "maps": [{"unique_name": "map", "items": [{"key": "key", "data": item(7)}]}],
+            "lists": [{"unique_name": "log"}, {"unique_name": "long", "items": items}],
+        }]}))
+        .expect("a seed");
+    (emulator, stop)
+}
+
+/// reqwest with the settings of the crate's own client.
+struct Bare {
+    http: reqwest::Client,
+    service: String,
+}
+
+impl Bare {
+    fn of(emulator: &Emulator) -> Self {
+        // Once for all requests, as the client does it.
+        let request = reqwest::Client::new()
+            .get(emulator.url())
+            .basic_auth(emulator.api_key(), Some(emulator.api_secret()))
+            .build()
+            .expect("a request");
+        let mut headers = HeaderMap::new();
+        headers.insert(header::AUTHORIZATION, request.headers()[header::AUTHORIZATION].clone());
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        let http = reqwest::Client::builder()
+            .user_agent("bare")
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(Duration::from_secs(10))
+            .timeout(Duration::from_secs(30))
+            .tcp_nodelay(true)
+            .no_proxy()
+            .build()
+            .expect("a client");
+        Self {
+            http,
+            service: format!("{}/v1/Services/{}", emulator.url(), emulator.service_sid()),
+        }
+    }
+
+    fn get(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}/{path}", self.service))
+    }
+
+    fn post(&self, path: &str, data: &Entry) -> RequestBuilder {
+        let data = serde_json::to_string(data).expect("JSON");
+        let request = self.http.post(format!("{}/{path}", self.service));
+        request.form(&[("Data", data)])
+    }
+}
+
+async fn read<T: DeserializeOwned>(request: RequestBuilder) -> T {
+    let answer = request.send().await.and_then(reqwest::Response::error_for_status);
+    answer.expect("a success").json().await.expect("a record")
+}
+
+/// Allocations and requests of one call, after the same call has been made some times.
+fn count(emulator: &Emulator, runtime: &Runtime, call: impl AsyncFn()) -> (f64, usize) {
+    const CALLS: u32 = 20;
+    let calls = || {
+        runtime.block_on(async {
+            for _ in 0..CALLS {
+                call().await;
+            }
+        });
+    };
+    calls();
+    emulator.clear_requests();
+    let allocations = allocation_counter::measure(calls).count_total;
+    let requests = emulator.requests().len();
+    #[allow(clippy::cast_precision_loss)] // it is small
+    let allocations = allocations as f64 / f64::from(CALLS);
+    (allocations, requests / CALLS as usize)
+}
+
+/// What is wrong with the counts of facade, generated client and bare reqwest.
+fn judge(what: &str, expected: usize, counts: [(f64, usize); 3]) -> Vec<String> {
+    let [facade, generated, bare] = counts;
+    let (ratio, generated_ratio) = (facade.0 / bare.0, generated.0 / bare.0);
+    println!(
+        "{what}: {expected} requests; allocations {:.1} by the facade, {:.1} by the generated client, \
+         {:.1} by bare reqwest: ratios {ratio:.3} and {generated_ratio:.3}",
+        facade.0, generated.0, bare.0
+    );
+    let mut wrong = Vec::new();
+    if ratio.max(generated_ratio) > MOST {
+        wrong.push(format!("{what}: {ratio:.3} and {generated_ratio:.3} times the allocations"));
+    }
+    for (_, requests) in counts {
+        if requests != expected {
+            wrong.push(format!("{what}: {requests} requests, not {expected}"));
+        }
+    }
+    wrong
+}
+
+fn reference(name: &str) -> ObjectReference {
+    UniqueName::new(name).expect("a name").into()
+}
+
+// One test: what others do at the same time would be in the log of requests.
+#[test]
+#[allow(clippy::too_many_lines)] // a list
+fn a_call_costs_what_bare_reqwest_does() {
+    let (emulator, _stop) = start();
+    let runtime = runtime();
+    let sync: SyncClient = emulator.client().expect("its client");
+    let bare = Bare::of(&emulator);
+    let entry = Entry {
+        n: 7,
+        text: "an item of usual length".to_owned(),
+    };
+    let data = || serde_json::to_string(&entry).expect("JSON");
+    let (api, service) = (sync.api(), sync.service());
+    let [desk, in_map, in_log, in_long] = ["desk-7", "map", "log", "long"].map(reference);
+    let key = ItemKey::new("key").expect("a key");
+    let documents = sync.documents::<Entry>();
+    let (map, log, long) = (sync.map::<Entry>("map"), sync.list::<Entry>("log"), sync.list::<Entry>("long"));
+
+    let mut wrong = Vec::new();
+    macro_rules! compare {
+        ($what:literal, $requests:literal, $facade:expr, $generated:expr, $bare:expr) => {
+            let counts = [
+                count(&emulator, &runtime, async || drop($facade)),
+                count(&emulator, &runtime, async || drop($generated)),
+                count(&emulator, &runtime, async || drop($bare)),
+            ];
+            wrong.extend(judge($what, $requests, counts));
+        };
+    }
+    compare!(
+        "get",
+        1,
+        documents.get("desk-7").await.unwrap(),
+        api.fetch_document(service, &desk).await.unwrap().data.decode::<Entry>().unwrap(),
+        read::<Document>(bare.get("Documents/desk-7")).await.data.decode::<Entry>().unwrap()
+    );
+    let update = || UpdateDocumentRequest {
+        data: Some(data()),
+        ttl: None,
+    };
+    compare!(
+        "update",
+        1,
+        documents.update("desk-7", &entry).await.unwrap(),
+        {
+            let updated = api.update_document(service, &desk, None, &update()).await.unwrap();
+            updated.data.decode::<Entry>().unwrap()
+        },
+        read::<Document>(bare.post("Documents/desk-7", &entry)).await.data.decode::<Entry>().unwrap()
+    );
+    compare!(
+        "update or create",
+        1,
+        documents.update_or_create("desk-7", &entry).await.unwrap(),
+        {
+            let updated = api.update_document(service, &desk, None, &update()).await.unwrap();
+            updated.data.decode::<Entry>().unwrap()
+        },
+        read::<Document>(bare.post("Documents/desk-7", &entry)).await.data.decode::<Entry>().unwrap()
+    );
+    compare!(
+        "set",
+        1,
+        map.set("key", &entry).await.unwrap(),
+        {
+            let form = UpdateSyncMapItemRequest {
+                data: Some(data()),
+                ..UpdateSyncMapItemRequest::default()
+            };
+            let item = api.update_sync_map_item(service, &in_map, &key, None, &form).await.unwrap();
+            item.data.decode::<Entry>().unwrap()
+        },
+        read::<SyncMapItem>(bare.post("Maps/map/Items/key", &entry)).await.data.decode::<Entry>().unwrap()
+    );
+    compare!(
+        "add",
+        1,
+        log.add(&entry).await.unwrap(),
+        {
+            let form = CreateSyncListItemRequest {
+                data: data(),
+                collection_ttl: None,
+                item_ttl: None,
+                ttl: None,
+            };
+            let item = api.create_sync_list_item(service, &in_log, &form).await.unwrap();
+            item.data.decode::<Entry>().unwrap()
+        },
+        read::<SyncListItem>(bare.post("Lists/log/Items", &entry)).await.data.decode::<Entry>().unwrap()
+    );
+    // A page of 100 items.
+    compare!(
+        "list",
+        1,
+        long.items().limit(100).try_collect::<Vec<_>>().await.unwrap(),
+        {
+            let size = NonZeroU64::new(100);
+            let page = api.list_sync_list_item(service, &in_long, None, None, None, None, size, None);
+            let items = page.await.unwrap().into_inner().items;
+            items.iter().map(|item| item.data.decode::<Entry>().unwrap()).collect::<Vec<_>>()
+        },
+        {
+            let page: SyncListItemPage = read(bare.get("Lists/long/Items?PageSize=100")).await;
+            page.items.iter().map(|item| item.data.decode::<Entry>().unwrap()).collect::<Vec<_>>()
+        }
+    );
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -64,6 +64,11 @@ const ADAPTED: &[(&str, &str)] = &[
     // progenitor leaves `\` as it is in a path, and a URL parser reads it as `/`. It also makes a
     // text of each part first.
     ("encode_path (", "crate :: names :: path_segment ("),
+    // The base of all addresses has been parsed once, host and all.
+    (
+        "let url = format ! (",
+        "let url = crate :: transport :: address ! (self ,",
+    ),
     // The transport has read the body already. progenitor would read it again from a response made
     // anew, copy its headers, and of a refusal lose the status if the body is not what is described.
     (
@@ -99,10 +104,7 @@ const ADAPTED: &[(&str, &str)] = &[
         "let mut header_map = :: reqwest :: header :: HeaderMap :: with_capacity (1usize) ;",
         "let header_map = :: reqwest :: header :: HeaderMap :: new () ;",
     ),
-    (
-        "HeaderMap :: with_capacity (2usize)",
-        "HeaderMap :: new ()",
-    ),
+    ("HeaderMap :: with_capacity (2usize)", "HeaderMap :: new ()"),
     // A member that may be null is always written, but its absence is no reason to refuse a
     // response.
     (

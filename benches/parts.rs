@@ -14,7 +14,10 @@ use progenitor_client::ClientInfo as _;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use twilio_sync::api::{self, types::{Document, SyncListItemPage, UpdateDocumentRequest}};
+use twilio_sync::api::{
+    self,
+    types::{Document, SyncListItemPage, UpdateDocumentRequest},
+};
 use twilio_sync::{Credentials, Emulator, ItemKey, RetryPolicy, SyncClient, UniqueName};
 
 const ACCOUNT: &str = "AC00000000000000000000000000000000";
@@ -93,7 +96,9 @@ fn names(c: &mut Criterion) {
             b.iter(|| UniqueName::new(black_box(name)));
         });
     }
-    group.bench_function("check/item key", |b| b.iter(|| ItemKey::new(black_box("+815012345678"))));
+    group.bench_function("check/item key", |b| {
+        b.iter(|| ItemKey::new(black_box("+815012345678")))
+    });
     group.finish();
 }
 
@@ -102,7 +107,8 @@ fn requests(c: &mut Criterion) {
     let mut group = c.benchmark_group("requests");
     let sync = client("http://127.0.0.1:1");
     let transport = sync.api().inner().clone();
-    let elsewhere = api::Client::new_with_client("http://127.0.0.1:2", reqwest::Client::new(), transport);
+    let elsewhere =
+        api::Client::new_with_client("http://127.0.0.1:2", reqwest::Client::new(), transport);
     let runtime = runtime();
     let form = UpdateDocumentRequest {
         data: Some(document().to_string()),
@@ -111,7 +117,11 @@ fn requests(c: &mut Criterion) {
     for (kind, name) in [("plain", "desk-7"), ("encoded", "bureau 7 / é %")] {
         let reference = UniqueName::new(name).expect("a name").into();
         group.bench_function(format!("get/{kind}"), |b| {
-            b.iter(|| runtime.block_on(elsewhere.fetch_document(sync.service(), &reference)).is_err());
+            b.iter(|| {
+                runtime
+                    .block_on(elsewhere.fetch_document(sync.service(), &reference))
+                    .is_err()
+            });
         });
         group.bench_function(format!("post/{kind}"), |b| {
             b.iter(|| {
@@ -124,8 +134,16 @@ fn requests(c: &mut Criterion) {
     group.bench_function("page", |b| {
         b.iter(|| {
             let size = NonZeroU64::new(100);
-            let page =
-                elsewhere.list_sync_list_item(sync.service(), &reference, None, None, None, Some(1), size, Some("PT"));
+            let page = elsewhere.list_sync_list_item(
+                sync.service(),
+                &reference,
+                None,
+                None,
+                None,
+                Some(1),
+                size,
+                Some("PT"),
+            );
             runtime.block_on(page).is_err()
         });
     });
@@ -145,7 +163,9 @@ fn decoding(c: &mut Criterion) {
     });
     let decoded: Document = serde_json::from_str(&one).expect("a document");
     group.throughput(Throughput::Bytes(decoded.data.as_str().len() as u64));
-    group.bench_function("data", |b| b.iter(|| black_box(&decoded).data.decode::<Value>()));
+    group.bench_function("data", |b| {
+        b.iter(|| black_box(&decoded).data.decode::<Value>())
+    });
     group.finish();
 }
 
@@ -177,31 +197,62 @@ fn calls(c: &mut Criterion) {
     let runtime = runtime();
     let url = runtime.block_on(answers());
     let sync = client(&url);
-    let http = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build().expect("a client");
+    let http = reqwest::Client::builder()
+        .no_proxy()
+        .tcp_nodelay(true)
+        .build()
+        .expect("a client");
     group.bench_function("connection", |b| {
-        b.to_async(&runtime)
-            .iter(async || http.get(&url).send().await.expect("an answer").bytes().await);
+        b.to_async(&runtime).iter(async || {
+            http.get(&url)
+                .send()
+                .await
+                .expect("an answer")
+                .bytes()
+                .await
+        });
     });
     let documents = sync.documents::<Value>();
-    group.bench_function("get", |b| b.to_async(&runtime).iter(async || documents.get("desk-7").await));
+    group.bench_function("get", |b| {
+        b.to_async(&runtime)
+            .iter(async || documents.get("desk-7").await)
+    });
     let data = json!({"name": "Alice", "busy": false});
     group.bench_function("update", |b| {
         b.to_async(&runtime)
             .iter(async || documents.update("desk-7", &data).await);
     });
     group.bench_function("refusal", |b| {
-        b.to_async(&runtime)
-            .iter(async || documents.get("missing").await.is_err_and(|error| error.is_not_found()));
+        b.to_async(&runtime).iter(async || {
+            documents
+                .get("missing")
+                .await
+                .is_err_and(|error| error.is_not_found())
+        });
     });
     group.bench_function("refusal by a proxy", |b| {
-        b.to_async(&runtime)
-            .iter(async || documents.get("proxy").await.map_err(|error| error.to_string()).is_err());
+        b.to_async(&runtime).iter(async || {
+            documents
+                .get("proxy")
+                .await
+                .map_err(|error| error.to_string())
+                .is_err()
+        });
     });
     let list = UniqueName::new("log").expect("a name").into();
     group.bench_function("page of 100 items", |b| {
         b.to_async(&runtime).iter(async || {
             let size = NonZeroU64::new(100);
-            let page = sync.api().list_sync_list_item(sync.service(), &list, None, None, None, None, size, None);
+            let page = sync.api().list_sync_list_item(
+                sync.service(),
+                &list,
+                None,
+                None,
+                None,
+                None,
+                size,
+                None,
+            );
             sync.call(page).await
         });
     });
@@ -226,18 +277,35 @@ fn emulator(c: &mut Criterion) {
         }
     });
     let (map, log) = (sync.map::<Value>("phones"), sync.list::<Value>("log"));
-    group.bench_function("fetch", |b| b.to_async(&runtime).iter(async || documents.get("desk-7").await));
+    group.bench_function("fetch", |b| {
+        b.to_async(&runtime)
+            .iter(async || documents.get("desk-7").await)
+    });
     group.bench_function("update", |b| {
         b.to_async(&runtime)
             .iter(async || documents.update("desk-7", &data).await);
     });
-    group.bench_function("set", |b| b.to_async(&runtime).iter(async || map.set("alice", &data).await));
-    group.bench_function("add", |b| b.to_async(&runtime).iter(async || log.add(&data).await));
+    group.bench_function("set", |b| {
+        b.to_async(&runtime)
+            .iter(async || map.set("alice", &data).await)
+    });
+    group.bench_function("add", |b| {
+        b.to_async(&runtime).iter(async || log.add(&data).await)
+    });
     let long = UniqueName::new("long").expect("a name").into();
     group.bench_function("page of 100 items", |b| {
         b.to_async(&runtime).iter(async || {
             let size = NonZeroU64::new(100);
-            let page = sync.api().list_sync_list_item(sync.service(), &long, None, None, None, None, size, None);
+            let page = sync.api().list_sync_list_item(
+                sync.service(),
+                &long,
+                None,
+                None,
+                None,
+                None,
+                size,
+                None,
+            );
             sync.call(page).await
         });
     });

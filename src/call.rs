@@ -61,7 +61,7 @@ macro_rules! call {
     (
         $(#[$doc:meta])*
         $name:ident<R: $bound:ident>, $output:ty,
-        |$address:ident: $address_type:ty, $draft:ident $(, $option:ident: $option_type:ty)?| $send:expr
+        |$address:ident: $address_type:ty, $write:ident $(, $option:ident: $option_type:ty)?| $send:expr
     ) => {
         $(#[$doc])*
         #[must_use = "nothing is sent before `.await`"]
@@ -90,7 +90,9 @@ macro_rules! call {
             type IntoFuture = CallFuture<$output>;
 
             fn into_future(self) -> Self::IntoFuture {
-                let Self { address: $address, draft: $draft $(, $option)? } = self;
+                let Self { address: $address, draft $(, $option)? } = self;
+                // Here already, so that the future holds the one and not the other too.
+                let $write = draft.finish();
                 Box::pin(async move { $send })
             }
         }
@@ -123,37 +125,37 @@ macro_rules! ttl_option {
 
 call! {
     /// Creates an object or item. It fails if there is one of that name or key.
-    Create<R: Creatable>, R, |address: R::Place, draft| {
-        create_settled(&address, draft.finish()?).await
+    Create<R: Creatable>, R, |address: R::Place, write| {
+        create_settled(&address, write?).await
     }
 }
 
 call! {
     /// Writes to an object or item. It fails if there is none.
-    Update<R: Resource>, R, |address: R::Address, draft| {
-        update_settled(&address, draft.finish()?).await
+    Update<R: Resource>, R, |address: R::Address, write| {
+        update_settled(&address, write?).await
     }
 }
 
 call! {
     /// Writes to a Document or Map item, or creates it if there is none;
     /// [`policy`](UpdateOrCreate::policy) chooses what to do with what is there.
-    UpdateOrCreate<R: Writable>, Written<R>, |address: R::Address, draft, policy: Policy| {
-        upsert::write(policy, &address, draft.finish()?).await
+    UpdateOrCreate<R: Writable>, Written<R>, |address: R::Address, write, policy: Policy| {
+        upsert::write(policy, &address, write?).await
     }
 }
 
 call! {
     /// Finds an object, or creates it if there is none.
-    Ensure<R: Named>, Written<R>, |address: R::Address, draft| {
-        upsert::ensure(&address, draft.finish()?).await
+    Ensure<R: Named>, Written<R>, |address: R::Address, write| {
+        upsert::ensure(&address, write?).await
     }
 }
 
 call! {
     /// Removes an item.
-    Remove<R: Item>, (), |address: R::Address, draft| {
-        match draft.finish()?.if_match {
+    Remove<R: Item>, (), |address: R::Address, write| {
+        match write?.if_match {
             Some(revision) => R::delete_at(&address, &revision).await,
             None => R::delete(&address).await,
         }

@@ -489,16 +489,16 @@ impl SyncClientBuilder {
         let http = http
             .build()
             .map_err(|error| ConfigurationError::HttpClient(error.into()))?;
+        let base = url.as_str().trim_end_matches('/').to_owned();
         let transport = Transport::new(
-            url.origin(),
+            url,
             credentials.authorization(),
             self.retry,
             self.observer,
             self.rate_limit,
         );
-        let base = url.as_str().trim_end_matches('/');
         Ok(SyncClient(Arc::new(Shared {
-            api: api::Client::new_with_client(base, http, transport),
+            api: api::Client::new_with_client(&base, http, transport),
             service,
             #[cfg(feature = "tokens")]
             credentials: credentials.clone(),

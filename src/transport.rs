@@ -1,7 +1,7 @@
 //! The one place every request passes: authorization, repetition, tracing, and bodies read whole.
 
 use std::cell::RefCell;
-use std::fmt::{self, Debug};
+use std::fmt::{self, Debug, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("twilio-request-id");
 /// Made by [`SyncClient::builder`](crate::SyncClient::builder).
 #[derive(Clone)]
 pub struct Transport {
+    /// Where the service is.
+    base: Url,
     /// Where the credentials may go.
     origin: Origin,
     authorization: HeaderValue,
@@ -121,7 +123,11 @@ impl ClientHooks<Transport> for api::Client {
         }
     }
 
-    async fn exec(&self, request: Request, info: &OperationInfo) -> reqwest::Result<Response> {
+    fn exec(
+        &self,
+        request: Request,
+        info: &OperationInfo,
+    ) -> impl Future<Output = reqwest::Result<Response>> {
         let span = tracing::debug_span!(
             "twilio_sync",
             operation = info.operation_id,
@@ -131,7 +137,7 @@ impl ClientHooks<Transport> for api::Client {
         );
         let call = self.inner.execute(&self.client, request, info.operation_id);
         // On the heap: what a caller holds stays small, and so does what is moved.
-        Box::pin(call.instrument(span)).await
+        Box::pin(call.instrument(span))
     }
 }
 
@@ -141,19 +147,43 @@ struct Body(Bytes);
 
 impl Transport {
     pub(crate) fn new(
-        origin: Origin,
+        base: Url,
         authorization: HeaderValue,
         retry: RetryPolicy,
         observer: Option<Observer>,
         rate_limit: Option<RateLimit>,
     ) -> Self {
         Self {
-            origin,
+            origin: base.origin(),
+            base,
             authorization,
             retry,
             observer,
             pace: Arc::new(Pace::new(rate_limit)),
         }
+    }
+
+    /// The address of a path below a base, which is the client's.
+    pub(crate) fn address(
+        &self,
+        base: &str,
+        path: fmt::Arguments<'_>,
+    ) -> Result<Url, api::Error<ErrorBody>> {
+        // To parse one takes longer than all else that is done to put a request together. A client
+        // can be made with another, which is then parsed each time.
+        let mut url = if base == self.base.as_str().trim_end_matches('/') {
+            self.base.clone()
+        } else {
+            Url::parse(base).map_err(|error| {
+                api::Error::InvalidRequest(format!("the base URL cannot be read: {error}"))
+            })?
+        };
+        let mut whole = String::with_capacity(160);
+        whole.push_str(url.path().trim_end_matches('/'));
+        // Writing to a string does not fail.
+        let _ = whole.write_fmt(path);
+        url.set_path(&whole);
+        Ok(url)
     }
 
     /// Whether an address is where the credentials may go.
@@ -175,28 +205,30 @@ impl Transport {
         request: Request,
         operation: &'static str,
     ) -> impl Future<Output = reqwest::Result<Response>> {
-        let mut sent = Sent {
-            operation,
-            method: request.method().clone(),
-            request,
-            attempts: 0,
-            elapsed: Duration::ZERO,
-            request_id: None,
-            outcome_unknown: false,
-        };
+        let mut report = Box::new(Report {
+            sent: Sent {
+                operation,
+                method: request.method().clone(),
+                request,
+                attempts: 0,
+                elapsed: Duration::ZERO,
+                request_id: None,
+                outcome_unknown: false,
+            },
+            answer: None,
+        });
         async move {
-            let mut result = self.attempt_all(http, &mut sent).await;
+            let mut result = self.attempt_all(http, &mut report.sent).await;
             let span = Span::current();
-            span.record("attempt", sent.attempts);
-            span.record("duration_ms", sent.elapsed.as_secs_f64() * 1000.0);
-            let mut answer = None;
+            span.record("attempt", report.sent.attempts);
+            span.record("duration_ms", report.sent.elapsed.as_secs_f64() * 1000.0);
             if let Ok((response, body)) = &mut result {
                 span.record("status", response.status().as_u16());
                 response.extensions_mut().insert(Body(body.clone()));
-                answer = Some((response.status(), std::mem::take(body)));
+                report.answer = Some((response.status(), std::mem::take(body)));
             }
             // Outside of `call` nobody asked for it.
-            let _ = REPORT.try_with(|slot| slot.replace(Some(Box::new(Report { sent, answer }))));
+            let _ = REPORT.try_with(|slot| slot.replace(Some(report)));
             result.map(|(response, _)| response)
         }
     }
@@ -375,6 +407,16 @@ pub(crate) fn unexpected(mut response: Response) -> api::Error<ErrorBody> {
     *whole.headers_mut() = headers;
     api::Error::UnexpectedResponse(whole.into())
 }
+
+/// Puts an address together for the generated client: it writes a format whose first part is its base
+/// URL.
+macro_rules! address {
+    ($client:expr, $format:literal, $base:expr $(, $part:expr)* $(,)?) => {
+        $client.inner.address(&$base, format_args!($format, "" $(, $part)*))?
+    };
+}
+
+pub(crate) use address;
 
 fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     headers

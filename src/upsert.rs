@@ -72,7 +72,7 @@ pub(crate) async fn write<R: Writable>(
             find_or_create(address, &write, update, Outcome::Updated).await
         }
         Policy::CreateOnly => {
-            let object = create_settled(address, write).await?;
+            let object = Box::pin(create_settled(address, write)).await?;
             Ok(Written::new(object, Outcome::Created, 1))
         }
         Policy::UpdateOnly => {
@@ -81,7 +81,7 @@ pub(crate) async fn write<R: Writable>(
         }
         Policy::UpdateIf(revision) => {
             write.if_match = Some(revision);
-            let object = update_settled(address, write).await?;
+            let object = Box::pin(update_settled(address, write)).await?;
             Ok(Written::new(object, Outcome::Updated, 1))
         }
         Policy::Merge => {
@@ -127,7 +127,8 @@ async fn find_or_create<R: Named, F: Future<Output = Result<R>> + Send>(
             Err(error) if error.is_not_found() => {}
             Err(error) => return Err(error),
         }
-        match create_settled(address, write.clone()).await {
+        // On the heap, as below: it is the rarer way.
+        match Box::pin(create_settled(address, write.clone())).await {
             Ok(object) => return Ok(Written::new(object, Outcome::Created, round)),
             // Whoever it was that created it, the next round finds it.
             Err(error) if error.is_already_exists() && round < ROUNDS => round += 1,

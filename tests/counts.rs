@@ -43,7 +43,9 @@ fn start() -> (Emulator, tokio::sync::oneshot::Sender<()>) {
     let (stop, stopped) = tokio::sync::oneshot::channel();
     thread::spawn(move || {
         runtime().block_on(async {
-            started.send(Emulator::start().await).expect("somebody waits");
+            started
+                .send(Emulator::start().await)
+                .expect("somebody waits");
             // Its tasks run for as long as this does.
             let _ = stopped.await;
         });
@@ -77,7 +79,10 @@ impl Bare {
             .build()
             .expect("a request");
         let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, request.headers()[header::AUTHORIZATION].clone());
+        headers.insert(
+            header::AUTHORIZATION,
+            request.headers()[header::AUTHORIZATION].clone(),
+        );
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
         let http = reqwest::Client::builder()
             .user_agent("bare")
@@ -107,7 +112,10 @@ impl Bare {
 }
 
 async fn read<T: DeserializeOwned>(request: RequestBuilder) -> T {
-    let answer = request.send().await.and_then(reqwest::Response::error_for_status);
+    let answer = request
+        .send()
+        .await
+        .and_then(reqwest::Response::error_for_status);
     answer.expect("a success").json().await.expect("a record")
 }
 
@@ -141,7 +149,9 @@ fn judge(what: &str, expected: usize, counts: [(f64, usize); 3]) -> Vec<String> 
     );
     let mut wrong = Vec::new();
     if ratio.max(generated_ratio) > MOST {
-        wrong.push(format!("{what}: {ratio:.3} and {generated_ratio:.3} times the allocations"));
+        wrong.push(format!(
+            "{what}: {ratio:.3} and {generated_ratio:.3} times the allocations"
+        ));
     }
     for (_, requests) in counts {
         if requests != expected {
@@ -172,7 +182,11 @@ fn a_call_costs_what_bare_reqwest_does() {
     let [desk, in_map, in_log, in_long] = ["desk-7", "map", "log", "long"].map(reference);
     let key = ItemKey::new("key").expect("a key");
     let documents = sync.documents::<Entry>();
-    let (map, log, long) = (sync.map::<Entry>("map"), sync.list::<Entry>("log"), sync.list::<Entry>("long"));
+    let (map, log, long) = (
+        sync.map::<Entry>("map"),
+        sync.list::<Entry>("log"),
+        sync.list::<Entry>("long"),
+    );
 
     let mut wrong = Vec::new();
     macro_rules! compare {
@@ -189,8 +203,17 @@ fn a_call_costs_what_bare_reqwest_does() {
         "get",
         1,
         documents.get("desk-7").await.unwrap(),
-        api.fetch_document(service, &desk).await.unwrap().data.decode::<Entry>().unwrap(),
-        read::<Document>(bare.get("Documents/desk-7")).await.data.decode::<Entry>().unwrap()
+        api.fetch_document(service, &desk)
+            .await
+            .unwrap()
+            .data
+            .decode::<Entry>()
+            .unwrap(),
+        read::<Document>(bare.get("Documents/desk-7"))
+            .await
+            .data
+            .decode::<Entry>()
+            .unwrap()
     );
     let update = || UpdateDocumentRequest {
         data: Some(data()),
@@ -201,20 +224,34 @@ fn a_call_costs_what_bare_reqwest_does() {
         1,
         documents.update("desk-7", &entry).await.unwrap(),
         {
-            let updated = api.update_document(service, &desk, None, &update()).await.unwrap();
+            let updated = api
+                .update_document(service, &desk, None, &update())
+                .await
+                .unwrap();
             updated.data.decode::<Entry>().unwrap()
         },
-        read::<Document>(bare.post("Documents/desk-7", &entry)).await.data.decode::<Entry>().unwrap()
+        read::<Document>(bare.post("Documents/desk-7", &entry))
+            .await
+            .data
+            .decode::<Entry>()
+            .unwrap()
     );
     compare!(
         "update or create",
         1,
         documents.update_or_create("desk-7", &entry).await.unwrap(),
         {
-            let updated = api.update_document(service, &desk, None, &update()).await.unwrap();
+            let updated = api
+                .update_document(service, &desk, None, &update())
+                .await
+                .unwrap();
             updated.data.decode::<Entry>().unwrap()
         },
-        read::<Document>(bare.post("Documents/desk-7", &entry)).await.data.decode::<Entry>().unwrap()
+        read::<Document>(bare.post("Documents/desk-7", &entry))
+            .await
+            .data
+            .decode::<Entry>()
+            .unwrap()
     );
     compare!(
         "set",
@@ -225,10 +262,17 @@ fn a_call_costs_what_bare_reqwest_does() {
                 data: Some(data()),
                 ..UpdateSyncMapItemRequest::default()
             };
-            let item = api.update_sync_map_item(service, &in_map, &key, None, &form).await.unwrap();
+            let item = api
+                .update_sync_map_item(service, &in_map, &key, None, &form)
+                .await
+                .unwrap();
             item.data.decode::<Entry>().unwrap()
         },
-        read::<SyncMapItem>(bare.post("Maps/map/Items/key", &entry)).await.data.decode::<Entry>().unwrap()
+        read::<SyncMapItem>(bare.post("Maps/map/Items/key", &entry))
+            .await
+            .data
+            .decode::<Entry>()
+            .unwrap()
     );
     compare!(
         "add",
@@ -241,26 +285,62 @@ fn a_call_costs_what_bare_reqwest_does() {
                 item_ttl: None,
                 ttl: None,
             };
-            let item = api.create_sync_list_item(service, &in_log, &form).await.unwrap();
+            let item = api
+                .create_sync_list_item(service, &in_log, &form)
+                .await
+                .unwrap();
             item.data.decode::<Entry>().unwrap()
         },
-        read::<SyncListItem>(bare.post("Lists/log/Items", &entry)).await.data.decode::<Entry>().unwrap()
+        read::<SyncListItem>(bare.post("Lists/log/Items", &entry))
+            .await
+            .data
+            .decode::<Entry>()
+            .unwrap()
     );
     // A page of 100 items.
     compare!(
         "list",
         1,
-        long.items().limit(100).try_collect::<Vec<_>>().await.unwrap(),
+        long.items()
+            .limit(100)
+            .try_collect::<Vec<_>>()
+            .await
+            .unwrap(),
         {
             let size = NonZeroU64::new(100);
-            let page = api.list_sync_list_item(service, &in_long, None, None, None, None, size, None);
+            let page =
+                api.list_sync_list_item(service, &in_long, None, None, None, None, size, None);
             let items = page.await.unwrap().into_inner().items;
-            items.iter().map(|item| item.data.decode::<Entry>().unwrap()).collect::<Vec<_>>()
+            items
+                .iter()
+                .map(|item| item.data.decode::<Entry>().unwrap())
+                .collect::<Vec<_>>()
         },
         {
             let page: SyncListItemPage = read(bare.get("Lists/long/Items?PageSize=100")).await;
-            page.items.iter().map(|item| item.data.decode::<Entry>().unwrap()).collect::<Vec<_>>()
+            page.items
+                .iter()
+                .map(|item| item.data.decode::<Entry>().unwrap())
+                .collect::<Vec<_>>()
         }
     );
     assert!(wrong.is_empty(), "{wrong:#?}");
+
+    // A call is moved by what it is wrapped in; so it must stay small.
+    for (what, size) in [
+        ("fetch", size_of_val(&api.fetch_document(service, &desk))),
+        (
+            "update",
+            size_of_val(&api.update_document(service, &desk, None, &update())),
+        ),
+        ("get", size_of_val(&documents.get("desk-7"))),
+        ("set", size_of_val(&*map.set("key", &entry).into_future())),
+        (
+            "facade's update",
+            size_of_val(&*documents.update("desk-7", &entry).into_future()),
+        ),
+    ] {
+        println!("future of {what}: {size} bytes");
+        assert!(size <= 1280, "the future of {what} has {size} bytes");
+    }
 }

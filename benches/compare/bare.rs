@@ -30,7 +30,14 @@ impl Bare {
     /// The body of an answer, as it came.
     pub(crate) async fn body(&self, path: &str) -> Result<bytes::Bytes, Failure> {
         let url = format!("{}/{path}", self.service);
-        Ok(self.http.get(url).send().await?.error_for_status()?.bytes().await?)
+        Ok(self
+            .http
+            .get(url)
+            .send()
+            .await?
+            .error_for_status()?
+            .bytes()
+            .await?)
     }
 
     fn post(&self, url: String, data: &str) -> RequestBuilder {
@@ -68,25 +75,31 @@ impl Calls for Bare {
 
     async fn update(&mut self, name: &str, data: &Entry) -> Result<Entry, Failure> {
         let data = serde_json::to_string(data)?;
-        let document: Document = read(self.post(format!("{}/Documents/{name}", self.service), &data)).await?;
+        let document: Document =
+            read(self.post(format!("{}/Documents/{name}", self.service), &data)).await?;
         Ok(document.data.decode()?)
     }
 
     async fn set(&mut self, key: &str, data: &Entry) -> Result<Entry, Failure> {
         let data = serde_json::to_string(data)?;
-        let item: SyncMapItem = read(self.post(format!("{}/Maps/map/Items/{key}", self.service), &data)).await?;
+        let item: SyncMapItem =
+            read(self.post(format!("{}/Maps/map/Items/{key}", self.service), &data)).await?;
         Ok(item.data.decode()?)
     }
 
     async fn add(&mut self, data: &Entry) -> Result<Entry, Failure> {
         let data = serde_json::to_string(data)?;
-        let item: SyncListItem = read(self.post(format!("{}/Lists/log/Items", self.service), &data)).await?;
+        let item: SyncListItem =
+            read(self.post(format!("{}/Lists/log/Items", self.service), &data)).await?;
         Ok(item.data.decode()?)
     }
 
     async fn upsert(&mut self, name: &str, data: &Entry) -> Result<Entry, Failure> {
         let data = serde_json::to_string(data)?;
-        let updated = self.post(format!("{}/Documents/{name}", self.service), &data).send().await?;
+        let updated = self
+            .post(format!("{}/Documents/{name}", self.service), &data)
+            .send()
+            .await?;
         let document: Document = if updated.status() == 404 {
             let url = format!("{}/Documents", self.service);
             let form = [("UniqueName", name), ("Data", &data)];
@@ -103,7 +116,10 @@ impl Calls for Bare {
         let mut removed = 0;
         for item in page.items {
             let data: Value = item.data.decode()?;
-            if data.as_object().is_some_and(|data| data.len() == 1 && data.contains_key("call")) {
+            if data
+                .as_object()
+                .is_some_and(|data| data.len() == 1 && data.contains_key("call"))
+            {
                 let request = self.http.delete(format!("{url}/{}", item.index));
                 let request = request.header(header::IF_MATCH, item.revision.as_str());
                 request.send().await?.error_for_status()?;

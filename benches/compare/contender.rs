@@ -20,16 +20,28 @@ pub(crate) trait Calls: Clone + Send + Sync + 'static {
     fn get(&mut self, name: &str) -> impl Future<Output = Result<Entry, Failure>> + Send;
 
     /// Replaces the data of a Document.
-    fn update(&mut self, name: &str, data: &Entry) -> impl Future<Output = Result<Entry, Failure>> + Send;
+    fn update(
+        &mut self,
+        name: &str,
+        data: &Entry,
+    ) -> impl Future<Output = Result<Entry, Failure>> + Send;
 
     /// Sets the item of a Map, which exists.
-    fn set(&mut self, key: &str, data: &Entry) -> impl Future<Output = Result<Entry, Failure>> + Send;
+    fn set(
+        &mut self,
+        key: &str,
+        data: &Entry,
+    ) -> impl Future<Output = Result<Entry, Failure>> + Send;
 
     /// Adds an item to a List.
     fn add(&mut self, data: &Entry) -> impl Future<Output = Result<Entry, Failure>> + Send;
 
     /// Updates a Document, or creates it.
-    fn upsert(&mut self, name: &str, data: &Entry) -> impl Future<Output = Result<Entry, Failure>> + Send;
+    fn upsert(
+        &mut self,
+        name: &str,
+        data: &Entry,
+    ) -> impl Future<Output = Result<Entry, Failure>> + Send;
 
     /// Removes the items of a List that have the key `call` alone: how many.
     fn remove(&mut self, list: &str) -> impl Future<Output = Result<u64, Failure>> + Send;

@@ -60,7 +60,12 @@ impl Calls for Facade {
     }
 
     async fn upsert(&mut self, name: &str, data: &Entry) -> Result<Entry, Failure> {
-        Ok(self.documents.update_or_create(name, data).await?.object.data)
+        Ok(self
+            .documents
+            .update_or_create(name, data)
+            .await?
+            .object
+            .data)
     }
 
     async fn remove(&mut self, list: &str) -> Result<u64, Failure> {

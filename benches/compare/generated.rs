@@ -79,7 +79,9 @@ impl Calls for Generated {
             item_ttl: None,
             ttl: None,
         };
-        let item = api.create_sync_list_item(service, &self.list, &form).await?;
+        let item = api
+            .create_sync_list_item(service, &self.list, &form)
+            .await?;
         decoded(&item.into_inner().data)
     }
 
@@ -110,13 +112,25 @@ impl Calls for Generated {
         let (api, service) = (self.sync.api(), self.sync.service());
         let list = reference(list)?;
         let page = api
-            .list_sync_list_item(service, &list, None, None, None, None, NonZeroU64::new(100), None)
+            .list_sync_list_item(
+                service,
+                &list,
+                None,
+                None,
+                None,
+                None,
+                NonZeroU64::new(100),
+                None,
+            )
             .await?
             .into_inner();
         let mut removed = 0;
         for item in page.items {
             let data: Value = item.data.decode()?;
-            if data.as_object().is_some_and(|data| data.len() == 1 && data.contains_key("call")) {
+            if data
+                .as_object()
+                .is_some_and(|data| data.len() == 1 && data.contains_key("call"))
+            {
                 api.delete_sync_list_item(service, &list, item.index, Some(&item.revision))
                     .await?;
                 removed += 1;
@@ -152,7 +166,9 @@ impl Calls for Generated {
             };
             let next = url::Url::parse(&next)?;
             let parameter = |name| next.query_pairs().find(|(key, _)| key == name);
-            number = parameter("Page").map(|(_, page)| page.parse()).transpose()?;
+            number = parameter("Page")
+                .map(|(_, page)| page.parse())
+                .transpose()?;
             token = parameter("PageToken").map(|(_, token)| token.into_owned());
         }
         Ok(count)

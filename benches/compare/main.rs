@@ -75,12 +75,18 @@ fn compare(options: &Options) -> Result<ExitCode, Failure> {
     let mut rows = Vec::new();
     for work in options.works() {
         server.prepare(&work, 1)?;
-        let at_a_time = if work.is_stream() { &[1][..] } else { &options.at };
+        let at_a_time = if work.is_stream() {
+            &[1][..]
+        } else {
+            &options.at
+        };
         for &at in at_a_time {
             let mut samples: Vec<(Contender, Vec<Sample>)> = Vec::new();
             for &contender in contenders.iter().filter(|contender| contender.does(&work)) {
                 match contender.too_slow(&work, at) {
-                    Some(reason) => println!("SKIPPED: {contender}: {work}, {at} at a time: {reason}"),
+                    Some(reason) => {
+                        println!("SKIPPED: {contender}: {work}, {at} at a time: {reason}")
+                    }
                     None => samples.push((contender, Vec::new())),
                 }
             }

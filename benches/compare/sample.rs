@@ -72,7 +72,9 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
 impl Row {
     /// The rows of one kind of work.
     pub(crate) fn of(work: Work, at: u64, samples: &[(Contender, Vec<Sample>)]) -> Vec<Self> {
-        let bare = samples.iter().find(|(contender, _)| *contender == Contender::Bare);
+        let bare = samples
+            .iter()
+            .find(|(contender, _)| *contender == Contender::Bare);
         let bare = bare.map(|(_, samples)| samples);
         let row = |(contender, samples): &(Contender, Vec<Sample>)| {
             let all = |figure: fn(&Sample) -> Option<f64>| {

@@ -76,7 +76,8 @@ pub(crate) fn ratios(rows: &[Row]) -> Vec<Verdict> {
             verdicts.push(verdict(row, what, value, "at most 1.10", value <= 1.10));
         }
         let is_node = |other: &&Row| {
-            (other.contender, other.at) == (Contender::Node, 16) && (other.work, other.at) == (row.work, row.at)
+            (other.contender, other.at) == (Contender::Node, 16)
+                && (other.work, other.at) == (row.work, row.at)
         };
         if let Some(node) = rows.iter().find(is_node) {
             let value = row.rate / node.rate;
@@ -85,7 +86,10 @@ pub(crate) fn ratios(rows: &[Row]) -> Vec<Verdict> {
         }
     }
     // Ten times the items, and no more memory.
-    let streams = || rows.iter().filter(|row| row.work.is_stream() && row.contender == Contender::Facade);
+    let streams = || {
+        rows.iter()
+            .filter(|row| row.work.is_stream() && row.contender == Contender::Facade)
+    };
     let least = streams().min_by_key(|row| row.work.size);
     let most = streams().max_by_key(|row| row.work.size);
     if let (Some(least), Some(most)) = (least, most)

@@ -192,7 +192,13 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(crate) fn new(contender: Contender, work: Work, at: u64, seconds: f64, server: Address) -> Self {
+    pub(crate) fn new(
+        contender: Contender,
+        work: Work,
+        at: u64,
+        seconds: f64,
+        server: Address,
+    ) -> Self {
         Self {
             contender,
             work,

@@ -94,7 +94,8 @@ async fn timed<C: Calls>(job: &Job) -> Result<Sample, Failure> {
     let warm = phase(&contender, job, warm, "warm").await?.calls;
     let before = ProcessTime::try_now()?;
     let begun = Instant::now();
-    let Phase { calls, mut times } = phase(&contender, job, Duration::from_secs_f64(job.seconds), "log").await?;
+    let Phase { calls, mut times } =
+        phase(&contender, job, Duration::from_secs_f64(job.seconds), "log").await?;
     let seconds = begun.elapsed().as_secs_f64();
     let cpu_seconds = before.try_elapsed()?.as_secs_f64();
     times.sort_unstable();
@@ -122,7 +123,12 @@ struct Phase {
     times: Vec<Duration>,
 }
 
-async fn phase<C: Calls>(contender: &C, job: &Job, time: Duration, lists: &str) -> Result<Phase, Failure> {
+async fn phase<C: Calls>(
+    contender: &C,
+    job: &Job,
+    time: Duration,
+    lists: &str,
+) -> Result<Phase, Failure> {
     let end = Instant::now() + time;
     let mut tasks = JoinSet::new();
     for task in 0..job.at {
@@ -131,20 +137,30 @@ async fn phase<C: Calls>(contender: &C, job: &Job, time: Duration, lists: &str) 
             Action::Stream => {
                 let all = job.work.size;
                 // The first pages warm up as well as all of them.
-                let most = if lists == "warm" { all.min(10_000) } else { all };
+                let most = if lists == "warm" {
+                    all.min(10_000)
+                } else {
+                    all
+                };
                 tasks.spawn(async move {
                     let calls = contender.stream(most).await?;
                     if calls != most {
                         return Err(Failure::from(format!("{calls} items of {most}")));
                     }
-                    Ok(Phase { calls, ..Phase::default() })
+                    Ok(Phase {
+                        calls,
+                        ..Phase::default()
+                    })
                 });
             }
             Action::Remove => {
                 let list = format!("{lists}-{task}");
                 tasks.spawn(async move {
                     let calls = remove(&mut contender, &list).await?;
-                    Ok(Phase { calls, ..Phase::default() })
+                    Ok(Phase {
+                        calls,
+                        ..Phase::default()
+                    })
                 });
             }
             _ => {
@@ -211,7 +227,11 @@ impl<C: Calls> Caller<C> {
     async fn call(&mut self) -> Result<(), Failure> {
         use std::fmt::Write;
 
-        let kind = if self.action == Action::Set { "key" } else { "doc" };
+        let kind = if self.action == Action::Set {
+            "key"
+        } else {
+            "doc"
+        };
         let number = self.next % self.objects;
         self.next += 1;
         self.name.clear();

@@ -40,8 +40,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         .with_interface(InterfaceStyle::Positional)
         .with_hooks(HooksMode::Expected)
         .with_inner_type(quote::quote!(crate::transport::Transport))
-        .with_map_type("::std::collections::BTreeMap")
-        .with_derive("schemars::JsonSchema");
+        .with_map_type("::std::collections::BTreeMap");
+    // Only for those who ask for it: the derives of all types take their time to build.
+    if env::var_os("CARGO_FEATURE_SCHEMA").is_some() {
+        settings.with_derive("schemars::JsonSchema");
+    }
     for (component, handwritten) in HANDWRITTEN {
         settings.with_replacement(component, handwritten, [TypeImpl::Display].into_iter());
     }

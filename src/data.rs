@@ -1,6 +1,7 @@
 //! The JSON data of documents, items and messages: encoded within the service's limits, decoded
 //! straight from the text that came.
 
+#[cfg(feature = "schema")]
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Display};
 
@@ -72,6 +73,7 @@ impl Display for Data {
     }
 }
 
+#[cfg(feature = "schema")]
 impl schemars::JsonSchema for Data {
     fn schema_name() -> Cow<'static, str> {
         "Data".into()

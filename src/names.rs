@@ -148,6 +148,7 @@ macro_rules! checked_text {
             }
         }
 
+        #[cfg(feature = "schema")]
         impl schemars::JsonSchema for $name {
             fn schema_name() -> std::borrow::Cow<'static, str> {
                 stringify!($name).into()
@@ -160,6 +161,7 @@ macro_rules! checked_text {
     };
 }
 
+#[cfg(feature = "schema")]
 fn text_schema(limit: usize) -> schemars::Schema {
     schemars::json_schema!({"type": "string", "minLength": 1, "maxLength": limit})
 }

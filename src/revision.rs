@@ -1,5 +1,6 @@
 //! Revisions: the version of an object or item, for writes that must not undo somebody else's.
 
+#[cfg(feature = "schema")]
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
@@ -54,6 +55,7 @@ impl From<&Revision> for Revision {
     }
 }
 
+#[cfg(feature = "schema")]
 impl schemars::JsonSchema for Revision {
     fn schema_name() -> Cow<'static, str> {
         "Revision".into()

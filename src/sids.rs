@@ -1,5 +1,6 @@
 //! SIDs, one type a kind: strict when the user makes one, lenient when one is read from a response.
 
+#[cfg(feature = "schema")]
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
@@ -102,6 +103,7 @@ macro_rules! sid {
             }
         }
 
+        #[cfg(feature = "schema")]
         impl schemars::JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
                 stringify!($name).into()

@@ -10,7 +10,8 @@ use serde_json::Value;
 /// Bodies of other shapes than the documented one (of other parts of the platform, or a proxy's
 /// page of HTML) are read as far as possible: the status is always there, and of a body that is not
 /// JSON the start is kept in `excerpt`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ErrorBody {
     /// Twilio's error code, such as 20404 for a resource that does not exist.

@@ -168,15 +168,13 @@ impl Transport {
         &self,
         base: &str,
         path: fmt::Arguments<'_>,
-    ) -> Result<Url, api::Error<ErrorBody>> {
+    ) -> std::result::Result<Url, String> {
         // To parse one takes longer than all else that is done to put a request together. A client
         // can be made with another, which is then parsed each time.
         let mut url = if base == self.base.as_str().trim_end_matches('/') {
             self.base.clone()
         } else {
-            Url::parse(base).map_err(|error| {
-                api::Error::InvalidRequest(format!("the base URL cannot be read: {error}"))
-            })?
+            Url::parse(base).map_err(|error| format!("the base URL cannot be read: {error}"))?
         };
         let mut whole = String::with_capacity(160);
         whole.push_str(url.path().trim_end_matches('/'));
@@ -375,6 +373,7 @@ fn take(response: &mut Response) -> (Bytes, HeaderMap) {
 
 /// What the generated client makes of a success, in place of progenitor's `from_response`: the body
 /// is there already.
+#[allow(clippy::result_large_err)] // it is the generated client's
 pub(crate) fn decoded<T: DeserializeOwned>(
     mut response: Response,
 ) -> Result<ResponseValue<T>, api::Error<ErrorBody>> {
@@ -412,7 +411,7 @@ pub(crate) fn unexpected(mut response: Response) -> api::Error<ErrorBody> {
 /// URL.
 macro_rules! address {
     ($client:expr, $format:literal, $base:expr $(, $part:expr)* $(,)?) => {
-        $client.inner.address(&$base, format_args!($format, "" $(, $part)*))?
+        $client.inner.address(&$base, format_args!($format, "" $(, $part)*)).map_err(Error::InvalidRequest)?
     };
 }
 

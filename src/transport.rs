@@ -411,7 +411,7 @@ pub(crate) fn unexpected(mut response: Response) -> api::Error<ErrorBody> {
 /// URL.
 macro_rules! address {
     ($client:expr, $format:literal, $base:expr $(, $part:expr)* $(,)?) => {
-        $client.inner.address(&$base, format_args!($format, "" $(, $part)*)).map_err(Error::InvalidRequest)?
+        $client.inner.address(&$base, format_args!($format, "" $(, $part)*)).map_err($crate::api::Error::InvalidRequest)?
     };
 }
 

@@ -85,7 +85,7 @@ fn compare(options: &Options) -> Result<ExitCode, Failure> {
             for &contender in contenders.iter().filter(|contender| contender.does(&work)) {
                 match contender.too_slow(&work, at) {
                     Some(reason) => {
-                        println!("SKIPPED: {contender}: {work}, {at} at a time: {reason}")
+                        println!("SKIPPED: {contender}: {work}, {at} at a time: {reason}");
                     }
                     None => samples.push((contender, Vec::new())),
                 }

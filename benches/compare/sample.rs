@@ -62,7 +62,7 @@ fn median(mut figures: Vec<f64>) -> Option<f64> {
     figures.sort_by(f64::total_cmp);
     let middle = figures.len() / 2;
     let upper = *figures.get(middle)?;
-    Some(if figures.len() % 2 == 0 {
+    Some(if figures.len().is_multiple_of(2) {
         f64::midpoint(figures[middle - 1], upper)
     } else {
         upper

@@ -97,7 +97,7 @@ fn names(c: &mut Criterion) {
         });
     }
     group.bench_function("check/item key", |b| {
-        b.iter(|| ItemKey::new(black_box("+815012345678")))
+        b.iter(|| ItemKey::new(black_box("+815012345678")));
     });
     group.finish();
 }
@@ -164,7 +164,7 @@ fn decoding(c: &mut Criterion) {
     let decoded: Document = serde_json::from_str(&one).expect("a document");
     group.throughput(Throughput::Bytes(decoded.data.as_str().len() as u64));
     group.bench_function("data", |b| {
-        b.iter(|| black_box(&decoded).data.decode::<Value>())
+        b.iter(|| black_box(&decoded).data.decode::<Value>());
     });
     group.finish();
 }
@@ -215,7 +215,7 @@ fn calls(c: &mut Criterion) {
     let documents = sync.documents::<Value>();
     group.bench_function("get", |b| {
         b.to_async(&runtime)
-            .iter(async || documents.get("desk-7").await)
+            .iter(async || documents.get("desk-7").await);
     });
     let data = json!({"name": "Alice", "busy": false});
     group.bench_function("update", |b| {
@@ -276,10 +276,10 @@ fn emulator(c: &mut Criterion) {
             long.add(&data).await.expect("added");
         }
     });
-    let (map, log) = (sync.map::<Value>("phones"), sync.list::<Value>("log"));
+    let (map, list) = (sync.map::<Value>("phones"), sync.list::<Value>("log"));
     group.bench_function("fetch", |b| {
         b.to_async(&runtime)
-            .iter(async || documents.get("desk-7").await)
+            .iter(async || documents.get("desk-7").await);
     });
     group.bench_function("update", |b| {
         b.to_async(&runtime)
@@ -287,10 +287,10 @@ fn emulator(c: &mut Criterion) {
     });
     group.bench_function("set", |b| {
         b.to_async(&runtime)
-            .iter(async || map.set("alice", &data).await)
+            .iter(async || map.set("alice", &data).await);
     });
     group.bench_function("add", |b| {
-        b.to_async(&runtime).iter(async || log.add(&data).await)
+        b.to_async(&runtime).iter(async || list.add(&data).await);
     });
     let long = UniqueName::new("long").expect("a name").into();
     group.bench_function("page of 100 items", |b| {

@@ -167,7 +167,7 @@ fn reference(name: &str) -> ObjectReference {
 
 // One test: what others do at the same time would be in the log of requests.
 #[test]
-#[allow(clippy::too_many_lines)] // a list
+#[allow(clippy::too_many_lines, clippy::similar_names)] // a list
 fn a_call_costs_what_bare_reqwest_does() {
     let (emulator, _stop) = start();
     let runtime = runtime();
@@ -179,7 +179,7 @@ fn a_call_costs_what_bare_reqwest_does() {
     };
     let data = || serde_json::to_string(&entry).expect("JSON");
     let (api, service) = (sync.api(), sync.service());
-    let [desk, in_map, in_log, in_long] = ["desk-7", "map", "log", "long"].map(reference);
+    let [desk, to_map, to_log, to_long] = ["desk-7", "map", "log", "long"].map(reference);
     let key = ItemKey::new("key").expect("a key");
     let documents = sync.documents::<Entry>();
     let (map, log, long) = (
@@ -263,7 +263,7 @@ fn a_call_costs_what_bare_reqwest_does() {
                 ..UpdateSyncMapItemRequest::default()
             };
             let item = api
-                .update_sync_map_item(service, &in_map, &key, None, &form)
+                .update_sync_map_item(service, &to_map, &key, None, &form)
                 .await
                 .unwrap();
             item.data.decode::<Entry>().unwrap()
@@ -286,7 +286,7 @@ fn a_call_costs_what_bare_reqwest_does() {
                 ttl: None,
             };
             let item = api
-                .create_sync_list_item(service, &in_log, &form)
+                .create_sync_list_item(service, &to_log, &form)
                 .await
                 .unwrap();
             item.data.decode::<Entry>().unwrap()
@@ -309,7 +309,7 @@ fn a_call_costs_what_bare_reqwest_does() {
         {
             let size = NonZeroU64::new(100);
             let page =
-                api.list_sync_list_item(service, &in_long, None, None, None, None, size, None);
+                api.list_sync_list_item(service, &to_long, None, None, None, None, size, None);
             let items = page.await.unwrap().into_inner().items;
             items
                 .iter()

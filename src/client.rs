@@ -140,6 +140,41 @@ impl SyncClient {
         transport::call(request)
     }
 
+    /// Sends a request of one's own the way the generated client does: with the credentials, again
+    /// where that is due and harmless, with the same errors. For an operation that the generated client
+    /// does not have, or whose answer is wanted as it came; `None` if that has no body.
+    ///
+    /// The operation's name, in lower case with underscores, is told in errors. A POST that may have
+    /// taken effect is repeated only if the name says that a second one does no harm, as those that
+    /// begin with `update_` do.
+    ///
+    /// ```
+    /// # #[cfg(feature = "emulator")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = twilio_sync::Emulator::start().await?;
+    /// # let sync = emulator.client()?;
+    /// let url = format!("{}/v1/Services/{}", emulator.url(), sync.service());
+    /// let request = reqwest::Request::new(http::Method::GET, url.parse()?);
+    /// let answer = sync.send("fetch_service", request).await?;
+    /// assert!(answer.is_some_and(|body| body.as_str().contains("acl_enabled")));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "emulator"))]
+    /// # fn main() {}
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the request is for another address than this client's, and as [`call`](Self::call).
+    pub fn send(
+        &self,
+        operation: &'static str,
+        request: reqwest::Request,
+    ) -> impl Future<Output = Result<Option<api::Data>>> {
+        transport::call(transport::sent(self.api(), operation, request))
+    }
+
     /// The Documents of the Service, holding values of type `T`.
     #[must_use]
     pub fn documents<T>(&self) -> Documents<T> {

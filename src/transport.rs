@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
 use url::{Origin, Url};
 
-use crate::api;
+use crate::api::{self, Data};
 use crate::error::{
     Call, ConnectionError, Error, ErrorBody, InputError, ResponseError, Result, ServiceError,
     excerpt,
@@ -216,18 +216,23 @@ impl Transport {
             answer: None,
         });
         async move {
-            let mut result = self.attempt_all(http, &mut report.sent).await;
+            let result = self.attempt_all(http, &mut report.sent).await;
             let span = Span::current();
             span.record("attempt", report.sent.attempts);
             span.record("duration_ms", report.sent.elapsed.as_secs_f64() * 1000.0);
-            if let Ok((response, body)) = &mut result {
+            if let Ok((response, body)) = &result {
                 span.record("status", response.status().as_u16());
-                response.extensions_mut().insert(Body(body.clone()));
-                report.answer = Some((response.status(), std::mem::take(body)));
+                report.answer = Some((response.status(), body.clone()));
             }
-            // Outside of `call` nobody asked for it.
-            let _ = REPORT.try_with(|slot| slot.replace(Some(report)));
-            result.map(|(response, _)| response)
+            // Within `call` the body is taken from there. Outside of it nobody asked for a report, and
+            // the body goes with the response.
+            let is_reported = REPORT.try_with(|slot| slot.replace(Some(report))).is_ok();
+            result.map(|(mut response, body)| {
+                if !is_reported {
+                    response.extensions_mut().insert(Body(body));
+                }
+                response
+            })
         }
     }
 
@@ -364,11 +369,17 @@ async fn read_on(response: &mut Response, first: Bytes, second: Bytes) -> reqwes
     Ok(body.freeze())
 }
 
-/// Takes the body and the headers out of a response that came through [`Transport::execute`].
+/// Takes the body and the headers out of a response that came through [`Transport::execute`] just now.
 fn take(response: &mut Response) -> (Bytes, HeaderMap) {
-    let body = response.extensions_mut().remove::<Body>();
+    let reported = REPORT.try_with(|slot| {
+        let report = slot.borrow();
+        let (_, body) = report.as_ref()?.answer.as_ref()?;
+        Some(body.clone())
+    });
+    let carried = response.extensions_mut().remove::<Body>();
+    let body = carried.map(|Body(body)| body).or(reported.ok().flatten());
     let headers = std::mem::take(response.headers_mut());
-    (body.map(|Body(body)| body).unwrap_or_default(), headers)
+    (body.unwrap_or_default(), headers)
 }
 
 /// What the generated client makes of a success, in place of progenitor's `from_response`: the body
@@ -405,6 +416,30 @@ pub(crate) fn unexpected(mut response: Response) -> api::Error<ErrorBody> {
     *whole.status_mut() = response.status();
     *whole.headers_mut() = headers;
     api::Error::UnexpectedResponse(whole.into())
+}
+
+/// Sends a request that the generated client did not make.
+pub(crate) async fn sent(
+    api: &api::Client,
+    operation: &'static str,
+    mut request: Request,
+) -> Result<ResponseValue<Option<Data>>, api::Error<ErrorBody>> {
+    let info = OperationInfo {
+        operation_id: operation,
+    };
+    api.pre::<ErrorBody>(&mut request, &info).await?;
+    let response = api.exec(request, &info).await?;
+    let status = response.status();
+    if status.is_client_error() || status.is_server_error() {
+        return Err(refused(response));
+    }
+    if !status.is_success() {
+        return Err(unexpected(response));
+    }
+    if status == StatusCode::NO_CONTENT {
+        return empty(response).map(|()| None);
+    }
+    decoded::<Data>(response)?.map(Some)
 }
 
 /// Puts an address together for the generated client: it writes a format whose first part is its base

@@ -2,11 +2,8 @@
 
 use std::fmt::{self, Display};
 
-use http::StatusCode;
-use http::header::ACCEPT;
-use progenitor_client::{
-    ClientHooks, ClientInfo, Error, OperationInfo, RequestBuilderExt, ResponseValue,
-};
+use http::Method;
+use progenitor_client::{ClientInfo, RequestBuilderExt};
 use twilio_sync::api::{Data, ObjectReference, ServiceReference};
 use twilio_sync::{ErrorBody, SyncClient};
 
@@ -67,53 +64,25 @@ impl Request {
 
     /// Sends it, the way of the generated client: the answer's body, if it has one.
     pub(super) async fn send(&self, sync: &SyncClient) -> Result<Option<Data>> {
-        let path = self.path(sync.service())?;
-        Ok(sync.call(self.send_to(&path, sync)).await?)
-    }
-
-    async fn send_to(
-        &self,
-        path: &str,
-        sync: &SyncClient,
-    ) -> Result<ResponseValue<Option<Data>>, Error<ErrorBody>> {
         let api = sync.api();
-        let Operation {
-            id, method, status, ..
-        } = self.operation;
-        let url = format!("{}{path}", api.baseurl());
-        let mut request = api
-            .client()
-            .request(method.clone(), url)
-            .header(ACCEPT, "application/json");
+        let Operation { id, method, .. } = self.operation;
+        let url = format!("{}{}", api.baseurl(), self.path(sync.service())?);
+        let mut request = api.client().request(method.clone(), url);
         for parameter in self.of(Place::Query) {
             request = request.query(&[parameter]);
         }
         for (name, value) in self.of(Place::Header) {
             request = request.header(name, value);
         }
-        if *method == http::Method::POST {
+        if *method == Method::POST {
             let form: Vec<_> = self.of(Place::Form).collect();
-            request = RequestBuilderExt::<ErrorBody>::form_urlencoded(request, &form)?;
+            request = RequestBuilderExt::<ErrorBody>::form_urlencoded(request, &form)
+                .map_err(|error| Failure::usage(error.to_string()))?;
         }
-        let mut request = request.build()?;
-        let info = OperationInfo { operation_id: id };
-        api.pre::<ErrorBody>(&mut request, &info).await?;
-        let result = api.exec(request, &info).await;
-        api.post::<ErrorBody>(&result, &info).await?;
-        let response = result?;
-        match response.status() {
-            StatusCode::NO_CONTENT if *status == StatusCode::NO_CONTENT => {
-                ResponseValue::empty(response).map(|()| None)
-            }
-            answer if answer == *status => {
-                let body: ResponseValue<Data> = ResponseValue::from_response(response).await?;
-                body.map(Some)
-            }
-            answer if answer.is_client_error() || answer.is_server_error() => Err(
-                Error::ErrorResponse(ResponseValue::from_response(response).await?),
-            ),
-            _ => Err(Error::UnexpectedResponse(response)),
-        }
+        let request = request
+            .build()
+            .map_err(|error| Failure::usage(error.to_string()))?;
+        Ok(sync.send(id, request).await?)
     }
 
     fn of(&self, place: Place) -> impl Iterator<Item = (&'static str, &str)> {

@@ -1,6 +1,6 @@
 //! Pages of the service as one stream of records.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::fmt::{self, Debug};
 use std::num::NonZeroU64;
 use std::pin::Pin;
@@ -215,9 +215,32 @@ pub struct Pages<R: Listed> {
     prefetch: bool,
     /// How many pages were asked for so far.
     asked: usize,
-    /// The tokens of the pages read so far.
-    seen: HashSet<String>,
+    path: Path,
     state: State<R>,
+}
+
+/// The way from page to page, to tell when it leads in a circle.
+///
+/// By Brent's algorithm: one token is kept, and another one each time the way has doubled. However long
+/// the list, that takes no more memory, and a circle is noticed within three times its length.
+#[derive(Default)]
+struct Path {
+    kept: Option<String>,
+    steps: u64,
+}
+
+impl Path {
+    /// Takes a step, unless it leads to where the way has been.
+    fn goes_on(&mut self, token: &str) -> bool {
+        if self.kept.as_deref() == Some(token) {
+            return false;
+        }
+        self.steps += 1;
+        if self.steps.is_power_of_two() {
+            self.kept = Some(token.to_owned());
+        }
+        true
+    }
 }
 
 enum State<R> {
@@ -272,7 +295,7 @@ impl<R: Listed> Pages<R> {
             cap: None,
             prefetch: true,
             asked: 0,
-            seen: HashSet::new(),
+            path: Path::default(),
             state: State::Idle,
         }
     }
@@ -354,7 +377,7 @@ impl<R: Listed> Pages<R> {
             pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
         };
         match parameter("PageToken") {
-            Some(token) if self.seen.insert(token.clone()) => self.query.page_token = Some(token),
+            Some(token) if self.path.goes_on(&token) => self.query.page_token = Some(token),
             _ => {
                 return Err(Error::Paging {
                     next_page_url: next.clone(),

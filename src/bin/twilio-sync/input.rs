@@ -244,6 +244,14 @@ macro_rules! with_options {
 }
 pub(crate) use with_options;
 
+/// Puts the times to live of an item and of what it is in onto a call.
+macro_rules! with_ttl {
+    ($call:expr, $ttl:expr) => {
+        $crate::input::with_options!($call, ttl: $ttl.item(), collection_ttl: $ttl.collection())
+    };
+}
+pub(crate) use with_ttl;
+
 /// What an object is addressed by: its unique name, or its SID.
 #[derive(Clone, Debug)]
 pub(crate) enum Reference<S> {

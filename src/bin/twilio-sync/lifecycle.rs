@@ -75,10 +75,45 @@ macro_rules! lifecycle {
 }
 pub(crate) use lifecycle;
 
-/// Creates an object without data of its own, by one of the methods that do.
-macro_rules! create {
-    ($facade:expr, $method:ident, $name:expr, $ttl:expr) => {
-        $crate::input::with_options!($facade.$method($name), ttl: $ttl.get()).await
+/// Defines how one kind of object without data of its own is created.
+macro_rules! creation {
+    ($noun:literal, |$sync:ident| $facade:expr) => {
+        /// The verbs of objects without data of their own.
+        #[derive(Debug, clap::Subcommand)]
+        pub(crate) enum Creation {
+            #[command(about = concat!("Create a ", $noun, "; exit code 4 if there is one"))]
+            Create {
+                #[arg(value_name = "NAME", help = "Its unique name")]
+                name: String,
+                #[command(flatten)]
+                ttl: $crate::input::TtlOption,
+            },
+            #[command(about = concat!("Find a ", $noun, ", or create it if there is none"))]
+            Ensure {
+                #[arg(value_name = "NAME", help = "Its unique name")]
+                name: String,
+                #[command(flatten)]
+                ttl: $crate::input::TtlOption,
+            },
+        }
+
+        impl Creation {
+            async fn run(self, session: &$crate::session::Session) -> $crate::failure::Result<()> {
+                let out = &session.out;
+                let $sync = session.sync().await?;
+                let facade = $facade;
+                match self {
+                    Self::Create { name, ttl } => {
+                        let call = facade.create(name);
+                        out.written(&$crate::input::with_options!(call, ttl: ttl.get()).await?)
+                    }
+                    Self::Ensure { name, ttl } => {
+                        let call = facade.ensure(name);
+                        $crate::output::written(out, &$crate::input::with_options!(call, ttl: ttl.get()).await?)
+                    }
+                }
+            }
+        }
     };
 }
-pub(crate) use create;
+pub(crate) use creation;

@@ -7,10 +7,10 @@ use twilio_sync::{List, ListSid};
 
 use crate::failure::{Failure, Result};
 use crate::input::{
-    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, TtlOption,
-    by, with_options,
+    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, by,
+    with_options, with_ttl,
 };
-use crate::lifecycle::{create, lifecycle};
+use crate::lifecycle::{creation, lifecycle};
 use crate::output::{json_line, print, written};
 use crate::session::Session;
 
@@ -19,24 +19,14 @@ lifecycle! {
     columns: &["unique_name", "sid", "revision", "date_updated"]
 }
 
+creation! { "List", |sync| sync.lists() }
+
 const ITEM: &[&str] = &["index", "revision", "date_expires", "data"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Create a List; exit code 4 if there is one
-    Create {
-        /// Its unique name
-        name: String,
-        #[command(flatten)]
-        ttl: TtlOption,
-    },
-    /// Find a List, or create it if there is none
-    Ensure {
-        /// Its unique name
-        name: String,
-        #[command(flatten)]
-        ttl: TtlOption,
-    },
+    #[command(flatten)]
+    New(Creation),
     /// Read a List, or an item of it
     Get {
         /// Its unique name or SID
@@ -124,17 +114,10 @@ pub(crate) enum Command {
 }
 
 impl Command {
-    #[expect(clippy::too_many_lines, reason = "an arm for each verb")]
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         match self {
-            Self::Create { name, ttl } => {
-                out.written(&create!(session.sync().await?.lists(), create, name, ttl)?)
-            }
-            Self::Ensure { name, ttl } => written(
-                out,
-                &create!(session.sync().await?.lists(), ensure, name, ttl)?,
-            ),
+            Self::New(command) => command.run(session).await,
             Self::Get {
                 list,
                 index: None,
@@ -157,10 +140,7 @@ impl Command {
                 let data = data.read().await?;
                 let items = items::<Data>(session, list).await?;
                 let call = items.add(&data);
-                let call = with_options!(
-                    call, ttl: ttl.item(), collection_ttl: ttl.collection()
-                );
-                out.written(&call.await?)
+                out.written(&with_ttl!(call, ttl).await?)
             }
             Self::Items {
                 list,
@@ -188,12 +168,8 @@ impl Command {
                 let data = data.read().await?;
                 let items = items::<Data>(session, list).await?;
                 let call = items.update(index, &data);
-                let call = with_options!(
-                    call,
-                    ttl: ttl.item(), collection_ttl: ttl.collection(),
-                    if_match: if_match.if_match
-                );
-                out.written(&call.await?)
+                let call = with_options!(call, if_match: if_match.if_match);
+                out.written(&with_ttl!(call, ttl).await?)
             }
             Self::Mutate { list, index, patch } => {
                 let patch = patch.read().await?;

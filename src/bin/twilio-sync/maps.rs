@@ -1,16 +1,16 @@
 //! `twilio-sync map`
 
-use clap::Subcommand;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use twilio_sync::api::Data;
 use twilio_sync::{Map, MapSid};
 
 use crate::failure::{Failure, Result};
 use crate::input::{
-    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, TtlOption,
-    by, with_options,
+    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, by,
+    with_options, with_ttl,
 };
-use crate::lifecycle::{create, lifecycle};
+use crate::lifecycle::{creation, lifecycle};
 use crate::output::{json_line, print, visible, written};
 use crate::session::Session;
 
@@ -19,24 +19,14 @@ lifecycle! {
     columns: &["unique_name", "sid", "revision", "date_updated"]
 }
 
+creation! { "Map", |sync| sync.maps() }
+
 const ITEM: &[&str] = &["key", "revision", "date_expires", "data"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Create a Map; exit code 4 if there is one
-    Create {
-        /// Its unique name
-        name: String,
-        #[command(flatten)]
-        ttl: TtlOption,
-    },
-    /// Find a Map, or create it if there is none
-    Ensure {
-        /// Its unique name
-        name: String,
-        #[command(flatten)]
-        ttl: TtlOption,
-    },
+    #[command(flatten)]
+    New(Creation),
     /// Read a Map, or the item with a key
     Get {
         /// Its unique name or SID
@@ -48,27 +38,9 @@ pub(crate) enum Command {
         is_data_only: bool,
     },
     /// Write the item with a key, which is created if there is none
-    Set {
-        /// The unique name or SID of the Map
-        map: Reference<MapSid>,
-        /// The key of the item
-        key: String,
-        #[command(flatten)]
-        data: DataArgument,
-        #[command(flatten)]
-        ttl: ItemTtlOptions,
-    },
+    Set(ItemArguments),
     /// Add the item with a key; exit code 4 if there is one
-    Add {
-        /// The unique name or SID of the Map
-        map: Reference<MapSid>,
-        /// The key of the item
-        key: String,
-        #[command(flatten)]
-        data: DataArgument,
-        #[command(flatten)]
-        ttl: ItemTtlOptions,
-    },
+    Add(ItemArguments),
     /// List the items
     Items {
         /// The unique name or SID of the Map
@@ -87,14 +59,8 @@ pub(crate) enum Command {
     },
     /// Replace the data of the item with a key; exit code 3 if there is none
     Update {
-        /// The unique name or SID of the Map
-        map: Reference<MapSid>,
-        /// The key of the item
-        key: String,
         #[command(flatten)]
-        data: DataArgument,
-        #[command(flatten)]
-        ttl: ItemTtlOptions,
+        item: ItemArguments,
         #[command(flatten)]
         if_match: IfMatchOption,
     },
@@ -135,18 +101,44 @@ pub(crate) enum Command {
     Shared(Lifecycle),
 }
 
+/// An item that is written.
+#[derive(Debug, Args)]
+pub(crate) struct ItemArguments {
+    /// The unique name or SID of the Map
+    map: Reference<MapSid>,
+    /// The key of the item
+    key: String,
+    #[command(flatten)]
+    data: DataArgument,
+    #[command(flatten)]
+    ttl: ItemTtlOptions,
+}
+
+/// The same with its data, which has been read.
+struct Item {
+    key: String,
+    data: Data,
+    ttl: ItemTtlOptions,
+}
+
+impl ItemArguments {
+    /// Reads the data, and only then asks for the Map.
+    async fn read(self, session: &Session) -> Result<(Map<Data>, Item)> {
+        let item = Item {
+            key: self.key,
+            data: self.data.read().await?,
+            ttl: self.ttl,
+        };
+        Ok((items(session, self.map).await?, item))
+    }
+}
+
 impl Command {
     #[expect(clippy::too_many_lines, reason = "an arm for each verb")]
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         match self {
-            Self::Create { name, ttl } => {
-                out.written(&create!(session.sync().await?.maps(), create, name, ttl)?)
-            }
-            Self::Ensure { name, ttl } => written(
-                out,
-                &create!(session.sync().await?.maps(), ensure, name, ttl)?,
-            ),
+            Self::New(command) => command.run(session).await,
             Self::Get {
                 map,
                 key: None,
@@ -169,33 +161,15 @@ impl Command {
                 }
                 out.record(&item)
             }
-            Self::Set {
-                map,
-                key,
-                data,
-                ttl,
-            } => {
-                let data = data.read().await?;
-                let items = items::<Data>(session, map).await?;
-                let call = items.set(key, &data);
-                let call = with_options!(
-                    call, ttl: ttl.item(), collection_ttl: ttl.collection()
-                );
-                written(out, &call.await?)
+            Self::Set(item) => {
+                let (items, item) = item.read(session).await?;
+                let call = items.set(item.key, &item.data);
+                written(out, &with_ttl!(call, item.ttl).await?)
             }
-            Self::Add {
-                map,
-                key,
-                data,
-                ttl,
-            } => {
-                let data = data.read().await?;
-                let items = items::<Data>(session, map).await?;
-                let call = items.create(key, &data);
-                let call = with_options!(
-                    call, ttl: ttl.item(), collection_ttl: ttl.collection()
-                );
-                out.written(&call.await?)
+            Self::Add(item) => {
+                let (items, item) = item.read(session).await?;
+                let call = items.create(item.key, &item.data);
+                out.written(&with_ttl!(call, item.ttl).await?)
             }
             Self::Items {
                 map,
@@ -214,22 +188,11 @@ impl Command {
                 );
                 out.records(ITEM, items).await
             }
-            Self::Update {
-                map,
-                key,
-                data,
-                ttl,
-                if_match,
-            } => {
-                let data = data.read().await?;
-                let items = items::<Data>(session, map).await?;
-                let call = items.update(key, &data);
-                let call = with_options!(
-                    call,
-                    ttl: ttl.item(), collection_ttl: ttl.collection(),
-                    if_match: if_match.if_match
-                );
-                out.written(&call.await?)
+            Self::Update { item, if_match } => {
+                let (items, item) = item.read(session).await?;
+                let call = items.update(item.key, &item.data);
+                let call = with_options!(call, if_match: if_match.if_match);
+                out.written(&with_ttl!(call, item.ttl).await?)
             }
             Self::Mutate {
                 map,

@@ -5,9 +5,8 @@ use twilio_sync::StreamSid;
 use twilio_sync::api::Data;
 
 use crate::failure::Result;
-use crate::input::{DataArgument, Reference, TtlOption, by};
-use crate::lifecycle::{create, lifecycle};
-use crate::output::written;
+use crate::input::{DataArgument, Reference, by};
+use crate::lifecycle::{creation, lifecycle};
 use crate::session::Session;
 
 lifecycle! {
@@ -15,22 +14,12 @@ lifecycle! {
     columns: &["unique_name", "sid", "date_updated"]
 }
 
+creation! { "Message Stream", |sync| sync.streams() }
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Create a Message Stream; exit code 4 if there is one
-    Create {
-        /// Its unique name
-        name: String,
-        #[command(flatten)]
-        ttl: TtlOption,
-    },
-    /// Find a Message Stream, or create it if there is none
-    Ensure {
-        /// Its unique name
-        name: String,
-        #[command(flatten)]
-        ttl: TtlOption,
-    },
+    #[command(flatten)]
+    New(Creation),
     /// Read a Message Stream
     Get {
         /// Its unique name or SID
@@ -51,16 +40,7 @@ impl Command {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         match self {
-            Self::Create { name, ttl } => out.written(&create!(
-                session.sync().await?.streams(),
-                create,
-                name,
-                ttl
-            )?),
-            Self::Ensure { name, ttl } => written(
-                out,
-                &create!(session.sync().await?.streams(), ensure, name, ttl)?,
-            ),
+            Self::New(command) => command.run(session).await,
             Self::Get { name } => {
                 out.record(&by!(await session.sync().await?.streams(), name, get / get_by_id())?)
             }

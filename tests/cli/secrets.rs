@@ -8,6 +8,14 @@ use super::session::Session;
 const TOKEN: &str = "5ecre7-auth-token";
 const SECRET: &str = "5ecre7-api-secret";
 
+/// What the emulator prints until it can be reached.
+fn emulator_with(option: &str) -> String {
+    format!(
+        "twilio-sync emulator --port 0 {option} > printed 2>&1 & \
+         until grep -q IS printed; do sleep 0.05; done; kill $!; wait $!; cat printed"
+    )
+}
+
 #[tokio::test]
 async fn no_output_has_a_secret() {
     let emulator = Emulator::builder()
@@ -43,9 +51,9 @@ async fn no_output_has_a_secret() {
             "twilio-sync emulator --help",
             "twilio-sync completions bash",
             "twilio-sync man",
-            "timeout 1 twilio-sync emulator --port 0 --json",
-            "timeout 1 twilio-sync emulator --port 0",
-            "timeout 1 twilio-sync emulator --port 0 --local",
+            &emulator_with("--json"),
+            &emulator_with(""),
+            &emulator_with("--local"),
             "twilio-sync --verbose doc ls",
             &format!("{wrong} twilio-sync doc ls"),
             &format!("{wrong} twilio-sync doctor"),

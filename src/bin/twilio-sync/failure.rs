@@ -58,6 +58,15 @@ impl Failure {
         Self::new(Exit::Failure, format!("{what}: {error}"))
     }
 
+    /// What went wrong by an error of the library, if it is known which.
+    fn classified(cause: Option<&Error>, what: &impl Display) -> Self {
+        let (exit, hint) = cause.map_or((Exit::Failure, None), classify);
+        Self {
+            hint: hint.map(str::to_owned),
+            ..Self::new(exit, what.to_string())
+        }
+    }
+
     /// Says what it was about.
     #[must_use]
     pub(crate) fn about(mut self, what: impl Display) -> Self {
@@ -123,11 +132,7 @@ fn classify(error: &Error) -> (Exit, Option<&'static str>) {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        let (exit, hint) = classify(&error);
-        Self {
-            hint: hint.map(str::to_owned),
-            ..Self::new(exit, error.to_string())
-        }
+        Self::classified(Some(&error), &error)
     }
 }
 
@@ -141,13 +146,7 @@ impl<K> From<Box<BulkError<K>>> for Failure {
             return listing.into();
         }
         let first = error.failed.first().map(|(_, error)| error);
-        let (exit, hint) = first
-            .or(error.listing.as_ref())
-            .map_or((Exit::Failure, None), classify);
-        Self {
-            hint: hint.map(str::to_owned),
-            ..Self::new(exit, error.to_string())
-        }
+        Self::classified(first.or(error.listing.as_ref()), &error)
     }
 }
 
@@ -170,7 +169,7 @@ impl From<EmulatorError> for Failure {
 }
 
 /// An error with its causes.
-pub(crate) fn described(error: &dyn std::error::Error) -> String {
+fn described(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

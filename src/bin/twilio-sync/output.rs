@@ -203,8 +203,8 @@ struct WithOutcome<'a, R> {
 pub(crate) struct Rows<'a> {
     output: &'a Output,
     columns: &'a [&'a str],
+    /// The rows that wait to be printed.
     table: Table,
-    waiting: usize,
     printed: bool,
 }
 
@@ -214,7 +214,6 @@ impl<'a> Rows<'a> {
             output,
             columns,
             table: output.table(),
-            waiting: 0,
             printed: false,
         }
     }
@@ -226,19 +225,17 @@ impl<'a> Rows<'a> {
         // One line each: what does not fit is cut.
         row.max_height(1);
         self.table.add_row(row);
-        self.waiting += 1;
-        if self.waiting == ROWS {
+        if self.table.row_count() == ROWS {
             self.print()?;
         }
         Ok(())
     }
 
     fn print(&mut self) -> Result<()> {
-        if self.waiting == 0 {
+        if self.table.is_empty() {
             return Ok(());
         }
         let mut table = mem::replace(&mut self.table, self.output.table());
-        self.waiting = 0;
         self.printed = true;
         for (column, name) in table.column_iter_mut().zip(self.columns) {
             column.set_padding((0, 2));
@@ -323,19 +320,21 @@ fn value(record: &impl Serialize) -> Result<Value> {
 /// what could steer a terminal is escaped.
 pub(crate) fn json_line(record: &impl Serialize) -> Result<String> {
     let line = serde_json::to_string(record).map_err(|error| unencoded(&error))?;
-    // Within a text they are escaped already: these stand between values.
-    Ok(escaped(&line.replace(['\n', '\r', '\t'], " ")))
+    Ok(on_one_line(&line))
 }
 
-/// JSON text in which what could steer a terminal is escaped.
-fn escaped(json: &str) -> String {
+/// JSON text on one line, in which what could steer a terminal is escaped. It stays the same JSON.
+pub(crate) fn on_one_line(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for letter in json.chars() {
-        if letter.is_control() && letter != '\n' {
-            // Nothing fails to be written into a text.
-            let _ = write!(text, "\\u{:04x}", u32::from(letter));
-        } else {
-            text.push(letter);
+        match letter {
+            // Between values, for within a text they are escaped already.
+            '\n' | '\r' | '\t' => text.push(' '),
+            letter if letter.is_control() => {
+                // Nothing fails to be written into a text.
+                let _ = write!(text, "\\u{:04x}", u32::from(letter));
+            }
+            letter => text.push(letter),
         }
     }
     text

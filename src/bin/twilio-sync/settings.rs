@@ -164,6 +164,12 @@ struct Layer {
     get: Lookup,
 }
 
+impl Layer {
+    fn has_secret(&self) -> bool {
+        SECRETS.iter().any(|name| (self.get)(name).is_some())
+    }
+}
+
 /// All settings, the strongest place first.
 pub(crate) struct Settings {
     layers: Vec<Layer>,
@@ -195,16 +201,14 @@ impl Settings {
                 source: Source::EnvFile,
                 get: Box::new(move |variable| env_file.get(variable).cloned()),
             });
-            let has_secret = |layer: &Layer| SECRETS.iter().any(|name| (layer.get)(name).is_some());
             // A profile that is not needed need not be readable.
-            if !layers.iter().any(has_secret)
+            if !layers.iter().any(Layer::has_secret)
                 && let Some(profile) = Profiles::read()?.all.remove(DEFAULT)
             {
                 layers.push(of_profile(DEFAULT.to_owned(), profile));
             }
         }
-        let has_secret = |layer: &&Layer| SECRETS.iter().any(|name| (layer.get)(name).is_some());
-        let credentials = layers.iter().find(has_secret);
+        let credentials = layers.iter().find(|layer| layer.has_secret());
         Ok(Self {
             credentials: credentials.map(|layer| layer.source.clone()),
             layers,

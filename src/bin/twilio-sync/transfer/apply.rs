@@ -10,12 +10,12 @@ use super::concurrently::{self, CONCURRENCY};
 use super::contents::Contents;
 use super::diff::{print_changes, subject};
 use super::entry::{Kind, State, many};
-use super::objects::{self, reference, service_sid};
+use super::objects::{self, service_sid};
 use super::plan::{Change, Plan, Verb};
 use super::progress::Progress;
 use super::{FileOption, Scope, and_then, left};
 use crate::failure::{Exit, Failure, Result};
-use crate::input::{by, with_options};
+use crate::input::{Reference, by, with_options};
 use crate::session::Session;
 
 /// How many of what is to be removed are named in the question.
@@ -211,7 +211,7 @@ async fn write(sync: &SyncClient, change: &Change, new: &State) -> twilio_sync::
             if is_new {
                 drop($facade.create(name).ttl(ttl).await?);
             } else {
-                drop(by!(await $facade, reference::<$sid>(name), set_ttl / set_ttl_by_id(ttl))?);
+                drop(by!(await $facade, Reference::<$sid>::new(name), set_ttl / set_ttl_by_id(ttl))?);
             }
         };
     }
@@ -223,7 +223,7 @@ async fn write(sync: &SyncClient, change: &Change, new: &State) -> twilio_sync::
             let documents = sync.documents::<Data>();
             let call = by!(
                 documents,
-                reference::<DocumentSid>(name),
+                Reference::<DocumentSid>::new(name),
                 update / update_by_id(data)
             );
             drop(with_options!(call.ttl(ttl), if_match: revision).await?);
@@ -262,7 +262,7 @@ async fn remove(sync: &SyncClient, change: &Change) -> Result<(), Refusal> {
     match change.kind {
         Kind::Document => {
             let documents = sync.documents::<Data>();
-            let place = reference::<DocumentSid>(sid);
+            let place = Reference::<DocumentSid>::new(sid);
             // Its removal takes no condition.
             let found = by!(await documents, place.clone(), get / get_by_id())?;
             if revision.is_some_and(|revision| revision != found.revision) {
@@ -270,10 +270,14 @@ async fn remove(sync: &SyncClient, change: &Change) -> Result<(), Refusal> {
             }
             by!(await documents, place, remove / remove_by_id())?;
         }
-        Kind::List => by!(await sync.lists(), reference::<ListSid>(sid), remove / remove_by_id())?,
-        Kind::Map => by!(await sync.maps(), reference::<MapSid>(sid), remove / remove_by_id())?,
+        Kind::List => {
+            by!(await sync.lists(), Reference::<ListSid>::new(sid), remove / remove_by_id())?;
+        }
+        Kind::Map => {
+            by!(await sync.maps(), Reference::<MapSid>::new(sid), remove / remove_by_id())?;
+        }
         Kind::Stream => {
-            by!(await sync.streams(), reference::<StreamSid>(sid), remove / remove_by_id())?;
+            by!(await sync.streams(), Reference::<StreamSid>::new(sid), remove / remove_by_id())?;
         }
         Kind::ListItem => {
             let list = objects::list(sync, sid);

@@ -6,7 +6,6 @@ use std::io::{BufWriter, Write};
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
-use twilio_sync::api::Data;
 
 use super::contents::Contents;
 use super::entry::{Entry, Kind, State, many};
@@ -15,7 +14,7 @@ use super::progress::Progress;
 use super::same::{is_same_data, is_same_expiry};
 use super::{FileOption, Scope};
 use crate::failure::{Exit, Result};
-use crate::output::{json_line, unprinted};
+use crate::output::{json_line, on_one_line, unprinted};
 use crate::session::Session;
 
 const CREATE: Style = AnsiColor::Green.on_default();
@@ -132,7 +131,7 @@ pub(crate) fn subject(change: &Change) -> String {
 
 fn describe(text: &mut String, state: &State) {
     if let Some(data) = &state.data {
-        let _ = write!(text, " {}", compact(data));
+        let _ = write!(text, " {}", on_one_line(data.as_str()));
     }
     if state.date_expires.is_some() {
         let _ = write!(text, " expires {}", expiry(state.date_expires));
@@ -143,7 +142,12 @@ fn describe_update(text: &mut String, old: &State, new: &State) {
     if let (Some(old), Some(new)) = (&old.data, &new.data)
         && !is_same_data(old, new)
     {
-        let _ = write!(text, " {} -> {}", compact(old), compact(new));
+        let _ = write!(
+            text,
+            " {} -> {}",
+            on_one_line(old.as_str()),
+            on_one_line(new.as_str())
+        );
     }
     if !is_same_expiry(old.date_expires, new.date_expires) {
         let (old, new) = (expiry(old.date_expires), expiry(new.date_expires));
@@ -168,24 +172,10 @@ fn plain(name: &str) -> String {
     }
 }
 
-/// Data on one line. What others stored must not steer the terminal; it stays the same JSON.
-fn compact(data: &Data) -> String {
-    let mut text = String::with_capacity(data.as_str().len());
-    for char in data.as_str().chars() {
-        match char {
-            // Between the parts of JSON, as it cannot be within them.
-            '\n' | '\r' | '\t' => text.push(' '),
-            char if char.is_control() => {
-                let _ = write!(text, "\\u{:04x}", u32::from(char));
-            }
-            char => text.push(char),
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
+    use twilio_sync::api::Data;
+
     use super::*;
 
     #[test]

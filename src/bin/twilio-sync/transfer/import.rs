@@ -13,7 +13,7 @@ use super::concurrently::{self, CONCURRENCY};
 use super::contents::{Contents, Item, Object};
 use super::entry::{Counts, Kind, ObjectKind, many};
 use super::journal::{IfUnfinished, Journal, Mark};
-use super::objects::{self, Existing, reference, service_sid};
+use super::objects::{self, Existing, service_sid};
 use super::progress::Progress;
 use super::same::{is_expiry_within, is_same_data};
 use super::{FileOption, Scope, and_then, left};
@@ -285,7 +285,7 @@ async fn write_document(sync: &SyncClient, document: &Object) -> twilio_sync::Re
         return Ok(false);
     };
     let documents = sync.documents::<Data>();
-    match reference::<DocumentSid>(&document.place.name) {
+    match Reference::<DocumentSid>::new(&document.place.name) {
         Reference::Name(name) => drop(documents.update_or_create(name, data).ttl(ttl).await?),
         Reference::Sid(sid) => drop(documents.update_by_id(&sid, data).ttl(ttl).await?),
     }
@@ -298,7 +298,7 @@ async fn ensure(sync: &SyncClient, object: &Object) -> twilio_sync::Result<Exist
     let ttl = left(object.date_expires).unwrap_or_default();
     macro_rules! ensure {
         ($facade:expr, $sid:ty) => {
-            match reference::<$sid>(&object.place.name) {
+            match Reference::<$sid>::new(&object.place.name) {
                 Reference::Name(name) => $facade.ensure(name).ttl(ttl).await?.object.into(),
                 Reference::Sid(sid) => $facade.get_by_id(&sid).await?.into(),
             }
@@ -307,7 +307,7 @@ async fn ensure(sync: &SyncClient, object: &Object) -> twilio_sync::Result<Exist
     Ok(match object.place.kind {
         ObjectKind::Document => by!(
             await sync.documents::<Data>(),
-            reference::<DocumentSid>(&object.place.name),
+            Reference::<DocumentSid>::new(&object.place.name),
             get / get_by_id()
         )?
         .into(),

@@ -98,7 +98,7 @@ pub(crate) async fn find(
     let name = &place.name;
     macro_rules! get {
         ($facade:expr, $sid:ty) => {
-            by!(await $facade, reference::<$sid>(name), get / get_by_id()).map(Existing::from)
+            by!(await $facade, Reference::<$sid>::new(name), get / get_by_id()).map(Existing::from)
         };
     }
     let found = match place.kind {
@@ -118,17 +118,16 @@ pub(crate) async fn find(
 pub(crate) fn list(sync: &SyncClient, name: &str) -> List<Data> {
     by!(
         sync,
-        reference::<ListSid>(name),
+        Reference::<ListSid>::new(name),
         list / list_by_id::<Data>()
     )
 }
 
 /// The Map with a unique name or SID.
 pub(crate) fn map(sync: &SyncClient, name: &str) -> Map<Data> {
-    by!(sync, reference::<MapSid>(name), map / map_by_id::<Data>())
-}
-
-/// A unique name or SID as what it is.
-pub(crate) fn reference<S: std::str::FromStr>(name: &str) -> Reference<S> {
-    name.parse().unwrap_or_else(|never| match never {})
+    by!(
+        sync,
+        Reference::<MapSid>::new(name),
+        map / map_by_id::<Data>()
+    )
 }

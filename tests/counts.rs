@@ -16,11 +16,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::runtime::{Builder, Runtime};
-use twilio_sync::api::ObjectReference;
 use twilio_sync::api::types::{
     CreateSyncListItemRequest, Document, SyncListItem, SyncListItemPage, SyncMapItem,
     UpdateDocumentRequest, UpdateSyncMapItemRequest,
 };
+use twilio_sync::api::{Data, ObjectReference};
 use twilio_sync::{Emulator, ItemKey, SyncClient, UniqueName};
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -119,6 +119,11 @@ async fn read<T: DeserializeOwned>(request: RequestBuilder) -> T {
     answer.expect("a success").json().await.expect("a record")
 }
 
+/// What all three make of the data.
+fn decoded(data: &Data) -> Entry {
+    data.decode().expect("an entry")
+}
+
 /// Allocations and requests of one call, after the same call has been made some times.
 fn count(emulator: &Emulator, runtime: &Runtime, call: impl AsyncFn()) -> (f64, usize) {
     const CALLS: u32 = 20;
@@ -203,55 +208,35 @@ fn a_call_costs_what_bare_reqwest_does() {
         "get",
         1,
         documents.get("desk-7").await.unwrap(),
-        api.fetch_document(service, &desk)
-            .await
-            .unwrap()
-            .data
-            .decode::<Entry>()
-            .unwrap(),
-        read::<Document>(bare.get("Documents/desk-7"))
-            .await
-            .data
-            .decode::<Entry>()
-            .unwrap()
+        decoded(&api.fetch_document(service, &desk).await.unwrap().data),
+        decoded(&read::<Document>(bare.get("Documents/desk-7")).await.data)
     );
     let update = || UpdateDocumentRequest {
         data: Some(data()),
         ttl: None,
     };
+    let by_generated = async || {
+        let form = update();
+        let updated = api.update_document(service, &desk, None, &form);
+        decoded(&updated.await.unwrap().data)
+    };
+    let by_bare = async || {
+        let updated: Document = read(bare.post("Documents/desk-7", &entry)).await;
+        decoded(&updated.data)
+    };
     compare!(
         "update",
         1,
         documents.update("desk-7", &entry).await.unwrap(),
-        {
-            let updated = api
-                .update_document(service, &desk, None, &update())
-                .await
-                .unwrap();
-            updated.data.decode::<Entry>().unwrap()
-        },
-        read::<Document>(bare.post("Documents/desk-7", &entry))
-            .await
-            .data
-            .decode::<Entry>()
-            .unwrap()
+        by_generated().await,
+        by_bare().await
     );
     compare!(
         "update or create",
         1,
         documents.update_or_create("desk-7", &entry).await.unwrap(),
-        {
-            let updated = api
-                .update_document(service, &desk, None, &update())
-                .await
-                .unwrap();
-            updated.data.decode::<Entry>().unwrap()
-        },
-        read::<Document>(bare.post("Documents/desk-7", &entry))
-            .await
-            .data
-            .decode::<Entry>()
-            .unwrap()
+        by_generated().await,
+        by_bare().await
     );
     compare!(
         "set",
@@ -266,13 +251,13 @@ fn a_call_costs_what_bare_reqwest_does() {
                 .update_sync_map_item(service, &to_map, &key, None, &form)
                 .await
                 .unwrap();
-            item.data.decode::<Entry>().unwrap()
+            decoded(&item.data)
         },
-        read::<SyncMapItem>(bare.post("Maps/map/Items/key", &entry))
-            .await
-            .data
-            .decode::<Entry>()
-            .unwrap()
+        decoded(
+            &read::<SyncMapItem>(bare.post("Maps/map/Items/key", &entry))
+                .await
+                .data
+        )
     );
     compare!(
         "add",
@@ -289,13 +274,13 @@ fn a_call_costs_what_bare_reqwest_does() {
                 .create_sync_list_item(service, &to_log, &form)
                 .await
                 .unwrap();
-            item.data.decode::<Entry>().unwrap()
+            decoded(&item.data)
         },
-        read::<SyncListItem>(bare.post("Lists/log/Items", &entry))
-            .await
-            .data
-            .decode::<Entry>()
-            .unwrap()
+        decoded(
+            &read::<SyncListItem>(bare.post("Lists/log/Items", &entry))
+                .await
+                .data
+        )
     );
     // A page of 100 items.
     compare!(
@@ -313,14 +298,14 @@ fn a_call_costs_what_bare_reqwest_does() {
             let items = page.await.unwrap().into_inner().items;
             items
                 .iter()
-                .map(|item| item.data.decode::<Entry>().unwrap())
+                .map(|item| decoded(&item.data))
                 .collect::<Vec<_>>()
         },
         {
             let page: SyncListItemPage = read(bare.get("Lists/long/Items?PageSize=100")).await;
             page.items
                 .iter()
-                .map(|item| item.data.decode::<Entry>().unwrap())
+                .map(|item| decoded(&item.data))
                 .collect::<Vec<_>>()
         }
     );

@@ -51,6 +51,20 @@ impl Data {
         self.0.get()
     }
 
+    /// Whether this is the same JSON as another: white space and the order of members do not matter.
+    ///
+    /// ```
+    /// use twilio_sync::api::Data;
+    ///
+    /// let data = |text: &str| Data::from_json(text.to_owned());
+    /// assert!(data(r#"{"a":1,"b":2}"#)?.is_same_json(&data(r#"{"b": 2, "a": 1}"#)?));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_same_json(&self, other: &Self) -> bool {
+        is_same_json(self.as_str(), other.as_str())
+    }
+
     /// Decodes the text into a type.
     ///
     /// # Errors
@@ -115,4 +129,19 @@ pub(crate) fn check_size(what: &'static str, limit: usize, json: &str) -> Result
 pub(crate) fn is_same_json(one: &str, other: &str) -> bool {
     let value = |json| serde_json::from_str::<Value>(json).ok();
     one == other || value(one).is_some_and(|one| value(other) == Some(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_compared_as_json() {
+        let same = |one: &str, other: &str| {
+            let data = |text: &str| Data::from_json(text.to_owned()).unwrap();
+            data(one).is_same_json(&data(other))
+        };
+        assert!(same(r#"{"a":1,"b":2}"#, r#"{ "b": 2, "a": 1 }"#));
+        assert!(!same(r#"{"a":1}"#, r#"{"a":2}"#) && !same(r#"{"a":1}"#, r#"{"a":"1"}"#));
+    }
 }

@@ -9,9 +9,9 @@ use clap::Args;
 
 use super::contents::Contents;
 use super::entry::{Entry, Kind, State, many};
+use super::expiry::is_same_expiry;
 use super::plan::{Change, Plan, Verb};
 use super::progress::Progress;
-use super::same::{is_same_data, is_same_expiry};
 use super::{FileOption, Scope};
 use crate::failure::{Exit, Result};
 use crate::output::{json_line, on_one_line, unprinted};
@@ -140,7 +140,7 @@ fn describe(text: &mut String, state: &State) {
 
 fn describe_update(text: &mut String, old: &State, new: &State) {
     if let (Some(old), Some(new)) = (&old.data, &new.data)
-        && !is_same_data(old, new)
+        && !old.is_same_json(new)
     {
         let _ = write!(
             text,

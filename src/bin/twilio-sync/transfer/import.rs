@@ -12,10 +12,10 @@ use twilio_sync::{DocumentSid, List, ListSid, MapSid, Order, StreamSid, SyncClie
 use super::concurrently::{self, CONCURRENCY};
 use super::contents::{Contents, Item, Object};
 use super::entry::{Counts, Kind, ObjectKind, many};
+use super::expiry::is_expiry_within;
 use super::journal::{IfUnfinished, Journal, Mark};
 use super::objects::{self, Existing, service_sid};
 use super::progress::Progress;
-use super::same::{is_expiry_within, is_same_data};
 use super::{FileOption, Scope, and_then, left};
 use crate::failure::{Exit, Failure, Result};
 use crate::input::{Reference, by};
@@ -331,7 +331,7 @@ async fn added(list: &List<Data>, after: Option<i64>, object: &Object) -> Result
     let mut at = 0;
     while let Some(found) = stored.try_next().await? {
         let is_it = |item: &Item| {
-            is_same_data(&item.data, &found.data)
+            item.data.is_same_json(&found.data)
                 && is_expiry_within(SKEW, item.date_expires, found.date_expires)
         };
         let is_gone = |item: &Item| item.date_expires.is_some_and(is_past);

@@ -2,8 +2,8 @@
 //!
 //! Of a file, `entry` is a line, `heading` the first and the last one, `contents` all of it; `lines` reads
 //! and writes lines, and `files` makes the program's own files. `objects` is what a Service has. `export`
-//! writes a file, by way of `export_file`; `import` reads one, and `journal` is how far it came. `same`
-//! says when two states are one, and `plan` what is to be done to a Service for it to be as a file says,
+//! writes a file, by way of `export_file`; `import` reads one, and `journal` is how far it came. `expiry`
+//! says when two dates of it are one, and `plan` what is to be done to a Service for it to be as a file says,
 //! which `diff` prints and `apply` does.
 
 pub(crate) mod apply;
@@ -11,6 +11,7 @@ mod concurrently;
 mod contents;
 pub(crate) mod diff;
 mod entry;
+mod expiry;
 pub(crate) mod export;
 mod export_file;
 mod files;
@@ -21,7 +22,6 @@ mod lines;
 mod objects;
 mod plan;
 mod progress;
-mod same;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -12,9 +12,9 @@ use twilio_sync::{Revision, SyncClient};
 
 use super::contents::{Contents, Item, Object};
 use super::entry::{Kind, ObjectKind, State, many};
+use super::expiry::is_same_expiry;
 use super::objects::{self, Existing};
 use super::progress::Progress;
-use super::same::{is_same_data, is_same_expiry};
 use super::{Place, left};
 use crate::failure::Result;
 use crate::output::Output;
@@ -123,7 +123,7 @@ impl State {
 
     fn has_same_data(&self, other: &Self) -> bool {
         match (&self.data, &other.data) {
-            (Some(one), Some(other)) => is_same_data(one, other),
+            (Some(one), Some(other)) => one.is_same_json(other),
             (one, other) => one.is_none() && other.is_none(),
         }
     }

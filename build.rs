@@ -6,7 +6,7 @@ mod operations;
 
 use std::{env, error::Error, fs, path::Path};
 
-use progenitor::{GenerationSettings, Generator, HooksMode, InterfaceStyle, TypeImpl};
+use progenitor::{GenerationSettings, Generator, InterfaceStyle, TypeImpl};
 
 const DESCRIPTION: &str = "openapi/twilio_sync_v1.json";
 
@@ -38,7 +38,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut settings = GenerationSettings::default();
     settings
         .with_interface(InterfaceStyle::Positional)
-        .with_hooks(HooksMode::Expected)
         .with_inner_type(quote::quote!(crate::transport::Transport))
         .with_map_type("::std::collections::BTreeMap");
     // Only for those who ask for it: the derives of all types take their time to build.
@@ -64,31 +63,41 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// What progenitor writes and what stands in its place, as the text of the tokens.
 const ADAPTED: &[(&str, &str)] = &[
-    // progenitor leaves `\` as it is in a path, and a URL parser reads it as `/`. It also makes a
-    // text of each part first.
-    ("encode_path (", "crate :: names :: path_segment ("),
-    // The base of all addresses has been parsed once, host and all.
+    // In place of its hooks: what puts a request together is kept, to do it again, and not a copy of
+    // each request.
     (
-        "let url = format ! (",
-        "let url = crate :: transport :: address ! (self ,",
+        "# [allow (unused_mut)] let mut request = self",
+        "let request = self",
+    ),
+    (
+        "let info = OperationInfo {",
+        "Ok (request) } ; let info = OperationInfo {",
+    ),
+    (
+        "self . pre (& mut request , & info) . await ? ; \
+         let result = self . exec (request , & info) . await ; \
+         self . post (& result , & info) . await ? ; \
+         let response = result ? ;",
+        "let response = \
+         crate :: transport :: exchange (self , & request , info . operation_id) . await ? ;",
     ),
     // The transport has read the body already. progenitor would read it again from a response made
     // anew, copy its headers, and of a refusal lose the status if the body is not what is described.
     (
         "Error :: ErrorResponse (ResponseValue :: from_response (response) . await ?)",
-        "crate :: transport :: refused (response)",
+        "crate :: answer :: refused (response)",
     ),
     (
         "ResponseValue :: from_response (response) . await",
-        "crate :: transport :: decoded (response)",
+        "crate :: answer :: decoded (response)",
     ),
     (
         "ResponseValue :: empty (response)",
-        "crate :: transport :: empty (response)",
+        "crate :: answer :: empty (response)",
     ),
     (
         "Error :: UnexpectedResponse (response)",
-        "crate :: transport :: unexpected (response)",
+        "crate :: answer :: unexpected (response)",
     ),
     // Twilio knows no such header.
     (
@@ -102,12 +111,6 @@ const ADAPTED: &[(&str, &str)] = &[
          :: reqwest :: header :: HeaderValue :: from_static (\"application/json\" ,) ,)",
         "",
     ),
-    // Few calls have a header of their own.
-    (
-        "let mut header_map = :: reqwest :: header :: HeaderMap :: with_capacity (1usize) ;",
-        "let header_map = :: reqwest :: header :: HeaderMap :: new () ;",
-    ),
-    ("HeaderMap :: with_capacity (2usize)", "HeaderMap :: new ()"),
     // A member that may be null is always written, but its absence is no reason to refuse a
     // response.
     (
@@ -126,19 +129,90 @@ fn adapted(code: &str) -> String {
         );
         code = code.replace(from, to);
     }
-    let segment = "path_segment (& ";
-    let mut parts = code.split(segment);
-    let mut code = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let (name, rest) = part
-            .split_once(" . to_string ())")
-            .expect("progenitor no longer makes texts of the parts of a path; see build.rs");
-        code.push_str(segment);
-        code.push_str(name);
-        code.push(')');
-        code.push_str(rest);
+    // The only header was one of those that are gone.
+    code = each(
+        &code,
+        "let mut header_map = :: reqwest :: header :: HeaderMap :: with_capacity (1usize) ;",
+        |rest| rest.replacen(". headers (header_map)", "", 1),
+    );
+    let code = each(
+        &code,
+        "let mut header_map = :: reqwest :: header :: HeaderMap :: with_capacity (2usize) ;",
+        conditional,
+    );
+    let code = each(&code, "let url = format ! (", addressed);
+    for rest in REPLACED {
+        assert!(
+            !code.contains(rest),
+            "progenitor writes `{rest}` in another way too; see build.rs"
+        );
     }
     code
+}
+
+/// What nothing must be left of.
+const REPLACED: &[&str] = &[
+    "from_response (",
+    "self . exec (",
+    "self . pre (",
+    "encode_path (&",
+    "header_map",
+];
+
+/// Adds the header that makes a write conditional to the request, and not by way of a map, for few calls
+/// have it.
+fn conditional(rest: &str) -> String {
+    let (add, rest) = rest
+        .split_once("let request = self")
+        .expect("progenitor no longer writes headers as it did; see build.rs");
+    let add = add.replace("header_map . append", "request . headers_mut () . append");
+    let rest = rest.replacen(". headers (header_map)", "", 1);
+    let (build, rest) = rest
+        .split_once("Ok (request)")
+        .expect("a request is no longer put together as build.rs has it");
+    format!("let mut request = self {build} {add} Ok (request) {rest}")
+}
+
+/// Rewrites all that stands behind a text, up to the next such text, and takes the text away.
+fn each(code: &str, text: &str, rewrite: impl Fn(&str) -> String) -> String {
+    let mut parts = code.split(text);
+    let first = parts.next().unwrap_or_default().to_owned();
+    let rest: Vec<_> = parts.map(rewrite).collect();
+    assert!(
+        !rest.is_empty(),
+        "progenitor no longer writes `{text}`; see build.rs"
+    );
+    first + &rest.concat()
+}
+
+/// Has an address put together by the transport, which has parsed the base of all of them once, host
+/// and all. progenitor would parse each, and make a text of each part of it first. It leaves `\` as it
+/// is, which a URL parser reads as `/`.
+fn addressed(rest: &str) -> String {
+    let parts = || {
+        let (call, rest) = rest.split_once(") ;")?;
+        let (_, call) = call.split_once('"')?;
+        let (format, arguments) = call.split_once('"')?;
+        let texts: Vec<_> = format.strip_prefix("{}")?.split("{}").collect();
+        let names = arguments.split("encode_path (& ").skip(1);
+        let names = names.map(|name| name.split_once(" . to_string ())").map(|(name, _)| name));
+        Some((texts, names.collect::<Option<Vec<_>>>()?, rest))
+    };
+    let (texts, names, rest) =
+        parts().expect("progenitor no longer writes addresses as it did; see build.rs");
+    assert_eq!(
+        texts.len(),
+        names.len() + 1,
+        "texts and what is between them"
+    );
+    let mut code = "let request = || { let url = crate :: transport :: address ! (self".to_owned();
+    for (index, text) in texts.iter().enumerate() {
+        let name = names.get(index).copied().unwrap_or_default();
+        if !(text.is_empty() && name.is_empty()) {
+            code.extend([" , \"", text, "\" ", name]);
+        }
+    }
+    code + ") ;" + rest
 }
 
 /// Marks the types of responses as open to more members, which the service may add at any time.

@@ -18,6 +18,7 @@ use crate::error::{ConfigurationError, InputError, Result};
 use crate::lists::{List, Lists};
 use crate::maps::{Map, Maps};
 use crate::pace::RateLimit;
+use crate::report::Reported;
 use crate::retry::{Attempt, Observer, RetryPolicy};
 use crate::services::Services;
 use crate::sids::{AccountSid, ApiKeySid, ListSid, MapSid, StreamSid};
@@ -137,7 +138,7 @@ impl SyncClient {
         &self,
         request: impl Future<Output = Result<ResponseValue<R>, api::Error<ErrorBody>>>,
     ) -> impl Future<Output = Result<R>> {
-        transport::call(request)
+        Reported::new(request)
     }
 
     /// Sends a request of one's own the way the generated client does: with the credentials, again
@@ -166,13 +167,14 @@ impl SyncClient {
     ///
     /// # Errors
     ///
-    /// If the request is for another address than this client's, and as [`call`](Self::call).
+    /// If the request is for another address than this client's, or its body is a stream, which could
+    /// not be sent again; and as [`call`](Self::call).
     pub fn send(
         &self,
         operation: &'static str,
         request: reqwest::Request,
     ) -> impl Future<Output = Result<Option<api::Data>>> {
-        transport::call(transport::sent(self.api(), operation, request))
+        Reported::new(transport::sent(self.api(), operation, request))
     }
 
     /// The Documents of the Service, holding values of type `T`.

@@ -59,6 +59,7 @@
 //! program `twilio-sync`; `full` for all of these but `native-tls`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod answer;
 #[allow(clippy::pedantic)] // of the generated code
 pub mod api;
 mod bulk;
@@ -82,6 +83,7 @@ mod pace;
 mod paging;
 mod permissions;
 mod record;
+mod report;
 mod resource;
 mod retry;
 mod revision;

@@ -26,26 +26,28 @@ const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Encodes what is displayed as one segment of a path. The generated client builds its paths with it.
-pub(crate) fn path_segment<T: Display>(text: &T) -> PathSegment<'_, T> {
-    PathSegment(text)
+/// What can be one segment of a path. The generated client builds its paths with it.
+pub(crate) trait Segment {
+    /// Writes it behind a path, percent-encoded.
+    fn append_to(&self, path: &mut String);
 }
 
-/// What [`path_segment`] encodes, without a text of its own.
-pub(crate) struct PathSegment<'a, T>(&'a T);
-
-impl<T: Display> Display for PathSegment<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(Encoder(f), "{}", self.0)
+impl Segment for str {
+    fn append_to(&self, path: &mut String) {
+        path.extend(utf8_percent_encode(self, PATH_SEGMENT));
     }
 }
 
-/// Writes what is written to it percent-encoded.
-struct Encoder<'a, 'f>(&'a mut fmt::Formatter<'f>);
+impl Segment for i64 {
+    fn append_to(&self, path: &mut String) {
+        // Writing to a string does not fail.
+        let _ = write!(path, "{self}");
+    }
+}
 
-impl fmt::Write for Encoder<'_, '_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        utf8_percent_encode(text, PATH_SEGMENT).fmt(self.0)
+impl<T: Segment + ?Sized> Segment for &T {
+    fn append_to(&self, path: &mut String) {
+        (**self).append_to(path);
     }
 }
 
@@ -54,9 +56,12 @@ fn check_segment(what: &'static str, limit: usize, text: &str) -> Result<(), Inp
     if text.is_empty() {
         return Err(InputError::Empty { what, limit });
     }
-    let length = text.chars().count();
-    if length > limit {
-        return Err(InputError::too_long(what, limit, length, text));
+    // Bytes first, for they need not be counted.
+    if text.len() > limit {
+        let length = text.chars().count();
+        if length > limit {
+            return Err(InputError::too_long(what, limit, length, text));
+        }
     }
     if text == "." || text == ".." {
         return Err(InputError::DotSegment {
@@ -102,7 +107,13 @@ macro_rules! checked_text {
             /// text names.
             #[must_use]
             pub fn path_segment(&self) -> impl Display {
-                path_segment(&self.0)
+                utf8_percent_encode(&self.0, PATH_SEGMENT)
+            }
+        }
+
+        impl Segment for $name {
+            fn append_to(&self, path: &mut String) {
+                self.0.append_to(path);
             }
         }
 

@@ -77,17 +77,14 @@ impl Pace {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until a request may be sent. Requests go in the order in which they asked.
-    pub(crate) async fn turn(&self) {
-        // The usual case, which needs no clock either.
-        if !self.is_held.load(Ordering::Acquire) {
-            return;
-        }
-        // On the heap, for each call has room for it otherwise.
-        Box::pin(self.wait()).await;
+    /// Whether requests have to wait for their [`turn`](Self::turn). In the usual case they do not,
+    /// and need no clock.
+    pub(crate) fn is_held(&self) -> bool {
+        self.is_held.load(Ordering::Acquire)
     }
 
-    async fn wait(&self) {
+    /// Waits until a request may be sent. Requests go in the order in which they asked.
+    pub(crate) async fn turn(&self) {
         let slot = self.reserve(Instant::now());
         if let Some(slot) = slot {
             tokio::time::sleep_until(slot).await;

@@ -157,10 +157,10 @@ impl Failure {
     }
 
     /// Whether to send the request again.
-    pub(crate) fn permits_repeat(self, repeatable: bool) -> bool {
+    pub(crate) fn permits_repeat(self, is_repeatable: impl FnOnce() -> bool) -> bool {
         match self {
             Self::NotProcessed => true,
-            Self::Ambiguous => repeatable,
+            Self::Ambiguous => is_repeatable(),
             Self::Fault | Self::Final => false,
         }
     }

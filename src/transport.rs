@@ -1,40 +1,33 @@
 //! The one place every request passes: authorization, repetition, tracing, and bodies read whole.
 
-use std::cell::RefCell;
-use std::fmt::{self, Debug, Write as _};
+use std::fmt::{self, Debug};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use progenitor_client::{ClientHooks, OperationInfo, ResponseValue};
+use http::{HeaderValue, Method, StatusCode, header};
+use progenitor_client::ResponseValue;
 use reqwest::{Request, Response};
-use serde::de::DeserializeOwned;
-use tokio::time::Instant;
 use tracing::{Instrument, Span, field::Empty};
-use url::{Origin, Url};
+use url::{Position, Url};
 
+use crate::answer::{decoded, empty, refused, unexpected};
 use crate::api::{self, Data};
-use crate::error::{
-    Call, ConnectionError, Error, ErrorBody, InputError, ResponseError, Result, ServiceError,
-    excerpt,
-};
+use crate::error::{ErrorBody, Result};
 use crate::pace::{Pace, RateLimit};
+use crate::report::{Report, hand_over};
 use crate::retry::{Attempt, Failure, Observer, RetryPolicy, is_repeatable, retry_after};
-
-/// The service's own name of a request, sent with each response.
-static REQUEST_ID: HeaderName = HeaderName::from_static("twilio-request-id");
 
 /// What the generated client sends its requests through.
 ///
 /// Made by [`SyncClient::builder`](crate::SyncClient::builder).
 #[derive(Clone)]
 pub struct Transport {
-    /// Where the service is.
+    /// Where the service is, and the credentials may go.
     base: Url,
-    /// Where the credentials may go.
-    origin: Origin,
+    /// The same with a path as long as few are, so that copies have room for one.
+    template: Url,
     authorization: HeaderValue,
     retry: RetryPolicy,
     observer: Option<Observer>,
@@ -49,101 +42,94 @@ impl Debug for Transport {
     }
 }
 
-tokio::task_local! {
-    /// What happened to the call that runs in this task: progenitor's results have no place for it.
-    ///
-    /// In a box, for it is moved in and out with each poll.
-    static REPORT: RefCell<Option<Box<Report>>>;
-}
+/// A request on its way, with all its attempts.
+type Exchange<'a> =
+    Pin<Box<dyn Future<Output = Result<Response, api::Error<ErrorBody>>> + Send + 'a>>;
 
-/// What was sent, and the last answer to it.
-struct Report {
-    sent: Sent,
-    answer: Option<(StatusCode, Bytes)>,
-}
+/// What puts a request together, each time it is to be sent.
+type Build<'a> = dyn Fn() -> Result<Request, api::Error<ErrorBody>> + Send + Sync + 'a;
 
-/// What becomes a [`Call`] if it fails. Of a call that succeeds nothing is written down.
-struct Sent {
+/// Sends a request, again where that is due and harmless, and reports to the call it is part of, see
+/// [`hand_over`].
+///
+/// What can be done is done before anything is awaited, so that the future has no room for it.
+pub(crate) fn exchange<'a>(
+    client: &'a api::Client,
+    build: &'a Build<'_>,
     operation: &'static str,
-    method: Method,
-    /// The request, to be sent again, and to say where it went.
-    request: Request,
-    attempts: u32,
-    elapsed: Duration,
-    request_id: Option<HeaderValue>,
-    outcome_unknown: bool,
-}
-
-impl Sent {
-    fn path(&self) -> String {
-        self.request.url().path().to_owned()
-    }
-
-    /// Takes the request to send it, and says whether there is another, to send again.
-    fn take(&mut self) -> (Request, bool) {
-        let again = self.request.try_clone();
-        // There always is: bodies are forms, in memory.
-        let is_there = again.is_some();
-        let url = || self.request.url().clone();
-        let kept = again.unwrap_or_else(|| Request::new(self.method.clone(), url()));
-        (std::mem::replace(&mut self.request, kept), is_there)
-    }
-
-    fn into_call(self) -> Call {
-        let request_id = self.request_id.as_ref();
-        Call {
-            path: self.path(),
-            request_id: request_id
-                .and_then(|id| id.to_str().ok())
-                .map(str::to_owned),
-            operation: self.operation,
-            method: self.method,
-            attempts: self.attempts,
-            elapsed: self.elapsed,
-            outcome_unknown: self.outcome_unknown,
-        }
-    }
-}
-
-impl ClientHooks<Transport> for api::Client {
-    async fn pre<E>(
-        &self,
-        request: &mut Request,
-        _: &OperationInfo,
-    ) -> std::result::Result<(), api::Error<E>> {
-        // A client can be made with any base URL; the credentials are for one origin.
-        if self.inner.is_at_origin(request.url()) {
-            Ok(())
+) -> Exchange<'a> {
+    let (http, transport) = (&client.client, &client.inner);
+    let span = tracing::debug_span!(
+        "twilio_sync",
+        operation,
+        attempt = Empty,
+        status = Empty,
+        duration_ms = Empty,
+    );
+    // Without one of its own, a call must not write to the current one, which is its caller's.
+    let fields = (!span.is_disabled()).then(|| span.clone());
+    let mut report = Box::new(Report::new(operation));
+    // Now, if it has to wait for nothing.
+    let is_held = transport.pace.is_held();
+    let first = (!is_held).then(|| transport.begin(http, build, &mut report));
+    let call = async move {
+        let mut result = match first {
+            Some(first) => receive(first.map_err(|error| *error)?, &mut report.answer).await,
+            // On the heap, and in a function of its own, as few calls come here; and so below.
+            None => Box::pin(transport.attempt_in_turn(http, build, &mut report)).await?,
+        };
+        if let Some(status) = transport.plain_success(&result) {
+            trace(&report, Some(status), None);
         } else {
-            Err(api::Error::InvalidRequest(format!(
-                "the credentials are for {}, not for {}",
-                self.inner.origin.ascii_serialization(),
-                request.url().origin().ascii_serialization(),
-            )))
+            Box::pin(transport.persist(http, build, &mut result, &mut report)).await?;
         }
-    }
-
-    fn exec(
-        &self,
-        request: Request,
-        info: &OperationInfo,
-    ) -> impl Future<Output = reqwest::Result<Response>> {
-        let span = tracing::debug_span!(
-            "twilio_sync",
-            operation = info.operation_id,
-            attempt = Empty,
-            status = Empty,
-            duration_ms = Empty,
-        );
-        let call = self.inner.execute(&self.client, request, info.operation_id);
-        // On the heap: what a caller holds stays small, and so does what is moved.
+        if let Some(fields) = fields {
+            record(&fields, &result, &report);
+        }
+        hand_over(report, &mut result);
+        // The call has the address, and tells it once.
+        Ok(result.map_err(reqwest::Error::without_url)?)
+    };
+    // On the heap: what a caller holds stays small, and so does what is moved.
+    if span.is_disabled() {
+        Box::pin(call)
+    } else {
         Box::pin(call.instrument(span))
     }
 }
 
-/// The whole body of a response, which goes with it to the generated client.
-#[derive(Clone)]
-struct Body(Bytes);
+/// Tells how an attempt went.
+fn trace(report: &Report, status: Option<StatusCode>, delay: Option<Duration>) {
+    tracing::debug!(
+        attempt = report.attempts,
+        status = status.map(|status| status.as_u16()),
+        delay_ms = delay.map(|delay| delay.as_secs_f64() * 1000.0),
+        "attempt"
+    );
+}
+
+/// Tells how a call went.
+fn record(fields: &Span, result: &reqwest::Result<Response>, report: &Report) {
+    fields.record("attempt", report.attempts);
+    let elapsed = report.started.elapsed();
+    fields.record("duration_ms", elapsed.as_secs_f64() * 1000.0);
+    if let Ok(response) = result {
+        fields.record("status", response.status().as_u16());
+    }
+}
+
+/// An address as it is put together. See [`address!`].
+pub(crate) struct AddressBuilder {
+    url: Url,
+    pub(crate) path: String,
+}
+
+impl AddressBuilder {
+    pub(crate) fn finish(mut self) -> Url {
+        self.url.set_path(&self.path);
+        self.url
+    }
+}
 
 impl Transport {
     pub(crate) fn new(
@@ -154,7 +140,11 @@ impl Transport {
         rate_limit: Option<RateLimit>,
     ) -> Self {
         Self {
-            origin: base.origin(),
+            template: {
+                let mut template = base.clone();
+                template.set_path(&"-".repeat(200));
+                template
+            },
             base,
             authorization,
             retry,
@@ -163,187 +153,190 @@ impl Transport {
         }
     }
 
-    /// The address of a path below a base, which is the client's.
-    pub(crate) fn address(
-        &self,
-        base: &str,
-        path: fmt::Arguments<'_>,
-    ) -> std::result::Result<Url, String> {
+    /// The beginning of an address below a base, which is the client's.
+    pub(crate) fn address(&self, base: &str) -> std::result::Result<AddressBuilder, String> {
         // To parse one takes longer than all else that is done to put a request together. A client
         // can be made with another, which is then parsed each time.
-        let mut url = if base == self.base.as_str().trim_end_matches('/') {
-            self.base.clone()
+        let mut path = String::with_capacity(200);
+        let url = if base == self.base.as_str().trim_end_matches('/') {
+            path.push_str(self.base.path().trim_end_matches('/'));
+            self.template.clone()
         } else {
-            Url::parse(base).map_err(|error| format!("the base URL cannot be read: {error}"))?
+            let url = Url::parse(base);
+            let url = url.map_err(|error| format!("the base URL cannot be read: {error}"))?;
+            path.push_str(url.path().trim_end_matches('/'));
+            url
         };
-        let mut whole = String::with_capacity(160);
-        whole.push_str(url.path().trim_end_matches('/'));
-        // Writing to a string does not fail.
-        let _ = whole.write_fmt(path);
-        url.set_path(&whole);
-        Ok(url)
+        Ok(AddressBuilder { url, path })
     }
 
-    /// Whether an address is where the credentials may go.
-    fn is_at_origin(&self, url: &Url) -> bool {
-        let Origin::Tuple(scheme, host, port) = &self.origin else {
-            return false;
-        };
-        url.scheme() == scheme
-            && url.host().is_some_and(|other| other == *host)
-            && url.port_or_known_default() == Some(*port)
-    }
-
-    /// Sends a request, again where that is due and harmless, and tells the surrounding [`call`].
-    ///
-    /// What is sent is moved once and then lent, so that the future stays small.
-    fn execute(
+    /// Begins an attempt.
+    fn begin(
         &self,
         http: &reqwest::Client,
-        request: Request,
-        operation: &'static str,
-    ) -> impl Future<Output = reqwest::Result<Response>> {
-        let mut report = Box::new(Report {
-            sent: Sent {
-                operation,
-                method: request.method().clone(),
-                request,
-                attempts: 0,
-                elapsed: Duration::ZERO,
-                request_id: None,
-                outcome_unknown: false,
-            },
-            answer: None,
-        });
-        async move {
-            let result = self.attempt_all(http, &mut report.sent).await;
-            let span = Span::current();
-            span.record("attempt", report.sent.attempts);
-            span.record("duration_ms", report.sent.elapsed.as_secs_f64() * 1000.0);
-            if let Ok((response, body)) = &result {
-                span.record("status", response.status().as_u16());
-                report.answer = Some((response.status(), body.clone()));
-            }
-            // Within `call` the body is taken from there. Outside of it nobody asked for a report, and
-            // the body goes with the response.
-            let is_reported = REPORT.try_with(|slot| slot.replace(Some(report))).is_ok();
-            result.map(|(mut response, body)| {
-                if !is_reported {
-                    response.extensions_mut().insert(Body(body));
-                }
-                response
-            })
+        build: &Build<'_>,
+        report: &mut Report,
+    ) -> Result<impl Future<Output = reqwest::Result<Response>> + use<>, Box<api::Error<ErrorBody>>>
+    {
+        let mut request = build()?;
+        self.check_origin(request.url())?;
+        report.attempts += 1;
+        report.method.clone_from(request.method());
+        let authorization = self.authorization.clone();
+        request
+            .headers_mut()
+            .insert(header::AUTHORIZATION, authorization);
+        Ok(http.execute(request))
+    }
+
+    /// Whether an address is where the credentials may go: a client can be made with any base URL.
+    fn check_origin(&self, url: &Url) -> Result<(), Box<api::Error<ErrorBody>>> {
+        // As it is written, which takes less than to make two origins, or as it is meant.
+        if url[..Position::BeforePath] == self.base[..Position::BeforePath]
+            || url.origin() == self.base.origin()
+        {
+            return Ok(());
         }
+        let refusal = format!(
+            "the credentials are for {}, not for {}",
+            self.base.origin().ascii_serialization(),
+            url.origin().ascii_serialization(),
+        );
+        Err(Box::new(api::Error::InvalidRequest(refusal)))
     }
 
-    async fn attempt_all(
+    /// Makes an attempt when its turn has come.
+    async fn attempt_in_turn(
         &self,
         http: &reqwest::Client,
-        sent: &mut Sent,
-    ) -> reqwest::Result<(Response, Bytes)> {
-        let form = sent.request.body().and_then(|body| body.as_bytes());
-        let repeatable = is_repeatable(sent.operation, &sent.method, form);
+        build: &Build<'_>,
+        report: &mut Report,
+    ) -> Result<reqwest::Result<Response>, api::Error<ErrorBody>> {
         self.pace.turn().await;
-        let started = Instant::now();
-        let mut begun = started;
-        loop {
-            sent.attempts += 1;
-            let (mut request, can_repeat) = sent.take();
-            // Not before, so that what is kept to be sent again has none to copy.
-            request
-                .headers_mut()
-                .insert(header::AUTHORIZATION, self.authorization.clone());
-            let result = receive(http.execute(request)).await;
-            sent.elapsed = started.elapsed();
+        report.waited();
+        // After the first attempt this does not fail: it did not then.
+        let attempt = self.begin(http, build, report).map_err(|error| *error)?;
+        Ok(receive(attempt, &mut report.answer).await)
+    }
 
-            let (failure, status, asked) = match &result {
-                Ok((response, _)) => {
-                    sent.request_id = response.headers().get(&REQUEST_ID).cloned();
-                    let failure = Failure::of_status(response.status());
-                    let asked = match failure {
-                        Failure::Final => None,
-                        _ => retry_after(response.headers()),
-                    };
-                    (failure, Some(response.status()), asked)
-                }
-                Err(error) => {
-                    sent.request_id = None;
-                    (Failure::of_connection(error), None, None)
-                }
-            };
-            let delay = (can_repeat && failure.permits_repeat(repeatable))
-                .then(|| self.retry.delay(sent.attempts, sent.elapsed, asked))
-                .flatten();
-            if status == Some(StatusCode::TOO_MANY_REQUESTS) {
-                // The refusal is meant for all tasks of the client, not only the one that met it.
-                self.pace
-                    .slow_down(delay.unwrap_or_else(|| self.retry.pause(asked)));
-            }
-            tracing::debug!(
-                attempt = sent.attempts,
-                status = status.map(|status| status.as_u16()),
-                delay_ms = delay.map(|delay| delay.as_secs_f64() * 1000.0),
-                "attempt"
-            );
-            if let Some(Observer(observe)) = &self.observer {
-                observe(&Attempt {
-                    operation: sent.operation,
-                    method: sent.method.clone(),
-                    path: sent.path(),
-                    number: sent.attempts,
-                    status,
-                    elapsed: begun.elapsed(),
-                    next_delay: delay,
-                });
-            }
-            let uncertain_before = sent.outcome_unknown;
-            if sent.method != Method::GET {
-                sent.outcome_unknown |= failure.may_have_written();
-            }
-            let Some(delay) = delay else {
-                let (response, body) = result?;
-                return Ok(settle(response, body, uncertain_before, sent));
-            };
-            drop(result);
-            // On the heap, as few calls come here.
-            Box::pin(tokio::time::sleep(delay)).await;
-            self.pace.turn().await;
-            begun = Instant::now();
+    /// Makes more attempts as long as that is due and harmless.
+    async fn persist(
+        &self,
+        http: &reqwest::Client,
+        build: &Build<'_>,
+        result: &mut reqwest::Result<Response>,
+        report: &mut Report,
+    ) -> Result<(), api::Error<ErrorBody>> {
+        while let Some(delay) = self.judge(result, build, report) {
+            report.answer = None;
+            tokio::time::sleep(delay).await;
+            *result = self.attempt_in_turn(http, build, report).await?;
         }
+        Ok(())
+    }
+
+    /// The status of an attempt if there is nothing more to do about it, and nobody else to be told.
+    fn plain_success(&self, result: &reqwest::Result<Response>) -> Option<StatusCode> {
+        let status = result.as_ref().ok()?.status();
+        (status.is_success() && self.observer.is_none()).then_some(status)
+    }
+
+    /// What comes of an attempt: how long to wait before another, if there is to be one.
+    fn judge(
+        &self,
+        result: &mut reqwest::Result<Response>,
+        build: &Build<'_>,
+        report: &mut Report,
+    ) -> Option<Duration> {
+        let (failure, status, asked) = match result {
+            Ok(response) => {
+                report.note(Some(response.url()), Some(response.headers()));
+                let failure = Failure::of_status(response.status());
+                let asked = match failure {
+                    Failure::Final => None,
+                    _ => retry_after(response.headers()),
+                };
+                (failure, Some(response.status()), asked)
+            }
+            Err(error) => {
+                report.note(error.url(), None);
+                (Failure::of_connection(error), None, None)
+            }
+        };
+        let is_repeatable = || {
+            let request = build().ok();
+            let form = request.as_ref().and_then(Request::body);
+            let form = form.and_then(reqwest::Body::as_bytes);
+            is_repeatable(report.operation, &report.method, form)
+        };
+        let delay = failure
+            .permits_repeat(is_repeatable)
+            .then(|| self.retry.delay(report.attempts, report.elapsed, asked))
+            .flatten();
+        if status == Some(StatusCode::TOO_MANY_REQUESTS) {
+            // The refusal is meant for all tasks of the client, not only the one that met it.
+            self.pace
+                .slow_down(delay.unwrap_or_else(|| self.retry.pause(asked)));
+        }
+        trace(report, status, delay);
+        if let Some(Observer(observe)) = &self.observer {
+            observe(&Attempt {
+                operation: report.operation,
+                method: report.method.clone(),
+                path: report.path.clone(),
+                number: report.attempts,
+                status,
+                elapsed: report.begun.elapsed(),
+                next_delay: delay,
+            });
+        }
+        let was_uncertain = report.outcome_unknown;
+        report.outcome_unknown |= report.method != Method::GET && failure.may_have_written();
+        if delay.is_none()
+            && let Ok(response) = result
+        {
+            if was_uncertain {
+                settle(response, report);
+            }
+            if response.status().is_success() {
+                report.outcome_unknown = false;
+            }
+        }
+        delay
     }
 }
 
-/// What the last answer says of the attempts before it.
-fn settle(response: Response, body: Bytes, uncertain: bool, sent: &mut Sent) -> (Response, Bytes) {
-    let is_gone = uncertain
-        && sent.method == Method::DELETE
-        && response.status() == StatusCode::NOT_FOUND
-        && ErrorBody::read(404, &body).code.is_some();
-    let (response, body) = if is_gone {
-        // An earlier attempt may have removed it; gone is what was asked for.
+/// What the last answer says of the attempts before it, which may have taken effect.
+fn settle(response: &mut Response, report: &mut Report) {
+    if let Some((status, body)) = &mut report.answer
+        && *status == StatusCode::NOT_FOUND
+        && report.method == Method::DELETE
+        && ErrorBody::read(404, body).code.is_some()
+    {
+        // One of them may have removed it; gone is what was asked for.
+        *status = StatusCode::NO_CONTENT;
+        *body = Bytes::new();
         let mut gone = http::Response::new(Bytes::new());
-        *gone.status_mut() = StatusCode::NO_CONTENT;
-        *gone.headers_mut() = response.headers().clone();
-        (gone.into(), Bytes::new())
-    } else {
-        (response, body)
-    };
-    if response.status().is_success() {
-        sent.outcome_unknown = false;
+        *gone.status_mut() = *status;
+        *gone.headers_mut() = std::mem::take(response.headers_mut());
+        *response = gone.into();
     }
-    (response, body)
 }
 
 /// Receives a response with its whole body, so that one that breaks off counts as a failure of the
-/// attempt. The address is taken off the error: the call has it, and tells it once.
+/// attempt.
 async fn receive(
     response: impl Future<Output = reqwest::Result<Response>>,
-) -> reqwest::Result<(Response, Bytes)> {
-    let mut response = response.await.map_err(reqwest::Error::without_url)?;
-    let body = read(&mut response)
-        .await
-        .map_err(reqwest::Error::without_url)?;
-    Ok((response, body))
+    answer: &mut Option<(StatusCode, Bytes)>,
+) -> reqwest::Result<Response> {
+    let mut response = response.await?;
+    match read(&mut response).await {
+        Ok(body) => {
+            *answer = Some((response.status(), body));
+            Ok(response)
+        }
+        Err(error) => Err(error.with_url(response.url().clone())),
+    }
 }
 
 /// Reads the whole body, without a copy where it comes in one piece.
@@ -369,66 +362,19 @@ async fn read_on(response: &mut Response, first: Bytes, second: Bytes) -> reqwes
     Ok(body.freeze())
 }
 
-/// Takes the body and the headers out of a response that came through [`Transport::execute`] just now.
-fn take(response: &mut Response) -> (Bytes, HeaderMap) {
-    let reported = REPORT.try_with(|slot| {
-        let report = slot.borrow();
-        let (_, body) = report.as_ref()?.answer.as_ref()?;
-        Some(body.clone())
-    });
-    let carried = response.extensions_mut().remove::<Body>();
-    let body = carried.map(|Body(body)| body).or(reported.ok().flatten());
-    let headers = std::mem::take(response.headers_mut());
-    (body.unwrap_or_default(), headers)
-}
-
-/// What the generated client makes of a success, in place of progenitor's `from_response`: the body
-/// is there already.
-#[allow(clippy::result_large_err)] // it is the generated client's
-pub(crate) fn decoded<T: DeserializeOwned>(
-    mut response: Response,
-) -> Result<ResponseValue<T>, api::Error<ErrorBody>> {
-    let (body, headers) = take(&mut response);
-    match serde_json::from_slice(&body) {
-        Ok(value) => Ok(ResponseValue::new(value, response.status(), headers)),
-        Err(error) => Err(api::Error::InvalidResponsePayload(body, error)),
-    }
-}
-
-/// The same of a success without a body.
-pub(crate) fn empty(mut response: Response) -> ResponseValue<()> {
-    let (_, headers) = take(&mut response);
-    ResponseValue::new((), response.status(), headers)
-}
-
-/// The same of a refusal, whose body may be of any shape, such as a proxy's HTML.
-pub(crate) fn refused(mut response: Response) -> api::Error<ErrorBody> {
-    let (body, headers) = take(&mut response);
-    let status = response.status();
-    let body = ErrorBody::read(status.as_u16(), &body);
-    api::Error::ErrorResponse(ResponseValue::new(body, status, headers))
-}
-
-/// The same of a status that the description does not have: a response whose body can be read.
-pub(crate) fn unexpected(mut response: Response) -> api::Error<ErrorBody> {
-    let (body, headers) = take(&mut response);
-    let mut whole = http::Response::new(body);
-    *whole.status_mut() = response.status();
-    *whole.headers_mut() = headers;
-    api::Error::UnexpectedResponse(whole.into())
-}
-
 /// Sends a request that the generated client did not make.
 pub(crate) async fn sent(
     api: &api::Client,
     operation: &'static str,
-    mut request: Request,
+    request: Request,
 ) -> Result<ResponseValue<Option<Data>>, api::Error<ErrorBody>> {
-    let info = OperationInfo {
-        operation_id: operation,
+    #[allow(clippy::result_large_err)] // it is the generated client's
+    let copy = || {
+        let reason = "its body is a stream, which cannot be sent again; give it one in memory";
+        let copy = request.try_clone();
+        copy.ok_or_else(|| api::Error::InvalidRequest(reason.to_owned()))
     };
-    api.pre::<ErrorBody>(&mut request, &info).await?;
-    let response = api.exec(request, &info).await?;
+    let response = exchange(api, &copy, operation).await?;
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
         return Err(refused(response));
@@ -442,93 +388,17 @@ pub(crate) async fn sent(
     decoded::<Data>(response)?.map(Some)
 }
 
-/// Puts an address together for the generated client: it writes a format whose first part is its base
-/// URL.
+/// Puts an address together for the generated client, of texts and what stands between them.
 macro_rules! address {
-    ($client:expr, $format:literal, $base:expr $(, $part:expr)* $(,)?) => {
-        $client.inner.address(&$base, format_args!($format, "" $(, $part)*)).map_err($crate::api::Error::InvalidRequest)?
-    };
+    ($client:expr $(, $text:literal $($part:ident)?)*) => {{
+        let address = $client.inner.address(&$client.baseurl);
+        let mut address = address.map_err($crate::api::Error::InvalidRequest)?;
+        $(
+            address.path.push_str($text);
+            $($crate::names::Segment::append_to(&$part, &mut address.path);)?
+        )*
+        address.finish()
+    }};
 }
 
 pub(crate) use address;
-
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned)
-}
-
-/// Awaits a call of the generated client and makes an [`Error`] of its failure.
-///
-/// The call goes on the heap before anything is wrapped around it: it would be moved by each layer.
-pub(crate) fn call<R: DeserializeOwned>(
-    request: impl Future<Output = Result<ResponseValue<R>, api::Error<ErrorBody>>>,
-) -> impl Future<Output = Result<R>> {
-    let reported = Box::pin(request).map(|result| match result {
-        Ok(response) => Ok(response.into_inner()),
-        Err(error) => Err(failure::<R>(error, REPORT.with(RefCell::take))),
-    });
-    REPORT.scope(RefCell::new(None), reported)
-}
-
-fn failure<R: DeserializeOwned>(
-    error: api::Error<ErrorBody>,
-    report: Option<Box<Report>>,
-) -> Error {
-    let Some(report) = report else {
-        // Nothing was sent: the request itself could not be put together.
-        let reason = match error {
-            api::Error::InvalidRequest(reason) => reason,
-            error => error.to_string(),
-        };
-        return InputError::Request { reason }.into();
-    };
-    let Report { sent, answer } = *report;
-    let mut call = sent.into_call();
-    let (status, body) = answer.unwrap_or_default();
-    let reason = match error {
-        api::Error::ErrorResponse(response) => {
-            let body = response.into_inner();
-            return Error::Service(Box::new(ServiceError { call, body }));
-        }
-        api::Error::CommunicationError(source)
-        | api::Error::ResponseBodyError(source)
-        | api::Error::InvalidUpgrade(source) => {
-            return Error::Connection(Box::new(ConnectionError::new(call, source)));
-        }
-        api::Error::InvalidResponsePayload(body, error) => misfit::<R>(&body, &error),
-        api::Error::UnexpectedResponse(response) if status.is_redirection() => {
-            let location = text(response.headers(), &header::LOCATION).unwrap_or_default();
-            format!(
-                "redirects (here to {location:?}) are not followed, for credentials go only to the \
-                 configured address; check the base URL"
-            )
-        }
-        api::Error::UnexpectedResponse(_) => "this status is not one of the operation's".to_owned(),
-        api::Error::InvalidRequest(reason) | api::Error::Custom(reason) => reason,
-    };
-    // The service took the write, and then said something else than it should.
-    call.outcome_unknown |= call.method != Method::GET && status.is_success();
-    Error::Response(Box::new(ResponseError {
-        call,
-        status,
-        reason,
-        excerpt: excerpt(&body).into_owned(),
-    }))
-}
-
-/// Where and why a body does not fit the type, found by decoding it once more.
-fn misfit<R: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> String {
-    if error.is_eof() {
-        return format!("it is cut short: {error}");
-    }
-    if error.is_syntax() {
-        return format!("it is not JSON: {error}");
-    }
-    let mut reader = serde_json::Deserializer::from_slice(body);
-    match serde_path_to_error::deserialize::<_, R>(&mut reader) {
-        Err(error) => format!("at `{}`: {}", error.path(), error.inner()),
-        Ok(_) => error.to_string(),
-    }
-}

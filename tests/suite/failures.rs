@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use serde_json::json;
+use twilio_sync::api::{self, ObjectReference};
 use twilio_sync::emulator::Fault;
-use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient};
+use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient, UniqueName};
 
 use crate::{client_builder, documents, start_without_retry};
 
@@ -212,6 +213,74 @@ async fn an_answer_that_is_not_json() {
 }
 
 #[tokio::test]
+async fn a_success_that_is_not_described() {
+    let (text, _) = reading(answer(202, &document())).await;
+    let (text, _) = text.split_once(" It begins: ").unwrap();
+    assert_eq!(
+        text,
+        "fetch_document failed: the answer (202 Accepted) cannot be used: \
+         this status is not one of the operation's \
+         [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt]"
+    );
+}
+
+/// A call of the generated client by itself reads the same answers.
+#[tokio::test]
+async fn outside_of_a_call() {
+    let (emulator, sync) = start_without_retry().await;
+    let name = ObjectReference::from(UniqueName::new("desk").unwrap());
+    let fetch = || sync.api().fetch_document(sync.service(), &name);
+    let status = |error: &api::Error<api::ErrorBody>| error.status().unwrap().as_u16();
+    let error = fetch().await.unwrap_err();
+    assert!(matches!(&error, api::Error::ErrorResponse(body) if body.code == Some(20404)));
+    documents(&sync)
+        .create("desk", &json!({"n": 1}))
+        .await
+        .unwrap();
+    let document = fetch().await.unwrap();
+    assert_eq!(document.data.as_str(), r#"{"n":1}"#);
+    assert!(document.headers().contains_key("twilio-request-id"));
+
+    emulator.inject(answer(200, "[1"));
+    let error = fetch().await.unwrap_err();
+    assert!(matches!(&error, api::Error::InvalidResponsePayload(body, _) if body == "[1"));
+    emulator.inject(answer(202, "what"));
+    let error = fetch().await.unwrap_err();
+    assert_eq!(status(&error), 202);
+    let api::Error::UnexpectedResponse(response) = error else {
+        panic!("{error}");
+    };
+    assert_eq!(response.text().await.unwrap(), "what");
+    emulator.inject(Fault::cut());
+    let error = fetch().await.unwrap_err();
+    assert!(matches!(error, api::Error::CommunicationError(_)));
+}
+
+/// What one call leaves behind, whatever becomes of it, is not found by another.
+#[tokio::test]
+async fn a_call_that_panics_or_is_dropped() {
+    let emulator = Emulator::start().await.unwrap();
+    let observed = client_builder(&emulator).on_attempt(|_| panic!("seen"));
+    let panicking = documents(&observed.build().unwrap());
+    let panicked = tokio::spawn(async move { panicking.get("panics").await });
+    assert!(panicked.await.unwrap_err().is_panic());
+
+    let sync = emulator.client().unwrap();
+    emulator.inject(Fault::delay(Duration::from_secs(600)));
+    let documents = documents(&sync);
+    let dropped = documents.get("dropped");
+    let waited = tokio::time::timeout(Duration::from_millis(50), dropped).await;
+    assert!(waited.is_err());
+
+    // Nothing was sent here, so there is no call to tell of.
+    let error = documents.get("..").await.unwrap_err();
+    assert!(error.call().is_none());
+    let (one, other) = tokio::join!(documents.get("one"), documents.get("other"));
+    assert!(path(&one.unwrap_err()).ends_with("/Documents/one"));
+    assert!(path(&other.unwrap_err()).ends_with("/Documents/other"));
+}
+
+#[tokio::test]
 async fn json_that_is_cut_short() {
     let (text, _) = reading(answer(200, "{\"sid\": \"ET")).await;
     assert_eq!(
@@ -387,4 +456,72 @@ async fn attempts_are_counted() {
          [GET /v1/Services/IS/Documents/desk; request RQ; 3 attempts] \
          What to do: the fault is the service's: try again later."
     );
+}
+
+/// What an error says of where the call went.
+fn path(error: &Error) -> &str {
+    error.call().map_or("", |call| call.path.as_str())
+}
+
+#[tokio::test]
+async fn a_call_within_a_call_has_a_report_of_its_own() {
+    let (_emulator, sync) = start_without_retry().await;
+    let name = |name: &str| ObjectReference::from(UniqueName::new(name).unwrap());
+    let (outer, inner) = (name("outer"), name("inner"));
+    let error = sync
+        .call(async {
+            let inner = sync.call(sync.api().fetch_document(sync.service(), &inner));
+            let error = inner.await.unwrap_err();
+            assert!(path(&error).ends_with("/Documents/inner"), "{error}");
+            sync.api().fetch_document(sync.service(), &outer).await
+        })
+        .await
+        .unwrap_err();
+    assert!(path(&error).ends_with("/Documents/outer"), "{error}");
+}
+
+#[tokio::test]
+async fn a_report_waits_for_its_call() {
+    let (_emulator, sync) = start_without_retry().await;
+    let name = |name: &str| ObjectReference::from(UniqueName::new(name).unwrap());
+    let (mine, other) = (name("mine"), name("other"));
+    let error = sync
+        .call(async {
+            let result = sync.api().fetch_document(sync.service(), &mine).await;
+            // On the same thread, while this call waits.
+            let beside = tokio::spawn({
+                let (sync, other) = (sync.clone(), other.clone());
+                async move {
+                    sync.call(sync.api().fetch_document(sync.service(), &other))
+                        .await
+                        .unwrap_err()
+                }
+            });
+            assert!(path(&beside.await.unwrap()).ends_with("/Documents/other"));
+            result
+        })
+        .await
+        .unwrap_err();
+    assert!(path(&error).ends_with("/Documents/mine"), "{error}");
+    assert!(error.is_not_found());
+}
+
+#[tokio::test]
+async fn a_body_that_cannot_be_sent_again() {
+    let (emulator, sync) = start_without_retry().await;
+    let url = format!(
+        "{}/v1/Services/{}/Documents",
+        emulator.url(),
+        sync.service()
+    );
+    let mut request = reqwest::Request::new(http::Method::POST, url.parse().unwrap());
+    let form = futures_util::stream::iter([Ok::<_, std::io::Error>("UniqueName=desk")]);
+    *request.body_mut() = Some(reqwest::Body::wrap_stream(form));
+    let error = sync.send("create_document", request).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "the request cannot be made: its body is a stream, which cannot be sent again; give it one in \
+         memory"
+    );
+    assert!(emulator.requests().is_empty());
 }

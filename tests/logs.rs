@@ -1,4 +1,4 @@
-//! Secrets never show: not in `Debug`, not in `Display`, not in logs.
+//! What is logged of calls: each as it went, and secrets never, which neither `Debug` nor `Display` shows.
 //!
 //! It is a program of its own, for what is logged depends on who else in the process has listened.
 
@@ -8,8 +8,12 @@ use std::sync::{Arc, Mutex};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
+use tracing::field::Empty;
+use tracing::subscriber::DefaultGuard;
+use tracing::{Instrument, Level};
 use tracing_subscriber::fmt::MakeWriter;
-use twilio_sync::emulator::Fault;
+use tracing_subscriber::fmt::format::FmtSpan;
+use twilio_sync::emulator::{Fault, Operation};
 use twilio_sync::{Credentials, Emulator};
 
 /// Collects what is logged.
@@ -35,16 +39,80 @@ impl<'a> MakeWriter<'a> for Captured {
     }
 }
 
-#[tokio::test]
-async fn of_a_failing_run() {
-    let captured = Captured::default();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_span_events(tracing_subscriber::fmt::format::FmtSpan::FULL)
-        .with_writer(captured.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+impl Captured {
+    /// Collects what this thread logs up to a level, until the guard is dropped.
+    fn up_to(level: Level, events: FmtSpan) -> (Self, DefaultGuard) {
+        let captured = Self::default();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_span_events(events)
+            .with_ansi(false)
+            .with_writer(captured.clone())
+            .finish();
+        (captured, tracing::subscriber::set_default(subscriber))
+    }
 
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+
+    /// The fields of the last span that was closed, but for those of the time.
+    fn closed(&self) -> String {
+        let text = self.text();
+        let line = text.lines().rfind(|line| line.contains(" close ")).unwrap();
+        let (_, fields) = line.split_once('{').unwrap();
+        let (fields, _) = fields.split_once('}').unwrap();
+        let is_of_time = |field: &&str| field.starts_with("duration_ms=");
+        let fields: Vec<_> = fields
+            .split(' ')
+            .filter(|field| !is_of_time(field))
+            .collect();
+        fields.join(" ")
+    }
+}
+
+#[tokio::test]
+async fn a_span_tells_how_its_call_ended() {
+    let (captured, _guard) = Captured::up_to(Level::DEBUG, FmtSpan::CLOSE);
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let docs = sync.documents::<serde_json::Value>();
+    docs.create("desk", &json!({})).await.unwrap();
+    assert_eq!(
+        captured.closed(),
+        "operation=\"create_document\" attempt=1 status=201"
+    );
+
+    emulator.inject(Fault::status(503));
+    docs.get("desk").await.unwrap();
+    assert_eq!(
+        captured.closed(),
+        "operation=\"fetch_document\" attempt=2 status=200"
+    );
+
+    // It was removed, and the answer lost: what is told is what the caller gets.
+    emulator.inject(Fault::cut().on(Operation::DeleteDocument));
+    docs.remove("desk").await.unwrap();
+    assert_eq!(
+        captured.closed(),
+        "operation=\"delete_document\" attempt=2 status=204"
+    );
+}
+
+#[tokio::test]
+async fn the_span_of_a_caller_is_its_own() {
+    let (captured, _guard) = Captured::up_to(Level::INFO, FmtSpan::CLOSE);
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let docs = sync.documents::<serde_json::Value>();
+    let span = tracing::info_span!("mine", name = "x", status = Empty, attempt = Empty);
+    docs.get("desk").instrument(span).await.unwrap_err();
+    assert_eq!(captured.closed(), "name=\"x\"");
+}
+
+#[tokio::test]
+async fn secrets_of_a_failing_run() {
+    let (captured, _guard) = Captured::up_to(Level::TRACE, FmtSpan::FULL);
     let emulator = Emulator::start().await.unwrap();
     let credentials = Credentials::api_key(
         emulator.account_sid(),
@@ -110,7 +178,7 @@ async fn of_a_failing_run() {
         .unwrap_err();
     shown.push(format!("{misplaced} {misplaced:?}"));
     shown.push(format!("{:?}", emulator.requests()));
-    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let log = captured.text();
     for part in [
         "operation",
         "fetch_document",

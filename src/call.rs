@@ -1,6 +1,7 @@
 //! Calls whose options hang on them: `.await` sends one.
 
 use std::fmt::{self, Debug};
+use std::future::ready;
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -92,8 +93,13 @@ macro_rules! call {
             fn into_future(self) -> Self::IntoFuture {
                 let Self { address: $address, draft $(, $option)? } = self;
                 // Here already, so that the future holds the one and not the other too.
-                let $write = draft.finish();
-                Box::pin(async move { $send })
+                match draft.finish() {
+                    Ok(mut $write) => Box::pin(async move {
+                        let $write = &mut $write;
+                        $send
+                    }),
+                    Err(error) => Box::pin(ready(Err(error))),
+                }
             }
         }
     };
@@ -126,14 +132,14 @@ macro_rules! ttl_option {
 call! {
     /// Creates an object or item. It fails if there is one of that name or key.
     Create<R: Creatable>, R, |address: R::Place, write| {
-        create_settled(&address, write?).await
+        create_settled(&address, write).await
     }
 }
 
 call! {
     /// Writes to an object or item. It fails if there is none.
     Update<R: Resource>, R, |address: R::Address, write| {
-        update_settled(&address, write?).await
+        update_settled(&address, write).await
     }
 }
 
@@ -141,22 +147,22 @@ call! {
     /// Writes to a Document or Map item, or creates it if there is none;
     /// [`policy`](UpdateOrCreate::policy) chooses what to do with what is there.
     UpdateOrCreate<R: Writable>, Written<R>, |address: R::Address, write, policy: Policy| {
-        upsert::write(policy, &address, write?).await
+        upsert::write(&policy, &address, write).await
     }
 }
 
 call! {
     /// Finds an object, or creates it if there is none.
     Ensure<R: Named>, Written<R>, |address: R::Address, write| {
-        upsert::ensure(&address, write?).await
+        upsert::ensure(&address, write).await
     }
 }
 
 call! {
     /// Removes an item.
     Remove<R: Item>, (), |address: R::Address, write| {
-        match write?.if_match {
-            Some(revision) => R::delete_at(&address, &revision).await,
+        match &write.if_match {
+            Some(revision) => R::delete_at(&address, revision).await,
             None => R::delete(&address).await,
         }
     }

@@ -81,14 +81,14 @@ facade! {
     Documents<T>, "Document", Document<T>, DocumentSid,
     create: create_document(|write, name| CreateDocumentRequest {
         unique_name: Some(name),
-        data: write.data,
+        data: write.data.take(),
         ttl: write.ttl,
-    }),
+    }, data),
     fetch: fetch_document,
     update: update_document(if_match, |write| UpdateDocumentRequest {
-        data: write.data,
+        data: write.data.take(),
         ttl: write.ttl,
-    }),
+    }, data),
     delete: delete_document,
     list: list_document.documents,
     read: Document::read,

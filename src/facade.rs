@@ -6,9 +6,9 @@ macro_rules! facade {
     (
         $(#[$doc:meta])*
         $facade:ident $(<$data:ident>)?, $noun:literal, $object:ty, $sid:ident,
-        create: $create:ident(|$new:ident, $name:ident| $create_form:expr),
+        create: $create:ident(|$new:ident, $name:ident| $create_form:expr $(, $created:ident)?),
         fetch: $fetch:ident,
-        update: $update:ident($($if_match:ident,)? |$write:ident| $update_form:expr),
+        update: $update:ident($($if_match:ident,)? |$write:ident| $update_form:expr $(, $updated:ident)?),
         delete: $delete:ident,
         list: $list:ident.$records:ident,
         read: $read:expr,
@@ -81,8 +81,8 @@ macro_rules! facade {
             pub async fn search(&self, name: impl Into<String>) -> $crate::Result<Option<$crate::sids::$sid>> {
                 let address = self.by_name(name);
                 let sync = address.sync();
-                let found = sync.call(sync.api().$fetch(sync.service(), address.reference()?)).await;
-                Ok($crate::resource::found(found)?.map(|object| object.sid))
+                let request = sync.api().$fetch(sync.service(), address.reference()?);
+                Ok($crate::resource::found(sync.call(request).await)?.map(|object| object.sid))
             }
 
             #[doc = concat!("Sets after how long the ", $noun, " with a unique name expires, counted from now: at most one year, in whole seconds; zero for never.")]
@@ -145,18 +145,22 @@ macro_rules! facade {
 
             async fn fetch(address: &Self::Address) -> $crate::Result<Self> {
                 let sync = address.sync();
-                let raw = sync.call(sync.api().$fetch(sync.service(), address.reference()?)).await?;
-                $read(raw, &address.context)
+                let request = sync.api().$fetch(sync.service(), address.reference()?);
+                $read(sync.call(request).await?, &address.context)
             }
 
-            async fn update(address: &Self::Address, $write: $crate::resource::Write) -> $crate::Result<Self> {
+            async fn update(address: &Self::Address, $write: &mut $crate::resource::Write) -> $crate::Result<Self> {
                 let sync = address.sync();
-                $(let $if_match = $write.if_match.clone();)?
                 let form = $update_form;
-                let raw = sync
-                    .call(sync.api().$update(sync.service(), address.reference()?, $($if_match.as_ref(),)? &form))
-                    .await?;
-                $read(raw, &address.context).map_err($crate::Error::after_write)
+                let request = sync.api().$update(
+                    sync.service(),
+                    address.reference()?,
+                    $($write.$if_match.as_ref(),)?
+                    &form,
+                );
+                let raw = sync.call(request).await;
+                $($write.$updated = form.$updated;)?
+                $read(raw?, &address.context).map_err($crate::Error::after_write)
             }
 
             $(async fn settle(
@@ -169,7 +173,8 @@ macro_rules! facade {
 
             async fn delete(address: &Self::Address) -> $crate::Result<()> {
                 let sync = address.sync();
-                sync.call(sync.api().$delete(sync.service(), address.reference()?)).await
+                let request = sync.api().$delete(sync.service(), address.reference()?);
+                sync.call(request).await
             }
         }
 
@@ -180,12 +185,13 @@ macro_rules! facade {
                 Some(place)
             }
 
-            async fn create(address: &Self::Address, $new: $crate::resource::Write) -> $crate::Result<Self> {
+            async fn create(address: &Self::Address, $new: &mut $crate::resource::Write) -> $crate::Result<Self> {
                 let sync = address.sync();
                 let $name = address.unique_name()?;
                 let form = $create_form;
-                let raw = sync.call(sync.api().$create(sync.service(), &form)).await?;
-                $read(raw, &address.context).map_err($crate::Error::after_write)
+                let raw = sync.call(sync.api().$create(sync.service(), &form)).await;
+                $($new.$created = form.$created;)?
+                $read(raw?, &address.context).map_err($crate::Error::after_write)
             }
         }
 

@@ -42,31 +42,30 @@ macro_rules! item {
             async fn fetch(address: &Self::Address) -> $crate::Result<Self> {
                 let sync = address.parent.sync();
                 let $given = address.position()?;
-                let raw = sync
-                    .call(sync.api().$fetch(sync.service(), address.parent.reference()?, $sent))
-                    .await?;
-                Self::read(raw, &address.parent.context)
+                let request =
+                    sync.api().$fetch(sync.service(), address.parent.reference()?, $sent);
+                Self::read(sync.call(request).await?, &address.parent.context)
             }
 
-            async fn update(address: &Self::Address, write: $crate::resource::Write) -> $crate::Result<Self> {
+            async fn update(address: &Self::Address, write: &mut $crate::resource::Write) -> $crate::Result<Self> {
                 let sync = address.parent.sync();
                 let $given = address.position()?;
                 let form = $update_form {
-                    data: write.data,
+                    data: write.data.take(),
                     item_ttl: write.ttl,
                     collection_ttl: write.collection_ttl,
                     ttl: None,
                 };
-                let raw = sync
-                    .call(sync.api().$update(
-                        sync.service(),
-                        address.parent.reference()?,
-                        $sent,
-                        write.if_match.as_ref(),
-                        &form,
-                    ))
-                    .await?;
-                Self::read(raw, &address.parent.context).map_err($crate::Error::after_write)
+                let request = sync.api().$update(
+                    sync.service(),
+                    address.parent.reference()?,
+                    $sent,
+                    write.if_match.as_ref(),
+                    &form,
+                );
+                let raw = sync.call(request).await;
+                write.data = form.data;
+                Self::read(raw?, &address.parent.context).map_err($crate::Error::after_write)
             }
 
             async fn settle(
@@ -98,13 +97,13 @@ macro_rules! item {
             ) -> $crate::Result<()> {
                 let sync = address.parent.sync();
                 let $given = address.position()?;
-                sync.call(sync.api().$delete(
+                let request = sync.api().$delete(
                     sync.service(),
                     address.parent.reference()?,
                     $sent,
                     if_match,
-                ))
-                .await
+                );
+                sync.call(request).await
             }
         }
 

@@ -83,10 +83,10 @@ impl<T: DeserializeOwned + Send + 'static> Creatable for ListItem<T> {
         None
     }
 
-    async fn create(list: &Address, write: Write) -> Result<Self> {
+    async fn create(list: &Address, write: &mut Write) -> Result<Self> {
         let sync = list.sync();
         let form = CreateSyncListItemRequest {
-            data: write.data.unwrap_or_default(),
+            data: write.data.take().unwrap_or_default(),
             item_ttl: write.ttl,
             collection_ttl: write.collection_ttl,
             ttl: None,
@@ -94,7 +94,9 @@ impl<T: DeserializeOwned + Send + 'static> Creatable for ListItem<T> {
         let request = sync
             .api()
             .create_sync_list_item(sync.service(), list.reference()?, &form);
-        Self::read(sync.call(request).await?, &list.context).map_err(Error::after_write)
+        let raw = sync.call(request).await;
+        write.data = Some(form.data);
+        Self::read(raw?, &list.context).map_err(Error::after_write)
     }
 }
 

@@ -82,11 +82,11 @@ impl<T: DeserializeOwned + Send + 'static> Creatable for MapItem<T> {
         Some(place)
     }
 
-    async fn create(address: &Self::Place, write: Write) -> Result<Self> {
+    async fn create(address: &Self::Place, write: &mut Write) -> Result<Self> {
         let sync = address.parent.sync();
         let form = CreateSyncMapItemRequest {
             key: address.position()?.clone(),
-            data: write.data.unwrap_or_default(),
+            data: write.data.take().unwrap_or_default(),
             item_ttl: write.ttl,
             collection_ttl: write.collection_ttl,
             ttl: None,
@@ -94,7 +94,9 @@ impl<T: DeserializeOwned + Send + 'static> Creatable for MapItem<T> {
         let request =
             sync.api()
                 .create_sync_map_item(sync.service(), address.parent.reference()?, &form);
-        Self::read(sync.call(request).await?, &address.parent.context).map_err(Error::after_write)
+        let raw = sync.call(request).await;
+        write.data = Some(form.data);
+        Self::read(raw?, &address.parent.context).map_err(Error::after_write)
     }
 }
 

@@ -141,12 +141,12 @@ async fn attempt<R: Versioned>(
     let Some(data) = decide(&mut object)? else {
         return Ok(Attempt::Done(object, Outcome::Unchanged));
     };
-    let write = Write {
+    let mut write = Write {
         data: Some(data),
         if_match: Some(object.revision().clone()),
         ..options.clone()
     };
-    match update_settled(address, write).await {
+    match update_settled(address, &mut write).await {
         Ok(object) => Ok(Attempt::Done(object, Outcome::Updated)),
         // If it cannot be told whose write the conflict is with, doing it again may do it twice. What
         // is gone by now is found to be at the next attempt.
@@ -186,11 +186,11 @@ async fn swap_or_create<R: Versioned + Named>(
                 let Some(data) = decide(None)? else {
                     return Err(absence);
                 };
-                let write = Write {
+                let mut write = Write {
                     data: Some(data),
                     ..options.clone()
                 };
-                match create_settled::<R>(address, write).await {
+                match create_settled::<R>(address, &mut write).await {
                     Ok(object) => return Ok(Written::new(object, Outcome::Created, turns.number)),
                     Err(source) if source.is_already_exists() && !source.is_outcome_unknown() => {
                         Conflict {
@@ -211,7 +211,7 @@ async fn swap_or_create<R: Versioned + Named>(
 /// there already.
 pub(crate) async fn swap_json<R>(
     address: &R::Address,
-    write: Write,
+    write: &Write,
     make: impl Fn(Option<&str>) -> Result<String> + Send,
 ) -> Result<Written<R>>
 where
@@ -226,7 +226,7 @@ where
         let is_same = old.is_some_and(|old| is_same_json(old, &new));
         Ok((must_write || !is_same).then_some(new))
     };
-    let raw = swap_or_create(&address.unchecked(), Caps::default(), &write, decide).await?;
+    let raw = swap_or_create(&address.unchecked(), Caps::default(), write, decide).await?;
     Ok(Written::new(
         R::decode(raw.object, address.context()).map_err(Error::after_write)?,
         raw.outcome,

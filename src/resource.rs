@@ -12,7 +12,7 @@ use crate::api::{Data, ObjectReference};
 use crate::client::SyncClient;
 use crate::context::Context;
 use crate::data::MAX_DATA_SIZE;
-use crate::error::{InputError, Result};
+use crate::error::{Error, InputError, Result};
 use crate::names::UniqueName;
 use crate::revision::Revision;
 use crate::settle::Settled;
@@ -22,14 +22,17 @@ use crate::ttl;
 #[derive(Clone, Debug)]
 pub struct Address {
     pub(crate) context: Context,
-    reference: Result<ObjectReference, InputError>,
+    /// The error in a box, for addresses are moved about.
+    reference: Result<ObjectReference, Box<InputError>>,
 }
 
 impl Address {
     pub(crate) fn by_name(context: Context, name: impl Into<String>) -> Self {
         Self {
             context,
-            reference: UniqueName::new(name).map(ObjectReference::from),
+            reference: UniqueName::new(name)
+                .map(ObjectReference::from)
+                .map_err(Box::new),
         }
     }
 
@@ -39,7 +42,7 @@ impl Address {
     {
         Self {
             context,
-            reference: ObjectReference::try_from(sid),
+            reference: ObjectReference::try_from(sid).map_err(Box::new),
         }
     }
 
@@ -51,7 +54,7 @@ impl Address {
     pub(crate) fn reference(&self) -> Result<&ObjectReference> {
         self.reference
             .as_ref()
-            .map_err(|error| error.clone().into())
+            .map_err(|error| InputError::clone(error).into())
     }
 
     /// The name to create an object under. A SID is none.
@@ -64,17 +67,22 @@ impl Address {
 #[derive(Clone, Debug)]
 pub struct ItemAddress<P> {
     pub(crate) parent: Address,
-    position: Result<P, InputError>,
+    position: Result<P, Box<InputError>>,
 }
 
 impl<P> ItemAddress<P> {
     pub(crate) fn new(parent: Address, position: Result<P, InputError>) -> Self {
-        Self { parent, position }
+        Self {
+            parent,
+            position: position.map_err(Box::new),
+        }
     }
 
     /// The index or key, or why there is none.
     pub(crate) fn position(&self) -> Result<&P> {
-        self.position.as_ref().map_err(|error| error.clone().into())
+        self.position
+            .as_ref()
+            .map_err(|error| InputError::clone(error).into())
     }
 }
 
@@ -147,7 +155,7 @@ pub struct Write {
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     /// JSON text, or why there is none.
-    pub(crate) data: Option<Result<String>>,
+    pub(crate) data: Option<Result<String, Box<Error>>>,
     pub(crate) ttl: Option<Duration>,
     pub(crate) collection_ttl: Option<Duration>,
     pub(crate) if_match: Option<Revision>,
@@ -158,7 +166,11 @@ impl Draft {
     /// A draft with data. The value is encoded at once and need not live on.
     pub(crate) fn of<T: Serialize + ?Sized>(context: &Context, data: &T) -> Self {
         Self {
-            data: Some(context.encode("data", MAX_DATA_SIZE, data)),
+            data: Some(
+                context
+                    .encode("data", MAX_DATA_SIZE, data)
+                    .map_err(Box::new),
+            ),
             ..Self::default()
         }
     }
@@ -173,7 +185,7 @@ impl Draft {
 
     pub(crate) fn finish(self) -> Result<Write> {
         Ok(Write {
-            data: self.data.transpose()?,
+            data: self.data.transpose().map_err(|error| *error)?,
             ttl: self.ttl.map(ttl::seconds).transpose()?,
             collection_ttl: self.collection_ttl.map(ttl::seconds).transpose()?,
             if_match: self.if_match.map(checked).transpose()?,
@@ -212,9 +224,12 @@ pub trait Resource: Sealed + Sized + Send + 'static {
     #[doc(hidden)]
     fn fetch(address: &Self::Address) -> impl Future<Output = Result<Self>> + Send;
 
-    /// Writes to it; it must exist.
+    /// Writes to it; it must exist. After an answer the write is there to be made again.
     #[doc(hidden)]
-    fn update(address: &Self::Address, write: Write) -> impl Future<Output = Result<Self>> + Send;
+    fn update(
+        address: &Self::Address,
+        write: &mut Write,
+    ) -> impl Future<Output = Result<Self>> + Send;
 
     /// Reads it back after a write of unknown outcome that met a conflict, to find out whose write it
     /// was that the conflict is with.
@@ -240,9 +255,9 @@ pub trait Creatable: Resource {
     #[doc(hidden)]
     type Place: Clone + Debug + Send + Sync;
 
-    /// Creates it.
+    /// Creates it. After an answer the write is there to be made again.
     #[doc(hidden)]
-    fn create(place: &Self::Place, write: Write) -> impl Future<Output = Result<Self>> + Send;
+    fn create(place: &Self::Place, write: &mut Write) -> impl Future<Output = Result<Self>> + Send;
 
     /// Where one that was created there is found, if that can be told beforehand.
     #[doc(hidden)]

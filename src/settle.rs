@@ -50,30 +50,33 @@ async fn settled<R: Resource>(
 }
 
 /// Writes to an object, and if it cannot be told whose write a conflict is with, finds out.
-pub(crate) async fn update_settled<R: Resource>(address: &R::Address, write: Write) -> Result<R> {
+pub(crate) async fn update_settled<R: Resource>(
+    address: &R::Address,
+    write: &mut Write,
+) -> Result<R> {
     if write.if_match.is_none() {
         return R::update(address, write).await;
     }
     let begun = Utc::now();
-    match R::update(address, write.clone()).await {
+    match R::update(address, write).await {
         Err(error) if is_unsettled(&error) => {
             // On the heap, as few calls come here.
-            Box::pin(settled(address, &write, begun, error)).await
+            Box::pin(settled(address, write, begun, error)).await
         }
         result => result,
     }
 }
 
 /// Creates an object, and if it cannot be told whose creation a conflict is with, finds out.
-pub(crate) async fn create_settled<R: Creatable>(place: &R::Place, write: Write) -> Result<R> {
+pub(crate) async fn create_settled<R: Creatable>(place: &R::Place, write: &mut Write) -> Result<R> {
     let Some(address) = R::found_at(place) else {
         return R::create(place, write).await;
     };
     let begun = Utc::now();
-    match R::create(place, write.clone()).await {
+    match R::create(place, write).await {
         Err(error) if is_unsettled(&error) => {
             // On the heap, as few calls come here.
-            Box::pin(settled(address, &write, begun, error)).await
+            Box::pin(settled(address, write, begun, error)).await
         }
         result => result,
     }

@@ -78,7 +78,11 @@ impl Line {
             }
         };
         Some(Draft {
-            data: Some(target.check_json(self.data.as_str().to_owned())),
+            data: Some(
+                target
+                    .check_json(self.data.as_str().to_owned())
+                    .map_err(Box::new),
+            ),
             ttl: Some(ttl),
             ..Draft::default()
         })

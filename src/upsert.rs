@@ -7,7 +7,7 @@ use crate::call::{Outcome, Written};
 use crate::data::MAX_DATA_SIZE;
 use crate::error::{ContentionError, Error, InputError, Result};
 use crate::mutate::swap_json;
-use crate::resource::{Locate, Named, Versioned, Write};
+use crate::resource::{Locate, Named, Versioned, Write, found};
 use crate::revision::Revision;
 use crate::settle::{create_settled, update_settled};
 
@@ -55,22 +55,20 @@ impl<R: Versioned<Raw: Named> + Named> Writable for R {}
 
 /// Writes by a policy.
 pub(crate) async fn write<R: Writable>(
-    policy: Policy,
+    policy: &Policy,
     address: &R::Address,
-    mut write: Write,
+    write: &mut Write,
 ) -> Result<Written<R>> {
-    if write.is_patch && policy != Policy::Merge {
+    if write.is_patch && *policy != Policy::Merge {
         // Then it is data like any other.
         write.data = write
             .data
+            .take()
             .map(|json| address.context().check_json(json))
             .transpose()?;
     }
     match policy {
-        Policy::Replace => {
-            let update = || R::update(address, write.clone());
-            find_or_create(address, &write, update, Outcome::Updated).await
-        }
+        Policy::Replace => find_or_create(address, write, Outcome::Updated).await,
         Policy::CreateOnly => {
             let object = Box::pin(create_settled(address, write)).await?;
             Ok(Written::new(object, Outcome::Created, 1))
@@ -80,7 +78,7 @@ pub(crate) async fn write<R: Writable>(
             Ok(Written::new(object, Outcome::Updated, 1))
         }
         Policy::UpdateIf(revision) => {
-            write.if_match = Some(revision);
+            write.if_match = Some(revision.clone());
             let object = Box::pin(update_settled(address, write)).await?;
             Ok(Written::new(object, Outcome::Updated, 1))
         }
@@ -95,7 +93,7 @@ pub(crate) async fn write<R: Writable>(
                 address.context().encode("data", MAX_DATA_SIZE, &merged)
             };
             // On the heap, both here and below: the usual policy needs much less room.
-            Box::pin(swap_json(address, write.clone(), merge)).await
+            Box::pin(swap_json(address, write, merge)).await
         }
         Policy::SkipIfEqual => {
             let data = write.data.clone().unwrap_or_default();
@@ -105,30 +103,35 @@ pub(crate) async fn write<R: Writable>(
 }
 
 /// Finds an object, or creates it.
-pub(crate) async fn ensure<R: Named>(address: &R::Address, write: Write) -> Result<Written<R>> {
-    find_or_create(address, &write, || R::fetch(address), Outcome::Unchanged).await
+pub(crate) async fn ensure<R: Named>(
+    address: &R::Address,
+    write: &mut Write,
+) -> Result<Written<R>> {
+    find_or_create(address, write, Outcome::Unchanged).await
 }
 
 /// How often a call follows others that create and remove the same object at the same time.
 const ROUNDS: u32 = 8;
 
-/// Finds an object or creates it, however others create and remove it meanwhile, within bounds.
-async fn find_or_create<R: Named, F: Future<Output = Result<R>> + Send>(
+/// Finds an object, to leave it or to update it, or creates it, however others create and remove it
+/// meanwhile, within bounds.
+async fn find_or_create<R: Named>(
     address: &R::Address,
-    write: &Write,
-    find: impl Fn() -> F + Send,
-    found: Outcome,
+    write: &mut Write,
+    outcome: Outcome,
 ) -> Result<Written<R>> {
     let begun = Instant::now();
     let mut round = 1;
     loop {
-        match find().await {
-            Ok(object) => return Ok(Written::new(object, found, round)),
-            Err(error) if error.is_not_found() => {}
-            Err(error) => return Err(error),
+        let result = match outcome {
+            Outcome::Updated => R::update(address, write).await,
+            _ => R::fetch(address).await,
+        };
+        if let Some(object) = found(result)? {
+            return Ok(Written::new(object, outcome, round));
         }
-        // On the heap, as below: it is the rarer way.
-        match Box::pin(create_settled(address, write.clone())).await {
+        // On the heap: it is the rarer way.
+        match Box::pin(create_settled(address, write)).await {
             Ok(object) => return Ok(Written::new(object, Outcome::Created, round)),
             // Whoever it was that created it, the next round finds it.
             Err(error) if error.is_already_exists() && round < ROUNDS => round += 1,

@@ -2,7 +2,7 @@
 //! the body already. And what comes of failures.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{Method, header};
 use progenitor_client::ResponseValue;
 use reqwest::Response;
 use serde::de::DeserializeOwned;
@@ -11,7 +11,7 @@ use crate::api;
 use crate::error::{
     ConnectionError, Error, ErrorBody, InputError, ResponseError, Result, ServiceError, excerpt,
 };
-use crate::report::{Report, note, with_body};
+use crate::report::{Report, note, text, with_body};
 
 /// Of a success.
 #[allow(clippy::result_large_err)] // it is the generated client's
@@ -57,19 +57,12 @@ pub(crate) fn unexpected(mut response: Response) -> api::Error<ErrorBody> {
     api::Error::UnexpectedResponse(whole.into())
 }
 
-fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
-    headers
-        .get(name)
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned)
-}
-
 /// Makes an [`Error`] of the failure of a call.
 pub(crate) fn failure<R: DeserializeOwned>(
     error: api::Error<ErrorBody>,
     report: Option<Box<Report>>,
 ) -> Error {
-    let Some(mut report) = report else {
+    let Some(report) = report else {
         // Nothing was sent: the request itself could not be put together.
         let reason = match error {
             api::Error::InvalidRequest(reason) => reason,
@@ -77,8 +70,10 @@ pub(crate) fn failure<R: DeserializeOwned>(
         };
         return InputError::Request { reason }.into();
     };
-    let (status, body) = report.answer.take().unwrap_or_default();
-    let mut call = report.into_call();
+    let Report {
+        mut call, answer, ..
+    } = *report;
+    let (status, body) = answer.unwrap_or_default();
     let reason = match error {
         api::Error::ErrorResponse(response) => {
             let body = response.into_inner();

@@ -45,12 +45,6 @@ impl Segment for i64 {
     }
 }
 
-impl<T: Segment + ?Sized> Segment for &T {
-    fn append_to(&self, path: &mut String) {
-        (**self).append_to(path);
-    }
-}
-
 /// Checks what holds for every text that is sent as a path segment.
 fn check_segment(what: &'static str, limit: usize, text: &str) -> Result<(), InputError> {
     if text.is_empty() {

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
+use http::{HeaderMap, HeaderName, Method, StatusCode};
 use pin_project_lite::pin_project;
 use progenitor_client::ResponseValue;
 use reqwest::Response;
@@ -22,19 +22,13 @@ use crate::error::{Call, ErrorBody, Result};
 /// The service's own name of a request, sent with each response.
 static REQUEST_ID: HeaderName = HeaderName::from_static("twilio-request-id");
 
-/// What was sent, and the last answer to it: what becomes a [`Call`] if it fails. Of a call that
-/// succeeds at once, little is written down.
+/// A call on its way, and the last answer to it. Of a call that succeeds at once, little is written
+/// down.
 pub(crate) struct Report {
-    pub(crate) operation: &'static str,
-    pub(crate) method: Method,
-    pub(crate) path: String,
-    pub(crate) attempts: u32,
+    pub(crate) call: Call,
     pub(crate) started: Instant,
     /// When the last attempt began.
     pub(crate) begun: Instant,
-    pub(crate) elapsed: Duration,
-    request_id: Option<HeaderValue>,
-    pub(crate) outcome_unknown: bool,
     /// The status, and the whole body.
     pub(crate) answer: Option<(StatusCode, Bytes)>,
 }
@@ -43,15 +37,17 @@ impl Report {
     pub(crate) fn new(operation: &'static str) -> Self {
         let now = Instant::now();
         Self {
-            operation,
-            method: Method::GET,
-            path: String::new(),
-            attempts: 0,
+            call: Call {
+                operation,
+                method: Method::GET,
+                path: String::new(),
+                attempts: 0,
+                elapsed: Duration::ZERO,
+                request_id: None,
+                outcome_unknown: false,
+            },
             started: now,
             begun: now,
-            elapsed: Duration::ZERO,
-            request_id: None,
-            outcome_unknown: false,
             answer: None,
         }
     }
@@ -59,7 +55,7 @@ impl Report {
     /// Takes down that an attempt had to wait and begins now.
     pub(crate) fn waited(&mut self) {
         self.begun = Instant::now();
-        if self.attempts == 0 {
+        if self.call.attempts == 0 {
             // Waiting for the first turn is no part of the call.
             self.started = self.begun;
         }
@@ -67,25 +63,18 @@ impl Report {
 
     /// Takes down what a call that fails has to tell of its last attempt.
     pub(crate) fn note(&mut self, url: Option<&Url>, headers: Option<&HeaderMap>) {
-        url.map_or("", Url::path).clone_into(&mut self.path);
-        self.elapsed = self.started.elapsed();
-        self.request_id = headers.and_then(|headers| headers.get(&REQUEST_ID).cloned());
+        url.map_or("", Url::path).clone_into(&mut self.call.path);
+        self.call.elapsed = self.started.elapsed();
+        self.call.request_id = headers.and_then(|headers| text(headers, &REQUEST_ID));
     }
+}
 
-    pub(crate) fn into_call(self) -> Call {
-        let request_id = self.request_id.as_ref();
-        Call {
-            request_id: request_id
-                .and_then(|id| id.to_str().ok())
-                .map(str::to_owned),
-            operation: self.operation,
-            method: self.method,
-            path: self.path,
-            attempts: self.attempts,
-            elapsed: self.elapsed,
-            outcome_unknown: self.outcome_unknown,
-        }
-    }
+/// A header that is text.
+pub(crate) fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    headers
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .map(str::to_owned)
 }
 
 /// Where a report is handed over.

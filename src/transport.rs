@@ -101,7 +101,7 @@ pub(crate) fn exchange<'a>(
 /// Tells how an attempt went.
 fn trace(report: &Report, status: Option<StatusCode>, delay: Option<Duration>) {
     tracing::debug!(
-        attempt = report.attempts,
+        attempt = report.call.attempts,
         status = status.map(|status| status.as_u16()),
         delay_ms = delay.map(|delay| delay.as_secs_f64() * 1000.0),
         "attempt"
@@ -110,7 +110,7 @@ fn trace(report: &Report, status: Option<StatusCode>, delay: Option<Duration>) {
 
 /// Tells how a call went.
 fn record(fields: &Span, result: &reqwest::Result<Response>, report: &Report) {
-    fields.record("attempt", report.attempts);
+    fields.record("attempt", report.call.attempts);
     let elapsed = report.started.elapsed();
     fields.record("duration_ms", elapsed.as_secs_f64() * 1000.0);
     if let Ok(response) = result {
@@ -180,8 +180,8 @@ impl Transport {
     {
         let mut request = build()?;
         self.check_origin(request.url())?;
-        report.attempts += 1;
-        report.method.clone_from(request.method());
+        report.call.attempts += 1;
+        report.call.method.clone_from(request.method());
         let authorization = self.authorization.clone();
         request
             .headers_mut()
@@ -267,11 +267,14 @@ impl Transport {
             let request = build().ok();
             let form = request.as_ref().and_then(Request::body);
             let form = form.and_then(reqwest::Body::as_bytes);
-            is_repeatable(report.operation, &report.method, form)
+            is_repeatable(report.call.operation, &report.call.method, form)
         };
         let delay = failure
             .permits_repeat(is_repeatable)
-            .then(|| self.retry.delay(report.attempts, report.elapsed, asked))
+            .then(|| {
+                self.retry
+                    .delay(report.call.attempts, report.call.elapsed, asked)
+            })
             .flatten();
         if status == Some(StatusCode::TOO_MANY_REQUESTS) {
             // The refusal is meant for all tasks of the client, not only the one that met it.
@@ -281,17 +284,18 @@ impl Transport {
         trace(report, status, delay);
         if let Some(Observer(observe)) = &self.observer {
             observe(&Attempt {
-                operation: report.operation,
-                method: report.method.clone(),
-                path: report.path.clone(),
-                number: report.attempts,
+                operation: report.call.operation,
+                method: report.call.method.clone(),
+                path: report.call.path.clone(),
+                number: report.call.attempts,
                 status,
                 elapsed: report.begun.elapsed(),
                 next_delay: delay,
             });
         }
-        let was_uncertain = report.outcome_unknown;
-        report.outcome_unknown |= report.method != Method::GET && failure.may_have_written();
+        let was_uncertain = report.call.outcome_unknown;
+        report.call.outcome_unknown |=
+            report.call.method != Method::GET && failure.may_have_written();
         if delay.is_none()
             && let Ok(response) = result
         {
@@ -299,7 +303,7 @@ impl Transport {
                 settle(response, report);
             }
             if response.status().is_success() {
-                report.outcome_unknown = false;
+                report.call.outcome_unknown = false;
             }
         }
         delay
@@ -310,7 +314,7 @@ impl Transport {
 fn settle(response: &mut Response, report: &mut Report) {
     if let Some((status, body)) = &mut report.answer
         && *status == StatusCode::NOT_FOUND
-        && report.method == Method::DELETE
+        && report.call.method == Method::DELETE
         && ErrorBody::read(404, body).code.is_some()
     {
         // One of them may have removed it; gone is what was asked for.
@@ -395,7 +399,10 @@ macro_rules! address {
         let mut address = address.map_err($crate::api::Error::InvalidRequest)?;
         $(
             address.path.push_str($text);
-            $($crate::names::Segment::append_to(&$part, &mut address.path);)?
+            $({
+                use $crate::names::Segment as _;
+                $part.append_to(&mut address.path);
+            })?
         )*
         address.finish()
     }};

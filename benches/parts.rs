@@ -10,12 +10,12 @@ use axum::Router;
 use axum::http::StatusCode;
 use axum::routing::{any, get};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use progenitor_client::ClientInfo as _;
+use progenitor_client::{ClientInfo as _, ResponseValue};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use twilio_sync::api::{
-    self,
+    self, ObjectReference,
     types::{Document, SyncListItemPage, UpdateDocumentRequest},
 };
 use twilio_sync::{Credentials, Emulator, ItemKey, RetryPolicy, SyncClient, UniqueName};
@@ -89,6 +89,18 @@ fn page() -> Value {
     })
 }
 
+/// Reads 100 items of a List: the first, or those of a page with its number and token.
+fn items<'a>(
+    api: &'a api::Client,
+    sync: &'a SyncClient,
+    list: &'a ObjectReference,
+    page: Option<(u64, &'a str)>,
+) -> impl Future<Output = Result<ResponseValue<SyncListItemPage>, api::Error<api::ErrorBody>>> {
+    let (number, token) = page.unzip();
+    let size = NonZeroU64::new(100);
+    api.list_sync_list_item(sync.service(), list, None, None, None, number, size, token)
+}
+
 fn names(c: &mut Criterion) {
     let mut group = c.benchmark_group("names");
     for (kind, name) in [("plain", "desk-7"), ("encoded", "bureau 7 / é %")] {
@@ -133,17 +145,7 @@ fn requests(c: &mut Criterion) {
     let reference = UniqueName::new("log").expect("a name").into();
     group.bench_function("page", |b| {
         b.iter(|| {
-            let size = NonZeroU64::new(100);
-            let page = elsewhere.list_sync_list_item(
-                sync.service(),
-                &reference,
-                None,
-                None,
-                None,
-                Some(1),
-                size,
-                Some("PT"),
-            );
+            let page = items(&elsewhere, &sync, &reference, Some((1, "PT")));
             runtime.block_on(page).is_err()
         });
     });
@@ -241,20 +243,8 @@ fn calls(c: &mut Criterion) {
     });
     let list = UniqueName::new("log").expect("a name").into();
     group.bench_function("page of 100 items", |b| {
-        b.to_async(&runtime).iter(async || {
-            let size = NonZeroU64::new(100);
-            let page = sync.api().list_sync_list_item(
-                sync.service(),
-                &list,
-                None,
-                None,
-                None,
-                None,
-                size,
-                None,
-            );
-            sync.call(page).await
-        });
+        b.to_async(&runtime)
+            .iter(async || sync.call(items(sync.api(), &sync, &list, None)).await);
     });
     group.finish();
 }
@@ -294,20 +284,8 @@ fn emulator(c: &mut Criterion) {
     });
     let long = UniqueName::new("long").expect("a name").into();
     group.bench_function("page of 100 items", |b| {
-        b.to_async(&runtime).iter(async || {
-            let size = NonZeroU64::new(100);
-            let page = sync.api().list_sync_list_item(
-                sync.service(),
-                &long,
-                None,
-                None,
-                None,
-                None,
-                size,
-                None,
-            );
-            sync.call(page).await
-        });
+        b.to_async(&runtime)
+            .iter(async || sync.call(items(sync.api(), &sync, &long, None)).await);
     });
     let seed = emulator.dump();
     group.bench_function("seed and dump", |b| {

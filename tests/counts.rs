@@ -7,10 +7,8 @@
 use std::num::NonZeroU64;
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use http::{HeaderMap, HeaderValue, header};
 use reqwest::RequestBuilder;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -22,6 +20,9 @@ use twilio_sync::api::types::{
 };
 use twilio_sync::api::{Data, ObjectReference};
 use twilio_sync::{Emulator, ItemKey, SyncClient, UniqueName};
+
+#[path = "../benches/compare/bare_http.rs"]
+mod bare_http;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
@@ -72,30 +73,9 @@ struct Bare {
 
 impl Bare {
     fn of(emulator: &Emulator) -> Self {
-        // Once for all requests, as the client does it.
-        let request = reqwest::Client::new()
-            .get(emulator.url())
-            .basic_auth(emulator.api_key(), Some(emulator.api_secret()))
-            .build()
-            .expect("a request");
-        let mut headers = HeaderMap::new();
-        headers.insert(
-            header::AUTHORIZATION,
-            request.headers()[header::AUTHORIZATION].clone(),
-        );
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let http = reqwest::Client::builder()
-            .user_agent("bare")
-            .default_headers(headers)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(30))
-            .tcp_nodelay(true)
-            .no_proxy()
-            .build()
-            .expect("a client");
+        let http = bare_http::client(emulator.api_key(), emulator.api_secret());
         Self {
-            http,
+            http: http.expect("a client"),
             service: format!("{}/v1/Services/{}", emulator.url(), emulator.service_sid()),
         }
     }

@@ -1,18 +1,14 @@
 //! reqwest and no more: the same calls, with the same settings of the HTTP client, decoded into the
 //! same types. Nothing is checked, repeated or settled.
 
-use std::time::Duration;
-
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderValue, header};
+use http::header;
 use reqwest::{Client, RequestBuilder};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use twilio_sync::api::types::{Document, SyncListItem, SyncListItemPage, SyncMapItem};
 
 use crate::Failure;
-use crate::contender::{Calls, Entry};
+use crate::bare_http;
+use crate::contender::{Calls, Entry, is_call};
 use crate::server::Address;
 
 #[derive(Clone)]
@@ -47,20 +43,7 @@ impl Bare {
 
 impl Calls for Bare {
     fn connect(address: &Address) -> Result<Self, Failure> {
-        let user = format!("{}:{}", address.api_key, address.api_secret);
-        let authorization = format!("Basic {}", STANDARD.encode(user));
-        let mut headers = HeaderMap::new();
-        headers.insert(header::AUTHORIZATION, HeaderValue::try_from(authorization)?);
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-        let http = Client::builder()
-            .user_agent("bare")
-            .default_headers(headers)
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(Duration::from_secs(10))
-            .timeout(Duration::from_secs(30))
-            .tcp_nodelay(true)
-            .no_proxy()
-            .build()?;
+        let http = bare_http::client(&address.api_key, &address.api_secret)?;
         Ok(Self {
             http,
             service: format!("{}/v1/Services/{}", address.url, address.service_sid),
@@ -115,11 +98,7 @@ impl Calls for Bare {
         let page: SyncListItemPage = read(self.http.get(format!("{url}?PageSize=100"))).await?;
         let mut removed = 0;
         for item in page.items {
-            let data: Value = item.data.decode()?;
-            if data
-                .as_object()
-                .is_some_and(|data| data.len() == 1 && data.contains_key("call"))
-            {
+            if is_call(&item.data)? {
                 let request = self.http.delete(format!("{url}/{}", item.index));
                 let request = request.header(header::IF_MATCH, item.revision.as_str());
                 request.send().await?.error_for_status()?;

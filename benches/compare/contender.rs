@@ -1,6 +1,8 @@
 //! What each contender of this program can do.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use twilio_sync::api::Data;
 
 use crate::Failure;
 use crate::server::Address;
@@ -10,6 +12,13 @@ use crate::server::Address;
 pub(crate) struct Entry {
     pub(crate) n: u64,
     pub(crate) text: String,
+}
+
+/// Whether an item is one of those to be removed: its data has the key `call` alone.
+pub(crate) fn is_call(data: &Data) -> Result<bool, Failure> {
+    let data: Value = data.decode()?;
+    let members = data.as_object();
+    Ok(members.is_some_and(|members| members.len() == 1 && members.contains_key("call")))
 }
 
 /// One way to make the calls. A clone is for one task, which makes one call at a time.

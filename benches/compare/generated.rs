@@ -2,7 +2,6 @@
 
 use std::num::NonZeroU64;
 
-use serde_json::Value;
 use twilio_sync::api::types::{
     CreateDocumentRequest, CreateSyncListItemRequest, UpdateDocumentRequest,
     UpdateSyncMapItemRequest,
@@ -11,7 +10,7 @@ use twilio_sync::api::{Data, ObjectReference};
 use twilio_sync::{ItemKey, SyncClient, UniqueName};
 
 use crate::Failure;
-use crate::contender::{Calls, Entry};
+use crate::contender::{Calls, Entry, is_call};
 use crate::facade::client;
 use crate::server::Address;
 
@@ -25,6 +24,14 @@ pub(crate) struct Generated {
 
 fn reference(name: &str) -> Result<ObjectReference, Failure> {
     Ok(UniqueName::new(name)?.into())
+}
+
+/// What replaces the data of a Document.
+fn replacement(data: &Entry) -> Result<UpdateDocumentRequest, Failure> {
+    Ok(UpdateDocumentRequest {
+        data: Some(serde_json::to_string(data)?),
+        ttl: None,
+    })
 }
 
 fn decoded(data: &Data) -> Result<Entry, Failure> {
@@ -49,10 +56,7 @@ impl Calls for Generated {
 
     async fn update(&mut self, name: &str, data: &Entry) -> Result<Entry, Failure> {
         let (api, service) = (self.sync.api(), self.sync.service());
-        let form = UpdateDocumentRequest {
-            data: Some(serde_json::to_string(data)?),
-            ttl: None,
-        };
+        let form = replacement(data)?;
         let document = api
             .update_document(service, &reference(name)?, None, &form)
             .await?;
@@ -87,10 +91,7 @@ impl Calls for Generated {
 
     async fn upsert(&mut self, name: &str, data: &Entry) -> Result<Entry, Failure> {
         let (api, service) = (self.sync.api(), self.sync.service());
-        let form = UpdateDocumentRequest {
-            data: Some(serde_json::to_string(data)?),
-            ttl: None,
-        };
+        let form = replacement(data)?;
         let updated = api
             .update_document(service, &reference(name)?, None, &form)
             .await;
@@ -126,11 +127,7 @@ impl Calls for Generated {
             .into_inner();
         let mut removed = 0;
         for item in page.items {
-            let data: Value = item.data.decode()?;
-            if data
-                .as_object()
-                .is_some_and(|data| data.len() == 1 && data.contains_key("call"))
-            {
+            if is_call(&item.data)? {
                 api.delete_sync_list_item(service, &list, item.index, Some(&item.revision))
                     .await?;
                 removed += 1;

@@ -22,6 +22,7 @@
 #![allow(clippy::cast_precision_loss)] // of figures that are shown with three digits
 
 mod bare;
+mod bare_http;
 mod contender;
 mod facade;
 mod fixed;

@@ -25,12 +25,17 @@ use crate::sids::{AccountSid, ApiKeySid, ListSid, MapSid, StreamSid};
 use crate::streams::{Stream, Streams};
 use crate::transport::{self, Transport};
 
+/// Static, so that no copy of the header counts uses of the text.
+const USER_AGENT: &str = concat!("twilio-sync-rust/", env!("CARGO_PKG_VERSION"));
+
 /// A client of one Sync Service.
 ///
 /// It is cheap to clone, and the clones share their connections. The helpers are grouped by the kind
 /// of object: [`documents`](Self::documents), [`lists`](Self::lists), [`maps`](Self::maps) and
 /// [`streams`](Self::streams) create, find and remove objects; [`list`](Self::list),
 /// [`map`](Self::map) and [`stream`](Self::stream) work with what is in one of them.
+///
+/// It speaks HTTP/1.1. Each call at a time has a connection of its own, which is kept for the next.
 ///
 /// ```
 /// # #[cfg(feature = "emulator")]
@@ -55,7 +60,11 @@ use crate::transport::{self, Transport};
 pub struct SyncClient(Arc<Shared>);
 
 /// What the clones of a client have in common.
+///
+/// Each call counts itself as a user of it. What all calls read must not lie in the cache line with
+/// that count, which processors would take from one another all the time.
 #[derive(Clone)]
+#[repr(align(128))]
 struct Shared {
     api: api::Client,
     service: ServiceReference,
@@ -510,7 +519,7 @@ impl SyncClientBuilder {
             None => twilio_url(self.region.as_deref(), self.edge.as_deref())?,
         };
         let mut http = reqwest::Client::builder()
-            .user_agent(concat!("twilio-sync-rust/", env!("CARGO_PKG_VERSION")))
+            .user_agent(HeaderValue::from_static(USER_AGENT))
             .default_headers(HeaderMap::from_iter([(
                 header::ACCEPT,
                 HeaderValue::from_static("application/json"),
@@ -518,7 +527,11 @@ impl SyncClientBuilder {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(self.connect_timeout)
             .timeout(self.timeout)
-            .tcp_nodelay(true);
+            .tcp_nodelay(true)
+            // Whatever features others ask of reqwest. The repetition that it has of its own is for
+            // refusals of HTTP/2, and copies each request to be ready; the transport has another.
+            .http1_only()
+            .retry(reqwest::retry::never().max_retries_per_request(0));
         if is_loopback(&url) {
             // A proxy of the environment is for what is outside of this machine.
             http = http.no_proxy();

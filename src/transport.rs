@@ -348,6 +348,10 @@ async fn read(response: &mut Response) -> reqwest::Result<Bytes> {
     let Some(first) = response.chunk().await? else {
         return Ok(Bytes::new());
     };
+    // How much there is still to come, where the service says so: then there is no end to wait for.
+    if response.content_length() == Some(0) {
+        return Ok(first);
+    }
     let Some(second) = response.chunk().await? else {
         return Ok(first);
     };

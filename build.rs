@@ -50,6 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tokens = Generator::new(&settings).generate_tokens(&description)?;
     let mut code = syn::parse_str(&adapted(&tokens.to_string()))?;
     open_responses(&mut code);
+    undecoded(&mut code)?;
     let code = prettyplease::unparse(&code);
     let folder = env::var("OUT_DIR")?;
     let folder = Path::new(&folder);
@@ -228,4 +229,82 @@ fn open_responses(code: &mut syn::File) {
             item.attrs.push(syn::parse_quote!(#[non_exhaustive]));
         }
     }
+}
+
+/// What the facades read from an answer themselves, into types of their own.
+const RECORDS: &[&str] = &[
+    "Document",
+    "DocumentPage",
+    "SyncList",
+    "SyncListPage",
+    "SyncListItem",
+    "SyncListItemPage",
+    "SyncMap",
+    "SyncMapPage",
+    "SyncMapItem",
+    "SyncMapItemPage",
+    "SyncStream",
+    "SyncStreamPage",
+];
+
+/// Divides the operations that answer with such: all but the decoding becomes an operation of
+/// `Responses`, under the same name. `src/api.rs` has that type.
+fn undecoded(code: &mut syn::File) -> syn::Result<()> {
+    let mut operations = Vec::new();
+    let mut attributes = Vec::new();
+    for item in &mut code.items {
+        let syn::Item::Impl(client) = item else {
+            continue;
+        };
+        for item in &mut client.items {
+            if let syn::ImplItem::Fn(operation) = item
+                && let syn::ReturnType::Type(_, output) = &operation.sig.output
+                && let output = quote::quote!(#output).to_string()
+                && RECORDS
+                    .iter()
+                    .any(|record| output.contains(&format!("types :: {record} >")))
+            {
+                operations.push(response(operation)?);
+                attributes.clone_from(&client.attrs);
+                let name = &operation.sig.ident;
+                let arguments = operation.sig.inputs.iter().filter_map(|input| match input {
+                    syn::FnArg::Typed(argument) => Some(&argument.pat),
+                    syn::FnArg::Receiver(_) => None,
+                });
+                operation.block = syn::parse_quote!({
+                    let response = Responses(self).#name(#(#arguments),*).await?;
+                    crate::answer::decoded(response)
+                });
+            }
+        }
+    }
+    assert_eq!(
+        operations.len(),
+        2 * RECORDS.len(),
+        "each record is read, created and updated, and each page listed; see build.rs"
+    );
+    code.items
+        .push(syn::parse_quote!(#(#attributes)* impl Responses<'_> { #(#operations)* }));
+    Ok(())
+}
+
+/// An operation that gives the response as it came.
+fn response(operation: &syn::ImplItemFn) -> syn::Result<syn::ImplItemFn> {
+    let mut operation = operation.clone();
+    operation.attrs.clear();
+    operation.vis = syn::parse_quote!(pub(crate));
+    operation.sig.output =
+        syn::parse_quote!(-> Result<reqwest::Response, Error<crate::error::ErrorBody>>);
+    if let Some(receiver) = operation.sig.inputs.first_mut() {
+        *receiver = syn::parse_quote!(self);
+    }
+    let mut code = quote::quote!(#operation).to_string();
+    for (from, to) in [
+        ("crate :: answer :: decoded (response)", "Ok (response)"),
+        ("exchange (self ,", "exchange (& self ,"),
+    ] {
+        assert!(code.contains(from), "an operation is without `{from}`");
+        code = code.replace(from, to);
+    }
+    syn::parse_str(&code)
 }

@@ -57,8 +57,44 @@ pub(crate) fn unexpected(mut response: Response) -> api::Error<ErrorBody> {
     api::Error::UnexpectedResponse(whole.into())
 }
 
+/// The value that a call answered with.
+pub(crate) fn value<R: DeserializeOwned>(
+    result: Result<ResponseValue<R>, api::Error<ErrorBody>>,
+    report: Option<Box<Report>>,
+) -> Result<R> {
+    match result {
+        Ok(response) => Ok(response.into_inner()),
+        Err(error) => Err(failure::<R>(error, report)),
+    }
+}
+
+/// What is read from the body that a call answered with. `R` is what it should be, for the message if
+/// it is not.
+pub(crate) fn reading<R: DeserializeOwned, T>(
+    result: Result<Response, api::Error<ErrorBody>>,
+    report: Option<Box<Report>>,
+    read: impl FnOnce(&[u8]) -> serde_json::Result<Result<T>>,
+) -> Result<T> {
+    let (response, mut report) = match (result, report) {
+        (Ok(response), Some(report)) => (response, report),
+        // Each response is handed over with a report.
+        (Ok(response), None) => return Err(failure::<R>(unexpected(response), None)),
+        (Err(error), report) => return Err(failure::<R>(error, report)),
+    };
+    let body = report.answer.as_ref().map(|(_, body)| body);
+    match read(body.map_or(&[], |body| body)) {
+        Ok(read) => read,
+        Err(error) => {
+            let body = body.cloned().unwrap_or_default();
+            report.note(Some(response.url()), Some(response.headers()));
+            let error = api::Error::InvalidResponsePayload(body, error);
+            Err(failure::<R>(error, Some(report)))
+        }
+    }
+}
+
 /// Makes an [`Error`] of the failure of a call.
-pub(crate) fn failure<R: DeserializeOwned>(
+fn failure<R: DeserializeOwned>(
     error: api::Error<ErrorBody>,
     report: Option<Box<Report>>,
 ) -> Error {

@@ -38,4 +38,17 @@ pub use crate::error::ErrorBody;
 pub use crate::names::{ObjectReference, ServiceReference};
 pub use crate::transport::Transport;
 
+/// Operations whose answers are left to be read by whoever makes the call: those that answer with what
+/// the facades have types of their own for.
+#[derive(Clone, Copy)]
+pub(crate) struct Responses<'c>(pub(crate) &'c Client);
+
+impl std::ops::Deref for Responses<'_> {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        self.0
+    }
+}
+
 include!(concat!(env!("OUT_DIR"), "/api.rs"));

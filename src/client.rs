@@ -11,7 +11,8 @@ use progenitor_client::ResponseValue;
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
-use crate::api::{self, ErrorBody, ServiceReference};
+use crate::answer;
+use crate::api::{self, ErrorBody, Responses, ServiceReference};
 use crate::credentials::Credentials;
 use crate::documents::Documents;
 use crate::error::{ConfigurationError, InputError, Result};
@@ -130,6 +131,11 @@ impl SyncClient {
         &self.0.api
     }
 
+    /// The generated client for those who read the answers themselves.
+    pub(crate) fn responses(&self) -> Responses<'_> {
+        Responses(self.api())
+    }
+
     /// Awaits a call of the generated client.
     ///
     /// ```no_run
@@ -147,7 +153,7 @@ impl SyncClient {
         &self,
         request: impl Future<Output = Result<ResponseValue<R>, api::Error<ErrorBody>>>,
     ) -> impl Future<Output = Result<R>> {
-        Reported::new(request)
+        Reported::new(request, answer::value)
     }
 
     /// Sends a request of one's own the way the generated client does: with the credentials, again
@@ -183,7 +189,10 @@ impl SyncClient {
         operation: &'static str,
         request: reqwest::Request,
     ) -> impl Future<Output = Result<Option<api::Data>>> {
-        Reported::new(transport::sent(self.api(), operation, request))
+        Reported::new(
+            transport::sent(self.api(), operation, request),
+            answer::value,
+        )
     }
 
     /// The Documents of the Service, holding values of type `T`.

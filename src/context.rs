@@ -67,6 +67,15 @@ impl Context {
         Ok(())
     }
 
+    /// Whether there is a contract.
+    #[cfg_attr(not(feature = "schema"), allow(clippy::unused_self))]
+    pub(crate) fn has_contract(&self) -> bool {
+        #[cfg(feature = "schema")]
+        return self.contract.is_some();
+        #[cfg(not(feature = "schema"))]
+        false
+    }
+
     /// Decodes data that was read, if it is as the contract wants it.
     #[cfg_attr(not(feature = "schema"), allow(clippy::unused_self))]
     pub(crate) fn decode<T: DeserializeOwned>(

@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::api::Data;
-use crate::api::types::{self, CreateDocumentRequest, UpdateDocumentRequest};
+use crate::api::types::{CreateDocumentRequest, UpdateDocumentRequest};
 use crate::call::{Create, Update, UpdateOrCreate, Written};
 use crate::error::Result;
 use crate::facade::{checked, facade};
@@ -27,7 +27,6 @@ record! {
         /// Its unique name; `None` if it was created without one.
         unique_name: Option<String>,
     },
-    raw: types::Document,
     title: |document| match &document.unique_name {
         Some(name) => format!("document \"{name}\""),
         None => format!("document {}", document.sid),
@@ -90,10 +89,8 @@ facade! {
         ttl: write.ttl,
     }, data),
     delete: delete_document,
-    list: list_document.documents,
-    read: Document::read,
+    list: list_document,
     raw: Document<Data>,
-    typed: Document::typed,
     settle: |address, write, begun| by_reading_back::<Document<Data>, _>(
         address,
         write, begun,

@@ -10,10 +10,8 @@ macro_rules! facade {
         fetch: $fetch:ident,
         update: $update:ident($($if_match:ident,)? |$write:ident| $update_form:expr $(, $updated:ident)?),
         delete: $delete:ident,
-        list: $list:ident.$records:ident,
-        read: $read:expr,
-        raw: $raw:ty,
-        typed: $typed:expr
+        list: $list:ident,
+        raw: $raw:ty
         $(, settle: |$settled:ident, $wrote:ident, $begun:ident| $settle:expr)? $(,)?
     ) => {
         $(#[$doc])*
@@ -129,7 +127,7 @@ macro_rules! facade {
                     let name = object.unique_name.as_ref();
                     $crate::paging::Found::if_matching(name.is_some_and(|name| name.starts_with(&prefix)))
                 };
-                $crate::Search::new(listing, judge, move |object| $typed(object, &context))
+                $crate::Search::new(listing, judge, move |object| $crate::record::Record::typed(object, &context))
             }
 
             #[doc = concat!("Every ", $noun, " of the Service, as a stream. One request for each 100.")]
@@ -145,22 +143,22 @@ macro_rules! facade {
 
             async fn fetch(address: &Self::Address) -> $crate::Result<Self> {
                 let sync = address.sync();
-                let request = sync.api().$fetch(sync.service(), address.reference()?);
-                $read(sync.call(request).await?, &address.context)
+                let request = sync.responses().$fetch(sync.service(), address.reference()?);
+                address.context.record(request).await
             }
 
             async fn update(address: &Self::Address, $write: &mut $crate::resource::Write) -> $crate::Result<Self> {
                 let sync = address.sync();
                 let form = $update_form;
-                let request = sync.api().$update(
+                let request = sync.responses().$update(
                     sync.service(),
                     address.reference()?,
                     $($write.$if_match.as_ref(),)?
                     &form,
                 );
-                let raw = sync.call(request).await;
+                let result = address.context.record(request).await;
                 $($write.$updated = form.$updated;)?
-                $read(raw?, &address.context).map_err($crate::Error::after_write)
+                result.map_err($crate::Error::after_write)
             }
 
             $(async fn settle(
@@ -189,9 +187,10 @@ macro_rules! facade {
                 let sync = address.sync();
                 let $name = address.unique_name()?;
                 let form = $create_form;
-                let raw = sync.call(sync.api().$create(sync.service(), &form)).await;
+                let request = sync.responses().$create(sync.service(), &form);
+                let result = address.context.record(request).await;
                 $($new.$created = form.$created;)?
-                $read(raw?, &address.context).map_err($crate::Error::after_write)
+                result.map_err($crate::Error::after_write)
             }
         }
 
@@ -200,12 +199,8 @@ macro_rules! facade {
 
             async fn page(context: &Self::Scope, query: &$crate::paging::PageQuery) -> $crate::Result<$crate::paging::Page<Self>> {
                 let sync = &context.sync;
-                let request = sync.api().$list(sync.service(), query.page, query.page_size, query.page_token.as_deref());
-                let page = sync.call(request).await?;
-                Ok($crate::paging::Page {
-                    records: page.$records.into_iter().map(|raw| $read(raw, context)).collect(),
-                    meta: page.meta,
-                })
+                let request = sync.responses().$list(sync.service(), query.page, query.page_size, query.page_token.as_deref());
+                context.page(request).await
             }
         }
     };
@@ -215,6 +210,8 @@ macro_rules! facade {
 /// there is one.
 macro_rules! dataless_facade {
     ($facade:ident, $noun:literal, $object:ty) => {
+        $crate::record::dataless_record!($object);
+
         impl $facade {
             #[doc = concat!("Creates a ", $noun, " under a unique name.")]
             ///

@@ -15,7 +15,6 @@ macro_rules! item {
             $(#[$position_doc:meta])* $position:ident: $position_type:ty,
             $(#[$parent_doc:meta])* $parent:ident: $parent_type:ty,
         },
-        raw: $raw:ty,
         title: $title:literal,
         found by: $by:ty, |$given:ident| $sent:expr,
         starts at: $start:ty,
@@ -32,7 +31,6 @@ macro_rules! item {
                 $(#[$parent_doc])*
                 $parent: $parent_type,
             },
-            raw: $raw,
             title: |item| format!($title, item.$position, item.$parent),
         }
 
@@ -43,8 +41,8 @@ macro_rules! item {
                 let sync = address.parent.sync();
                 let $given = address.position()?;
                 let request =
-                    sync.api().$fetch(sync.service(), address.parent.reference()?, $sent);
-                Self::read(sync.call(request).await?, &address.parent.context)
+                    sync.responses().$fetch(sync.service(), address.parent.reference()?, $sent);
+                address.parent.context.record(request).await
             }
 
             async fn update(address: &Self::Address, write: &mut $crate::resource::Write) -> $crate::Result<Self> {
@@ -56,16 +54,16 @@ macro_rules! item {
                     collection_ttl: write.collection_ttl,
                     ttl: None,
                 };
-                let request = sync.api().$update(
+                let request = sync.responses().$update(
                     sync.service(),
                     address.parent.reference()?,
                     $sent,
                     write.if_match.as_ref(),
                     &form,
                 );
-                let raw = sync.call(request).await;
+                let result = address.parent.context.record(request).await;
                 write.data = form.data;
-                Self::read(raw?, &address.parent.context).map_err($crate::Error::after_write)
+                result.map_err($crate::Error::after_write)
             }
 
             async fn settle(
@@ -128,7 +126,7 @@ macro_rules! item {
                 query: &$crate::paging::PageQuery,
             ) -> $crate::Result<$crate::paging::Page<Self>> {
                 let sync = address.sync();
-                let request = sync.api().$list(
+                let request = sync.responses().$list(
                     sync.service(),
                     address.reference()?,
                     query.bounds,
@@ -138,11 +136,7 @@ macro_rules! item {
                     query.page_size,
                     query.page_token.as_deref(),
                 );
-                let page = sync.call(request).await?;
-                Ok($crate::paging::Page {
-                    records: page.items.into_iter().map(|raw| Self::read(raw, &address.context)).collect(),
-                    meta: page.meta,
-                })
+                address.context.page(request).await
             }
         }
     };

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Data;
 use crate::api::types::{
-    Bounds, CreateSyncListItemRequest, CreateSyncListRequest, Order, SyncList, SyncListItem,
+    Bounds, CreateSyncListItemRequest, CreateSyncListRequest, Order, SyncList,
     UpdateSyncListItemRequest, UpdateSyncListRequest,
 };
 use crate::bulk::{Bulk, InOrder, failed, gone};
@@ -22,7 +22,7 @@ use crate::mutate::{Mutate, Verdict};
 use crate::paging::Listing;
 use crate::permissions::permissions;
 use crate::resource::{
-    Address, Creatable, Draft, Item, ItemAddress, Locate, Resource, Write, as_is, found,
+    Address, Creatable, Draft, Item, ItemAddress, Locate, Resource, Write, found,
 };
 use crate::sids::ListSid;
 use crate::transfer::{Line, numbered, numbered_job};
@@ -41,10 +41,8 @@ facade! {
         ttl: None,
     }),
     delete: delete_sync_list,
-    list: list_sync_list.lists,
-    read: as_is,
+    list: list_sync_list,
     raw: SyncList,
-    typed: as_is,
 }
 
 dataless_facade!(Lists, "List", SyncList);
@@ -59,7 +57,6 @@ item! {
         /// The List it is in.
         list_sid: ListSid,
     },
-    raw: SyncListItem,
     title: "item {} of list {}",
     found by: i64, |index| *index,
     starts at: i64,
@@ -91,12 +88,12 @@ impl<T: DeserializeOwned + Send + 'static> Creatable for ListItem<T> {
             collection_ttl: write.collection_ttl,
             ttl: None,
         };
-        let request = sync
-            .api()
-            .create_sync_list_item(sync.service(), list.reference()?, &form);
-        let raw = sync.call(request).await;
+        let request =
+            sync.responses()
+                .create_sync_list_item(sync.service(), list.reference()?, &form);
+        let result = list.context.record(request).await;
         write.data = Some(form.data);
-        Self::read(raw?, &list.context).map_err(Error::after_write)
+        result.map_err(Error::after_write)
     }
 }
 

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Data;
 use crate::api::types::{
-    Bounds, CreateSyncMapItemRequest, CreateSyncMapRequest, Order, SyncMap, SyncMapItem,
+    Bounds, CreateSyncMapItemRequest, CreateSyncMapRequest, Order, SyncMap,
     UpdateSyncMapItemRequest, UpdateSyncMapRequest,
 };
 use crate::bulk::{Bulk, failed, gone};
@@ -22,7 +22,7 @@ use crate::mutate::{Mutate, Verdict};
 use crate::names::ItemKey;
 use crate::paging::{Found, Listing, Search};
 use crate::permissions::permissions;
-use crate::resource::{Creatable, Draft, ItemAddress, Locate, Resource, Write, as_is, found};
+use crate::resource::{Creatable, Draft, ItemAddress, Locate, Resource, Write, found};
 use crate::sids::MapSid;
 use crate::transfer::{Line, numbered, numbered_job};
 use crate::upsert::Policy;
@@ -41,10 +41,8 @@ facade! {
         ttl: None,
     }),
     delete: delete_sync_map,
-    list: list_sync_map.maps,
-    read: as_is,
+    list: list_sync_map,
     raw: SyncMap,
-    typed: as_is,
 }
 
 dataless_facade!(Maps, "Map", SyncMap);
@@ -59,7 +57,6 @@ item! {
         /// The Map it is in.
         map_sid: MapSid,
     },
-    raw: SyncMapItem,
     title: "item \"{}\" of map {}",
     found by: ItemKey, |key| key,
     starts at: String,
@@ -91,12 +88,14 @@ impl<T: DeserializeOwned + Send + 'static> Creatable for MapItem<T> {
             collection_ttl: write.collection_ttl,
             ttl: None,
         };
-        let request =
-            sync.api()
-                .create_sync_map_item(sync.service(), address.parent.reference()?, &form);
-        let raw = sync.call(request).await;
+        let request = sync.responses().create_sync_map_item(
+            sync.service(),
+            address.parent.reference()?,
+            &form,
+        );
+        let result = address.parent.context.record(request).await;
         write.data = Some(form.data);
-        Self::read(raw?, &address.parent.context).map_err(Error::after_write)
+        result.map_err(Error::after_write)
     }
 }
 

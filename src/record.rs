@@ -1,23 +1,133 @@
-//! What Documents and items are made of: data with a revision, dates and origin.
+//! What the helpers read from answers: Documents and items, which are data with a revision, dates and
+//! origin, and the other objects, which have no data of their own.
 
-/// Defines one kind of record, its reading from the generated type, and the decoding of its data.
+use std::convert::identity;
+
+use reqwest::Response;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use crate::answer::reading;
+use crate::api::types::PageMeta;
+use crate::api::{self, ErrorBody};
+use crate::context::Context;
+use crate::error::Result;
+use crate::paging::Page;
+use crate::report::Reported;
+
+/// What the service answers with where it is asked for one object, or a page of them.
+pub(crate) trait Record: DeserializeOwned {
+    /// The same with its data as it came.
+    type Raw: DeserializeOwned;
+
+    /// Decodes the data.
+    fn typed(raw: Self::Raw, context: &Context) -> Result<Self>;
+}
+
+/// A page of records.
+#[derive(Deserialize)]
+struct Records<R> {
+    /// The member has the name of what is listed.
+    #[serde(
+        alias = "documents",
+        alias = "items",
+        alias = "lists",
+        alias = "maps",
+        alias = "streams"
+    )]
+    records: Vec<R>,
+    meta: PageMeta,
+}
+
+impl<R> Records<R> {
+    fn page<T>(self, make: impl Fn(R) -> Result<T>) -> Page<T> {
+        Page {
+            records: self.records.into_iter().map(make).collect(),
+            meta: self.meta,
+        }
+    }
+}
+
+impl Context {
+    /// Awaits a call that answers with a record.
+    pub(crate) fn record<R: Record>(
+        &self,
+        call: impl Future<Output = Result<Response, api::Error<ErrorBody>>>,
+    ) -> impl Future<Output = Result<R>> {
+        self.read(call, identity, R::typed)
+    }
+
+    /// Awaits a call that answers with a page of records.
+    pub(crate) fn page<R: Record>(
+        &self,
+        call: impl Future<Output = Result<Response, api::Error<ErrorBody>>>,
+    ) -> impl Future<Output = Result<Page<R>>> {
+        self.read(
+            call,
+            |whole: Records<R>| whole.page(Ok),
+            |raw: Records<R::Raw>, context| Ok(raw.page(|record| R::typed(record, context))),
+        )
+    }
+
+    /// Awaits a call and reads its answer: in one pass, data included. If that fails, a second one
+    /// finds out what it is that does not fit: the answer, or the data in it.
+    fn read<W: DeserializeOwned, R: DeserializeOwned, T>(
+        &self,
+        call: impl Future<Output = Result<Response, api::Error<ErrorBody>>>,
+        whole: impl Fn(W) -> T,
+        typed: impl Fn(R, &Self) -> Result<T>,
+    ) -> impl Future<Output = Result<T>> {
+        Reported::new(call, move |result, report| {
+            reading::<R, _>(result, report, |body| {
+                // A contract is held against the data as it came.
+                if !self.has_contract()
+                    && let Ok(read) = serde_json::from_slice(body)
+                {
+                    return Ok(Ok(whole(read)));
+                }
+                let raw = serde_json::from_slice(body)?;
+                Ok(typed(raw, self))
+            })
+        })
+    }
+}
+
+/// Makes an object without data of its own a record.
+macro_rules! dataless_record {
+    ($object:ty) => {
+        impl $crate::record::Record for $object {
+            type Raw = Self;
+
+            fn typed(raw: Self, _: &$crate::context::Context) -> $crate::Result<Self> {
+                Ok(raw)
+            }
+        }
+    };
+}
+
+/// Defines one kind of record with data.
 macro_rules! record {
     (
         $(#[$doc:meta])*
         $record:ident {
             $($(#[$field_doc:meta])* $field:ident: $field_type:ty,)*
         },
-        raw: $raw:ty,
         title: |$this:ident| $title:expr $(,)?
     ) => {
         $(#[$doc])*
         ///
-        /// It serialises as the service writes it, but for the links.
-        #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+        /// It serialises as the service writes it, but for the links, and deserialises from what the
+        /// service writes.
+        #[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
         #[non_exhaustive]
         pub struct $record<T> {
             $($(#[$field_doc])* pub $field: $field_type,)*
             /// The value.
+            // Said this way, data that is not there is no `None` of a `T` that is an option.
+            #[serde(
+                deserialize_with = "serde::Deserialize::deserialize",
+                bound(deserialize = "T: serde::Deserialize<'de>")
+            )]
             pub data: T,
             /// The version, which changes with every write of the data.
             pub revision: $crate::Revision,
@@ -49,13 +159,26 @@ macro_rules! record {
                 self,
                 context: &$crate::context::Context,
             ) -> $crate::Result<$record<T>> {
-                $crate::record::typed!(self, context, $record { $($field),* }, |$this| $title)
+                let data = context.decode(&self.data, || self.title())?;
+                Ok($record {
+                    $($field: self.$field,)*
+                    data,
+                    revision: self.revision,
+                    date_expires: self.date_expires,
+                    date_created: self.date_created,
+                    date_updated: self.date_updated,
+                    created_by: self.created_by,
+                    account_sid: self.account_sid,
+                    service_sid: self.service_sid,
+                })
             }
         }
 
-        impl<T: serde::de::DeserializeOwned> $record<T> {
-            fn read(raw: $raw, context: &$crate::context::Context) -> $crate::Result<Self> {
-                $crate::record::typed!(raw, context, $record { $($field),* }, |$this| $title)
+        impl<T: serde::de::DeserializeOwned> $crate::record::Record for $record<T> {
+            type Raw = $record<$crate::api::Data>;
+
+            fn typed(raw: Self::Raw, context: &$crate::context::Context) -> $crate::Result<Self> {
+                raw.typed(context)
             }
         }
 
@@ -93,26 +216,4 @@ macro_rules! record {
     };
 }
 
-/// Makes a record of what has the same fields, and its data as it came.
-macro_rules! typed {
-    ($raw:expr, $context:expr, $record:ident { $($field:ident),* }, |$this:ident| $title:expr) => {{
-        let raw = $raw;
-        let data = $context.decode(&raw.data, || {
-            let $this = &raw;
-            $title
-        })?;
-        Ok($record {
-            $($field: raw.$field,)*
-            data,
-            revision: raw.revision,
-            date_expires: raw.date_expires,
-            date_created: raw.date_created,
-            date_updated: raw.date_updated,
-            created_by: raw.created_by,
-            account_sid: raw.account_sid,
-            service_sid: raw.service_sid,
-        })
-    }};
-}
-
-pub(crate) use {record, typed};
+pub(crate) use {dataless_record, record};

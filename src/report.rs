@@ -9,15 +9,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 use pin_project_lite::pin_project;
-use progenitor_client::ResponseValue;
 use reqwest::Response;
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
+use tracing::Span;
 use url::Url;
 
-use crate::answer::failure;
-use crate::api;
-use crate::error::{Call, ErrorBody, Result};
+use crate::error::Call;
 
 /// The service's own name of a request, sent with each response.
 static REQUEST_ID: HeaderName = HeaderName::from_static("twilio-request-id");
@@ -31,6 +28,8 @@ pub(crate) struct Report {
     pub(crate) begun: Instant,
     /// The status, and the whole body.
     pub(crate) answer: Option<(StatusCode, Bytes)>,
+    /// The call's own span, if anybody listens.
+    pub(crate) span: Option<Span>,
 }
 
 impl Report {
@@ -49,6 +48,20 @@ impl Report {
             started: now,
             begun: now,
             answer: None,
+            span: None,
+        }
+    }
+
+    /// Tells the call's span how it went.
+    pub(crate) fn record(&self, result: &reqwest::Result<Response>) {
+        let Some(span) = &self.span else {
+            return;
+        };
+        span.record("attempt", self.call.attempts);
+        let elapsed = self.started.elapsed();
+        span.record("duration_ms", elapsed.as_secs_f64() * 1000.0);
+        if let Ok(response) = result {
+            span.record("status", response.status().as_u16());
         }
     }
 
@@ -96,40 +109,39 @@ impl Drop for Around {
 }
 
 pin_project! {
-    /// A call of the generated client with what happened to it, which becomes part of the [`Error`] if
-    /// it fails.
-    ///
-    /// [`Error`]: crate::Error
-    pub(crate) struct Reported<F> {
+    /// A call of the generated client, and what is made of it and what happened to it.
+    pub(crate) struct Reported<F, M> {
         #[pin]
         call: F,
+        make: M,
         report: Option<Box<Report>>,
     }
 }
 
-impl<F> Reported<F> {
-    pub(crate) fn new(call: F) -> Self {
-        Self { call, report: None }
+impl<F, M> Reported<F, M> {
+    pub(crate) fn new(call: F, make: M) -> Self {
+        Self {
+            call,
+            make,
+            report: None,
+        }
     }
 }
 
-impl<F, R> Future for Reported<F>
+impl<F, M, R> Future for Reported<F, M>
 where
-    F: Future<Output = Result<ResponseValue<R>, api::Error<ErrorBody>>>,
-    R: DeserializeOwned,
+    F: Future,
+    M: Fn(F::Output, Option<Box<Report>>) -> R,
 {
-    type Output = Result<R>;
+    type Output = R;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<R>> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<R> {
         let this = self.project();
         let around = Around(PLACE.replace(Some(Place(this.report.take()))));
         let polled = this.call.poll(context);
         *this.report = PLACE.take().and_then(|Place(report)| report);
         drop(around);
-        polled.map(|result| match result {
-            Ok(response) => Ok(response.into_inner()),
-            Err(error) => Err(failure::<R>(error, this.report.take())),
-        })
+        polled.map(|result| (this.make)(result, this.report.take()))
     }
 }
 

@@ -324,9 +324,3 @@ pub(crate) fn found<T>(result: Result<T>) -> Result<Option<T>> {
         Err(error) => Err(error),
     }
 }
-
-/// The reading of a resource that is kept as it comes, among readings that can fail.
-#[allow(clippy::unnecessary_wraps)]
-pub(crate) fn as_is<R>(raw: R, _: &Context) -> Result<R> {
-    Ok(raw)
-}

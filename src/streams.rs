@@ -9,7 +9,6 @@ use crate::data::MAX_MESSAGE_SIZE;
 use crate::error::Result;
 use crate::facade::{checked, dataless_facade, facade};
 use crate::handle::handle;
-use crate::resource::as_is;
 use crate::sids::{StreamMessageSid, StreamSid};
 
 facade! {
@@ -36,10 +35,8 @@ facade! {
     fetch: fetch_sync_stream,
     update: update_sync_stream(|write| UpdateSyncStreamRequest { ttl: write.ttl }),
     delete: delete_sync_stream,
-    list: list_sync_stream.streams,
-    read: as_is,
+    list: list_sync_stream,
     raw: SyncStream,
-    typed: as_is,
 }
 
 dataless_facade!(Streams, "Message Stream", SyncStream);

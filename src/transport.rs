@@ -1,6 +1,7 @@
 //! The one place every request passes: authorization, repetition, tracing, and bodies read whole.
 
 use std::fmt::{self, Debug};
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, StatusCode, header};
 use progenitor_client::ResponseValue;
 use reqwest::{Request, Response};
-use tracing::{Instrument, Span, field::Empty};
+use tracing::{Instrument, field::Empty};
 use url::{Position, Url};
 
 use crate::answer::{decoded, empty, refused, unexpected};
@@ -66,26 +67,29 @@ pub(crate) fn exchange<'a>(
         status = Empty,
         duration_ms = Empty,
     );
-    // Without one of its own, a call must not write to the current one, which is its caller's.
-    let fields = (!span.is_disabled()).then(|| span.clone());
     let mut report = Box::new(Report::new(operation));
+    // Without one of its own, a call must not write to the current one, which is its caller's.
+    report.span = (!span.is_disabled()).then(|| span.clone());
     // Now, if it has to wait for nothing.
     let is_held = transport.pace.is_held();
     let first = (!is_held).then(|| transport.begin(http, build, &mut report));
+    let first = match first.transpose() {
+        Ok(first) => first,
+        Err(error) => return Box::pin(ready(Err(*error))),
+    };
     let call = async move {
         let mut result = match first {
-            Some(first) => receive(first.map_err(|error| *error)?, &mut report.answer).await,
+            Some(first) => first.await,
             // On the heap, and in a function of its own, as few calls come here; and so below.
             None => Box::pin(transport.attempt_in_turn(http, build, &mut report)).await?,
         };
+        complete(&mut result, &mut report.answer).await;
         if let Some(status) = transport.plain_success(&result) {
             trace(&report, Some(status), None);
         } else {
             Box::pin(transport.persist(http, build, &mut result, &mut report)).await?;
         }
-        if let Some(fields) = fields {
-            record(&fields, &result, &report);
-        }
+        report.record(&result);
         hand_over(report, &mut result);
         // The call has the address, and tells it once.
         Ok(result.map_err(reqwest::Error::without_url)?)
@@ -106,16 +110,6 @@ fn trace(report: &Report, status: Option<StatusCode>, delay: Option<Duration>) {
         delay_ms = delay.map(|delay| delay.as_secs_f64() * 1000.0),
         "attempt"
     );
-}
-
-/// Tells how a call went.
-fn record(fields: &Span, result: &reqwest::Result<Response>, report: &Report) {
-    fields.record("attempt", report.call.attempts);
-    let elapsed = report.started.elapsed();
-    fields.record("duration_ms", elapsed.as_secs_f64() * 1000.0);
-    if let Ok(response) = result {
-        fields.record("status", response.status().as_u16());
-    }
 }
 
 /// An address as it is put together. See [`address!`].
@@ -205,7 +199,7 @@ impl Transport {
         Err(Box::new(api::Error::InvalidRequest(refusal)))
     }
 
-    /// Makes an attempt when its turn has come.
+    /// Makes an attempt when its turn has come, up to the head of the response.
     async fn attempt_in_turn(
         &self,
         http: &reqwest::Client,
@@ -216,7 +210,7 @@ impl Transport {
         report.waited();
         // After the first attempt this does not fail: it did not then.
         let attempt = self.begin(http, build, report).map_err(|error| *error)?;
-        Ok(receive(attempt, &mut report.answer).await)
+        Ok(attempt.await)
     }
 
     /// Makes more attempts as long as that is due and harmless.
@@ -231,6 +225,7 @@ impl Transport {
             report.answer = None;
             tokio::time::sleep(delay).await;
             *result = self.attempt_in_turn(http, build, report).await?;
+            complete(result, &mut report.answer).await;
         }
         Ok(())
     }
@@ -327,19 +322,18 @@ fn settle(response: &mut Response, report: &mut Report) {
     }
 }
 
-/// Receives a response with its whole body, so that one that breaks off counts as a failure of the
+/// Receives the whole body of a response, so that one that breaks off counts as a failure of the
 /// attempt.
-async fn receive(
-    response: impl Future<Output = reqwest::Result<Response>>,
+async fn complete(
+    result: &mut reqwest::Result<Response>,
     answer: &mut Option<(StatusCode, Bytes)>,
-) -> reqwest::Result<Response> {
-    let mut response = response.await?;
-    match read(&mut response).await {
-        Ok(body) => {
-            *answer = Some((response.status(), body));
-            Ok(response)
-        }
-        Err(error) => Err(error.with_url(response.url().clone())),
+) {
+    let Ok(response) = result else {
+        return;
+    };
+    match read(response).await {
+        Ok(body) => *answer = Some((response.status(), body)),
+        Err(error) => *result = Err(error.with_url(response.url().clone())),
     }
 }
 

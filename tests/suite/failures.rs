@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use twilio_sync::api::{self, ObjectReference};
 use twilio_sync::emulator::Fault;
 use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient, UniqueName};
@@ -298,7 +298,7 @@ async fn a_write_answered_with_something_else() {
     assert_eq!(
         text,
         "update_document failed: the answer (200 OK) cannot be used: \
-         at `.`: invalid length 0, expected struct Document with 12 elements at line 1 column 2 \
+         at `.`: invalid length 0, expected struct Document with 10 elements at line 1 column 2 \
          [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] It begins: [] \
          The write may have taken effect: read before you repeat it."
     );
@@ -319,6 +319,18 @@ async fn a_missing_field_is_named() {
         ),
         "{text}"
     );
+}
+
+/// Data that is missing is not the `None` of an option.
+#[tokio::test]
+async fn missing_data_is_no_data() {
+    let (emulator, sync) = start_without_retry().await;
+    let mut body = document();
+    body.as_object_mut().unwrap().remove("data");
+    emulator.inject(answer(200, &body));
+    let error = sync.documents::<Option<Value>>().get("desk").await;
+    let text = error.unwrap_err().to_string();
+    assert!(text.contains("at `.`: missing field `data`"), "{text}");
 }
 
 #[tokio::test]

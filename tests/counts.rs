@@ -67,7 +67,7 @@ fn start() -> (Emulator, tokio::sync::oneshot::Sender<()>) {
     (emulator, stop)
 }
 
-/// reqwest with the settings of the crate's own client.
+/// reqwest and no more.
 struct Bare {
     http: reqwest::Client,
     service: String,

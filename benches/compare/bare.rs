@@ -1,5 +1,5 @@
-//! reqwest and no more: the same calls, with the same settings of the HTTP client, decoded into the
-//! same types, in one pass. Nothing is checked, repeated or settled.
+//! reqwest and no more: the same calls, read into the same records in one pass. Nothing is checked,
+//! repeated or settled.
 
 use http::header;
 use reqwest::{Client, RequestBuilder};

@@ -1,5 +1,5 @@
-//! reqwest with the settings of the crate's own client: the one that calls are compared with, here and
-//! in `tests/counts.rs`.
+//! reqwest with the timeouts, headers and connections of the crate's own client: the one that calls are
+//! compared with, here and in `tests/counts.rs`. What else the crate sets is left as it is.
 
 use std::time::Duration;
 

@@ -99,7 +99,7 @@ pub(crate) enum Contender {
     Facade,
     /// This crate's generated client.
     Generated,
-    /// reqwest, decoding into the same types.
+    /// reqwest, reading the same records.
     Bare,
     /// hyper, with a fixed answer that nobody decodes.
     Raw,

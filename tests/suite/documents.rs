@@ -5,10 +5,32 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
-use twilio_sync::{DocumentSid, Error, Outcome, Revision};
+use serde_json::{Value, json};
+use twilio_sync::{Document, DocumentSid, Error, Outcome, Revision};
 
 use crate::{documents, start};
+
+/// A Document can be kept as JSON, and read from there or from what the service writes.
+#[tokio::test]
+async fn documents_deserialise() {
+    let (emulator, sync) = start().await;
+    let docs = documents(&sync);
+    let document = docs.create("desk", &json!({"busy": [null]})).await.unwrap();
+    let kept = serde_json::to_string(&document).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Document<Value>>(&kept).unwrap(),
+        document
+    );
+
+    let path = format!("/v1/Services/{}/Documents/desk", sync.service());
+    let url = format!("{}{path}", emulator.url()).parse().unwrap();
+    let request = reqwest::Request::new(http::Method::GET, url);
+    let answer = sync.send("fetch_document", request).await.unwrap();
+    assert_eq!(
+        answer.unwrap().decode::<Document<Value>>().unwrap(),
+        document
+    );
+}
 
 #[tokio::test]
 async fn create_get_search_update_remove() {

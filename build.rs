@@ -231,7 +231,7 @@ fn open_responses(code: &mut syn::File) {
     }
 }
 
-/// What the facades read from an answer themselves, into types of their own.
+/// What the facades read from an answer themselves.
 const RECORDS: &[&str] = &[
     "Document",
     "DocumentPage",

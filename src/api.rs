@@ -39,7 +39,7 @@ pub use crate::names::{ObjectReference, ServiceReference};
 pub use crate::transport::Transport;
 
 /// Operations whose answers are left to be read by whoever makes the call: those that answer with what
-/// the facades have types of their own for.
+/// the facades read themselves.
 #[derive(Clone, Copy)]
 pub(crate) struct Responses<'c>(pub(crate) &'c Client);
 

@@ -52,9 +52,9 @@ impl Report {
         }
     }
 
-    /// Tells the call's span how it went.
-    pub(crate) fn record(&self, result: &reqwest::Result<Response>) {
-        let Some(span) = &self.span else {
+    /// Tells the call's span how it went, and lets go of it: what is made of the answer is no part of it.
+    pub(crate) fn record(&mut self, result: &reqwest::Result<Response>) {
+        let Some(span) = self.span.take() else {
             return;
         };
         span.record("attempt", self.call.attempts);

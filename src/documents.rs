@@ -27,6 +27,7 @@ record! {
         /// Its unique name; `None` if it was created without one.
         unique_name: Option<String>,
     },
+    page: DocumentPage,
     title: |document| match &document.unique_name {
         Some(name) => format!("document \"{name}\""),
         None => format!("document {}", document.sid),

@@ -209,8 +209,8 @@ macro_rules! facade {
 /// Derives what the kinds of object without data of their own share: creation, and creation unless
 /// there is one.
 macro_rules! dataless_facade {
-    ($facade:ident, $noun:literal, $object:ty) => {
-        $crate::record::dataless_record!($object);
+    ($facade:ident, $noun:literal, $object:ty, $page:ident) => {
+        $crate::record::dataless_record!($object, $page);
 
         impl $facade {
             #[doc = concat!("Creates a ", $noun, " under a unique name.")]

@@ -31,6 +31,7 @@ macro_rules! item {
                 $(#[$parent_doc])*
                 $parent: $parent_type,
             },
+            page: ItemPage,
             title: |item| format!($title, item.$position, item.$parent),
         }
 

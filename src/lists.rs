@@ -45,7 +45,7 @@ facade! {
     raw: SyncList,
 }
 
-dataless_facade!(Lists, "List", SyncList);
+dataless_facade!(Lists, "List", SyncList, ListPage);
 
 permissions!(Lists, "List", ListSid);
 

@@ -45,7 +45,7 @@ facade! {
     raw: SyncMap,
 }
 
-dataless_facade!(Maps, "Map", SyncMap);
+dataless_facade!(Maps, "Map", SyncMap, MapPage);
 
 permissions!(Maps, "Map", MapSid);
 

@@ -20,23 +20,42 @@ pub(crate) trait Record: DeserializeOwned {
     /// The same with its data as it came.
     type Raw: DeserializeOwned;
 
+    /// A page of them.
+    type Page<R: DeserializeOwned>: DeserializeOwned + Into<Records<R>>;
+
     /// Decodes the data.
     fn typed(raw: Self::Raw, context: &Context) -> Result<Self>;
 }
 
-/// A page of records.
-#[derive(Deserialize)]
-struct Records<R> {
-    /// The member has the name of what is listed.
-    #[serde(
-        alias = "documents",
-        alias = "items",
-        alias = "lists",
-        alias = "maps",
-        alias = "streams"
-    )]
+/// What is in a page, whatever its member is called.
+pub(crate) struct Records<R> {
     records: Vec<R>,
     meta: PageMeta,
+}
+
+/// Defines the pages that have their records under these names.
+macro_rules! pages {
+    ($($page:ident { $member:ident })*) => {$(
+        #[derive(Deserialize)]
+        pub(crate) struct $page<R> {
+            $member: Vec<R>,
+            meta: PageMeta,
+        }
+
+        impl<R> From<$page<R>> for Records<R> {
+            fn from(page: $page<R>) -> Self {
+                Self { records: page.$member, meta: page.meta }
+            }
+        }
+    )*};
+}
+
+pages! {
+    DocumentPage { documents }
+    ItemPage { items }
+    ListPage { lists }
+    MapPage { maps }
+    StreamPage { streams }
 }
 
 impl<R> Records<R> {
@@ -64,8 +83,8 @@ impl Context {
     ) -> impl Future<Output = Result<Page<R>>> {
         self.read(
             call,
-            |whole: Records<R>| whole.page(Ok),
-            |raw: Records<R::Raw>, context| Ok(raw.page(|record| R::typed(record, context))),
+            |whole: R::Page<R>| whole.into().page(Ok),
+            |raw: R::Page<R::Raw>, context| Ok(raw.into().page(|record| R::typed(record, context))),
         )
     }
 
@@ -94,9 +113,10 @@ impl Context {
 
 /// Makes an object without data of its own a record.
 macro_rules! dataless_record {
-    ($object:ty) => {
+    ($object:ty, $page:ident) => {
         impl $crate::record::Record for $object {
             type Raw = Self;
+            type Page<R: serde::de::DeserializeOwned> = $crate::record::$page<R>;
 
             fn typed(raw: Self, _: &$crate::context::Context) -> $crate::Result<Self> {
                 Ok(raw)
@@ -112,6 +132,7 @@ macro_rules! record {
         $record:ident {
             $($(#[$field_doc:meta])* $field:ident: $field_type:ty,)*
         },
+        page: $page:ident,
         title: |$this:ident| $title:expr $(,)?
     ) => {
         $(#[$doc])*
@@ -176,6 +197,7 @@ macro_rules! record {
 
         impl<T: serde::de::DeserializeOwned> $crate::record::Record for $record<T> {
             type Raw = $record<$crate::api::Data>;
+            type Page<R: serde::de::DeserializeOwned> = $crate::record::$page<R>;
 
             fn typed(raw: Self::Raw, context: &$crate::context::Context) -> $crate::Result<Self> {
                 raw.typed(context)

@@ -39,7 +39,7 @@ facade! {
     raw: SyncStream,
 }
 
-dataless_facade!(Streams, "Message Stream", SyncStream);
+dataless_facade!(Streams, "Message Stream", SyncStream, StreamPage);
 
 handle! {
     /// One Message Stream, for messages of type `T`.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use twilio_sync::api::{self, ObjectReference};
 use twilio_sync::emulator::Fault;
@@ -321,6 +322,21 @@ async fn a_missing_field_is_named() {
     );
 }
 
+/// A page has its records under the name of what is listed, and under no other.
+#[tokio::test]
+async fn a_page_of_something_else_is_none() {
+    let (emulator, sync) = start_without_retry().await;
+    let url = "http://localhost/";
+    let meta = json!({
+        "first_page_url": url, "key": "items", "next_page_url": null, "page": 0,
+        "page_size": 50, "previous_page_url": null, "url": url,
+    });
+    emulator.inject(answer(200, &json!({"items": [], "meta": meta})));
+    let page = documents(&sync).all().try_next().await;
+    let text = page.unwrap_err().to_string();
+    assert!(text.contains("at `.`: missing field `documents`"), "{text}");
+}
+
 /// Data that is missing is not the `None` of an option.
 #[tokio::test]
 async fn missing_data_is_no_data() {
@@ -475,11 +491,14 @@ fn path(error: &Error) -> &str {
     error.call().map_or("", |call| call.path.as_str())
 }
 
+fn reference(name: &str) -> ObjectReference {
+    UniqueName::new(name).unwrap().into()
+}
+
 #[tokio::test]
 async fn a_call_within_a_call_has_a_report_of_its_own() {
     let (_emulator, sync) = start_without_retry().await;
-    let name = |name: &str| ObjectReference::from(UniqueName::new(name).unwrap());
-    let (outer, inner) = (name("outer"), name("inner"));
+    let (outer, inner) = (reference("outer"), reference("inner"));
     let error = sync
         .call(async {
             let inner = sync.call(sync.api().fetch_document(sync.service(), &inner));
@@ -495,8 +514,7 @@ async fn a_call_within_a_call_has_a_report_of_its_own() {
 #[tokio::test]
 async fn a_report_waits_for_its_call() {
     let (_emulator, sync) = start_without_retry().await;
-    let name = |name: &str| ObjectReference::from(UniqueName::new(name).unwrap());
-    let (mine, other) = (name("mine"), name("other"));
+    let (mine, other) = (reference("mine"), reference("other"));
     let error = sync
         .call(async {
             let result = sync.api().fetch_document(sync.service(), &mine).await;

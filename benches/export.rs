@@ -16,7 +16,7 @@ use std::time::Instant;
 use futures_util::TryStreamExt;
 use serde::Deserialize;
 use serde_json::json;
-use twilio_sync::api::Data;
+use twilio_sync::value::Data;
 use twilio_sync::{Credentials, SyncClient};
 
 type Failure = Box<dyn std::error::Error>;

@@ -1,7 +1,7 @@
-//! A tour of every helper, as an application with a phone book would use them.
+//! Every helper once, with its result.
 //!
 //! It runs on the embedded emulator, or on the real service if credentials are in the environment
-//! (see `SyncClient::from_env`). On the real service it leaves nothing behind but what was there.
+//! (see `SyncClient::from_env`). It removes everything that it creates.
 
 use std::env;
 use std::fmt::Debug;
@@ -10,11 +10,12 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use twilio_sync::{Bounds, Emulator, Order, SyncClient};
+use twilio_sync::listing::{Bounds, Order};
+use twilio_sync::{Emulator, SyncClient, Ttl};
 
 type Outcome = Result<(), Box<dyn std::error::Error>>;
 
-/// Who sits at a desk and takes calls.
+/// The operator at a desk, who takes calls.
 #[derive(Debug, Serialize, Deserialize)]
 struct Operator {
     name: String,
@@ -28,7 +29,7 @@ struct Entry {
     calls: u32,
 }
 
-/// Runs a call, and shows what it is and what came back.
+/// Prints a call, runs it, and prints its result.
 macro_rules! show {
     ($call:expr) => {{
         println!("  {}", one_line(stringify!($call)));
@@ -71,7 +72,7 @@ async fn main() -> Outcome {
         );
         (emulator.client()?, Some(emulator))
     };
-    // Names of our own, so that nobody else's objects are touched.
+    // Names of its own, so that no other object is touched.
     let run = format!("tour-{}", std::process::id());
     desks(&sync, &format!("{run}-desk")).await?;
     call_log(&sync, &format!("{run}-log")).await?;
@@ -81,7 +82,7 @@ async fn main() -> Outcome {
 }
 
 async fn desks(sync: &SyncClient, name: &str) -> Outcome {
-    println!("\nDocuments: who sits at which desk");
+    println!("\nDocuments: the operator at each desk");
     let desks = sync.documents::<Operator>();
     let alice = Operator {
         name: "Alice".to_owned(),
@@ -96,21 +97,25 @@ async fn desks(sync: &SyncClient, name: &str) -> Outcome {
     let document = show!(desks.get(name));
     show!(desks.search(name));
     show!(desks.search("a desk that is not there"));
+    show!(desks.find("a desk that is not there"));
     show!(desks.update(name, &bob).if_match(&document.revision));
     match desks
         .update(name, &alice)
         .if_match(&document.revision)
         .await
     {
-        Err(error) if error.is_revision_conflict() => println!("  (once more)\n      {error}"),
-        other => return Err(format!("a stale write should fail, not be {other:?}").into()),
+        Err(error) if error.is_revision_conflict() => {
+            println!("  (the same, with the outdated revision)\n      {error}");
+        }
+        other => return Err(format!("an outdated write should fail, not be {other:?}").into()),
     }
     show!(desks.update_or_create(name, &alice));
     show!(desks.mutate(name, |operator| operator.busy = true));
-    show!(desks.set_ttl(name, twilio_sync::NEVER));
+    show!(desks.set_ttl(name, Ttl::NEVER));
     let sid = show!(desks.update(name, &bob)).sid;
-    show!(desks.get_by_id(&sid));
-    show!(desks.update_by_id(&sid, &alice));
+    // A SID is as good as a name in every call.
+    show!(desks.get(&sid));
+    show!(desks.update(&sid, &alice));
     // Other people's documents need not fit `Operator`.
     show!(
         sync.documents::<Value>()
@@ -125,7 +130,7 @@ async fn desks(sync: &SyncClient, name: &str) -> Outcome {
 }
 
 async fn call_log(sync: &SyncClient, name: &str) -> Outcome {
-    println!("\nLists: what happened, in order");
+    println!("\nLists: calls, in order");
     let lists = sync.lists();
     show!(lists.create(name));
     show!(lists.get(name));
@@ -157,7 +162,7 @@ async fn call_log(sync: &SyncClient, name: &str) -> Outcome {
             .try_collect::<Vec<_>>()
     );
     show!(log.items_with_key("text").try_collect::<Vec<_>>());
-    show!(log.remove_items("call"));
+    show!(log.remove_items_with_key("call"));
     let rest: Vec<_> = show!(log.items().try_collect());
     for item in rest {
         show!(log.remove(item.index));
@@ -188,7 +193,7 @@ async fn phone_book(sync: &SyncClient, name: &str) -> Outcome {
     show!(phones.set("+815012345678", &alice));
     show!(phones.create("+815087654321", &bob));
     show!(phones.get("+815012345678"));
-    show!(phones.get("+810000000000"));
+    show!(phones.find("+810000000000"));
     show!(phones.mutate("+815012345678", |entry| entry.calls += 1));
     show!(
         phones
@@ -202,6 +207,7 @@ async fn phone_book(sync: &SyncClient, name: &str) -> Outcome {
             .limit(10)
             .try_collect::<Vec<_>>()
     );
+    show!(phones.set_ttl("+815087654321", Ttl::NEVER));
     show!(phones.remove("+815012345678"));
     let sid = show!(maps.ensure(name)).object.sid;
     show!(maps.remove_by_id(&sid));
@@ -211,7 +217,7 @@ async fn phone_book(sync: &SyncClient, name: &str) -> Outcome {
 }
 
 async fn announcements(sync: &SyncClient, name: &str) -> Outcome {
-    println!("\nMessage Streams: to whoever listens");
+    println!("\nMessage Streams: messages to the clients that are connected");
     let streams = sync.streams();
     show!(streams.create(name));
     show!(streams.get(name));

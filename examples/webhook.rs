@@ -1,71 +1,72 @@
-//! A receiver of webhooks beside the emulator: what a tour of all kinds of objects is told.
+//! A receiver of webhooks, with the emulator as the sender.
 
-use axum::Router;
-use axum::extract::FromRef;
-use axum::routing::post;
+// README: webhook
+use axum::{Router, routing::post};
+use twilio_sync::webhooks::{Event, Receiver, SignedWebhook};
+
+/// Only webhooks with a valid signature come here; others get the response 403.
+async fn on_event(SignedWebhook(webhook): SignedWebhook) {
+    match webhook.event() {
+        Event::DocumentUpdated(desk) => println!("{:?} is now {:?}", desk.unique_name, desk.data),
+        Event::MapItemAdded(item) => println!("{:?} is in the phone book", item.key),
+        _ => println!("{}", webhook.event_type()),
+    }
+}
+
+/// The auth token of the account signs webhooks, whatever the calls to the API are made with. The URL
+/// is the public one, by which Twilio reaches this program: it is signed too.
+fn app(auth_token: &str, public_url: &str) -> Router {
+    let receiver = Receiver::new(auth_token).public_url(public_url);
+    Router::new()
+        .route("/sync", post(on_event))
+        .with_state(receiver)
+}
+// end
+
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::sync::mpsc;
-use twilio_sync::Emulator;
-use twilio_sync::webhooks::{Receiver, SignedWebhook, Webhook};
-
-#[derive(Clone, FromRef)]
-struct App {
-    receiver: Receiver,
-    events: mpsc::UnboundedSender<Webhook>,
-}
-
-/// Answers 200; a webhook that is not signed never gets here, and is answered with 403.
-async fn on_event(
-    axum::extract::State(events): axum::extract::State<mpsc::UnboundedSender<Webhook>>,
-    SignedWebhook(webhook): SignedWebhook,
-) {
-    // Nobody listens any more once the tour is over.
-    let _ = events.send(webhook);
-}
+use twilio_sync::{Emulator, SyncClient};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let emulator = Emulator::start().await?;
     let sync = emulator.client()?;
-    let (events, mut told) = mpsc::unbounded_channel();
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
-    // The account's auth token signs webhooks, whatever the calls to the API are made with.
-    let receiver = Receiver::new(emulator.auth_token());
-    let app = Router::new()
-        .route("/sync", post(on_event))
-        .with_state(App { receiver, events });
+    let url = format!("http://{}", listener.local_addr()?);
+    let app = app(emulator.auth_token(), &url);
     tokio::spawn(async move { axum::serve(listener, app).await });
 
-    let service = sync.services().get_default().await?;
+    // Changes made through the REST API are posted only where the Service says so.
     sync.services()
-        .update(&service.sid)
-        .webhook_url(format!("http://{address}/sync"))
+        .update("default")
+        .webhook_url(format!("{url}/sync"))
         .webhooks_from_rest_enabled(true)
         .await?;
+    write_something(&sync).await?;
 
+    // Webhooks follow the writes; the emulator logs each with the status of its response.
+    while emulator.webhooks().len() < 5 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let refused = emulator.webhooks();
+    let refused = refused
+        .iter()
+        .filter(|webhook| webhook.status() != Some(200));
+    assert_eq!(refused.count(), 0);
+    Ok(())
+}
+
+async fn write_something(sync: &SyncClient) -> twilio_sync::Result<()> {
     let desks = sync.documents::<Value>();
     desks.create("desk-7", &json!({"busy": false})).await?;
     desks.update("desk-7", &json!({"busy": true})).await?;
     desks.remove("desk-7").await?;
-    sync.lists().create("log").await?;
-    sync.list("log").add(&json!({"call": 1})).await?;
     sync.maps().create("phonebook").await?;
-    sync.map("phonebook")
+    let phones = sync.map("phonebook");
+    phones
         .set("+815012345678", &json!({"name": "Alice"}))
         .await?;
-    sync.streams().create("events").await?;
-    sync.stream("events")
-        .publish(&json!({"open": true}))
-        .await?;
-    sync.streams().remove("events").await?;
-
-    while let Some(webhook) = told.recv().await {
-        println!("{}: {:?}", webhook.event_type(), webhook.event());
-        if webhook.event_type() == "stream_removed" {
-            break;
-        }
-    }
     Ok(())
 }

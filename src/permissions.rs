@@ -2,24 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
+use std::marker::PhantomData;
 use std::ops::{BitOr, BitOrAssign};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::de::DeserializeOwned;
+use serde::ser::{SerializeStruct, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::api::types::{
-    UpdateDocumentPermissionRequest, UpdateSyncListPermissionRequest,
-    UpdateSyncMapPermissionRequest,
-};
+use crate::api::{Call, Form, Operation, RawResponse, Read};
+use crate::documents::Document;
 use crate::error::Result;
-use crate::names::Identity;
-use crate::paging::{Listed, Listing, Page, PageQuery};
-use crate::resource::{Address, Sealed, found};
-use crate::sids::{DocumentSid, ListSid, MapSid};
+use crate::lists::List;
+use crate::maps::Map;
+use crate::objects::Objects;
+use crate::resource::contract::Contract;
+use crate::resource::key::IntoKey;
+use crate::resource::kind::{Kind, Listed, Sealed};
+use crate::resource::listing::Listing;
+use crate::resource::record::Record;
+use crate::resource::target::{Target, unless_absent};
+use crate::value::{DocumentSid, Identity, InputError, ListSid, MapSid};
 
-/// What an identity may do: any of reading, writing and managing.
+/// The rights of an identity: any of reading, writing and managing.
 ///
 /// ```
-/// use twilio_sync::Access;
+/// use twilio_sync::permissions::Access;
 ///
 /// let access = Access::READ | Access::WRITE;
 /// assert!(access.contains(Access::READ) && !access.contains(Access::MANAGE));
@@ -89,19 +97,136 @@ impl Debug for Access {
     }
 }
 
-/// What an identity may do with an object, which `S` is the SID of.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The permission of an identity for an object, whose SID is an `S`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "RawPermission<S>", bound(deserialize = "S: Deserialize<'de>"))]
 #[non_exhaustive]
 pub struct Permission<S> {
     /// The identity.
     pub identity: String,
-    /// What it may do.
+    /// Its rights; `read`, `write` and `manage` in JSON.
+    #[serde(flatten)]
     pub access: Access,
     /// The object.
     pub object_sid: S,
 }
 
-/// The permissions of one object, which `S` is the SID of.
+impl Serialize for Access {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut rights = serializer.serialize_struct("Access", 3)?;
+        rights.serialize_field("read", &self.contains(Self::READ))?;
+        rights.serialize_field("write", &self.contains(Self::WRITE))?;
+        rights.serialize_field("manage", &self.contains(Self::MANAGE))?;
+        rights.end()
+    }
+}
+
+/// A permission as the service sends it.
+#[derive(Deserialize)]
+struct RawPermission<S> {
+    identity: String,
+    read: bool,
+    write: bool,
+    manage: bool,
+    #[serde(alias = "document_sid", alias = "list_sid", alias = "map_sid")]
+    object_sid: S,
+}
+
+impl<S> From<RawPermission<S>> for Permission<S> {
+    fn from(raw: RawPermission<S>) -> Self {
+        Self {
+            identity: raw.identity,
+            access: Access::of(raw.read, raw.write, raw.manage),
+            object_sid: raw.object_sid,
+        }
+    }
+}
+
+/// A kind of object that has permissions: Documents, Lists, Maps. Implemented by this crate only.
+pub trait Permitted: Kind<Sid: PermittedSid> {}
+
+/// The SID of a kind of object that has permissions. Implemented by this crate only.
+pub trait PermittedSid: DeserializeOwned + Send + 'static {
+    #[doc(hidden)]
+    const FETCH: Operation;
+    #[doc(hidden)]
+    const UPDATE: Operation;
+    #[doc(hidden)]
+    const DELETE: Operation;
+    #[doc(hidden)]
+    const LIST: Operation;
+}
+
+/// Derives the wiring of the permissions of a kind of object.
+macro_rules! permitted {
+    ($record:ident $(<$data:ident>)?, $sid:ident, $fetch:ident, $update:ident, $delete:ident, $list:ident) => {
+        impl$(<$data: DeserializeOwned + Send + 'static>)? Permitted for $record $(<$data>)? {}
+
+        impl PermittedSid for $sid {
+            const FETCH: Operation = Operation::$fetch;
+            const UPDATE: Operation = Operation::$update;
+            const DELETE: Operation = Operation::$delete;
+            const LIST: Operation = Operation::$list;
+        }
+    };
+}
+
+permitted!(
+    Document<T>,
+    DocumentSid,
+    FetchDocumentPermission,
+    UpdateDocumentPermission,
+    DeleteDocumentPermission,
+    ListDocumentPermission
+);
+permitted!(
+    List,
+    ListSid,
+    FetchSyncListPermission,
+    UpdateSyncListPermission,
+    DeleteSyncListPermission,
+    ListSyncListPermission
+);
+permitted!(
+    Map,
+    MapSid,
+    FetchSyncMapPermission,
+    UpdateSyncMapPermission,
+    DeleteSyncMapPermission,
+    ListSyncMapPermission
+);
+
+impl<S> Sealed for Permission<S> {}
+
+impl<S: PermittedSid> Record for Permission<S> {
+    type Raw = Self;
+
+    fn typed(raw: Self, _: Option<&Contract>, _: bool) -> Result<Self> {
+        Ok(raw)
+    }
+
+    fn title(&self) -> String {
+        format!("the permission of \"{}\"", self.identity)
+    }
+}
+
+impl<S: PermittedSid> Listed for Permission<S> {
+    const LIST: Operation = S::LIST;
+    const MEMBER: &'static str = "permissions";
+}
+
+impl<K: Permitted> Objects<K> {
+    /// The permissions of an object.
+    #[must_use]
+    pub fn permissions(&self, key: impl IntoKey<K>) -> Permissions<K> {
+        Permissions {
+            target: self.target.object(key),
+            kind: PhantomData,
+        }
+    }
+}
+
+/// The permissions of one object of the kind `K`.
 ///
 /// They matter only to client software, and only if the Service has `acl_enabled`; the REST API may do
 /// everything.
@@ -112,12 +237,12 @@ pub struct Permission<S> {
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let emulator = twilio_sync::Emulator::start().await?;
 /// # let sync = emulator.client()?;
-/// use twilio_sync::Access;
+/// use twilio_sync::permissions::Access;
 ///
 /// sync.maps().create("phonebook").await?;
 /// let permissions = sync.maps().permissions("phonebook");
 /// permissions.grant("alice", Access::READ | Access::WRITE).await?;
-/// assert_eq!(permissions.get("bob").await?, None);
+/// assert_eq!(permissions.find("bob").await?, None);
 ///
 /// // Alice loses write, Bob gets read, and whoever else had something loses it.
 /// let wanted = [("alice", Access::READ), ("bob", Access::READ)];
@@ -128,52 +253,24 @@ pub struct Permission<S> {
 /// # #[cfg(not(feature = "emulator"))]
 /// # fn main() {}
 /// ```
-pub struct Permissions<S> {
-    address: Address,
-    kind: std::marker::PhantomData<fn() -> S>,
+pub struct Permissions<K> {
+    target: Target,
+    kind: PhantomData<fn() -> K>,
 }
 
-impl<S> Debug for Permissions<S> {
+impl<K> Debug for Permissions<K> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Permissions")
-            .field("address", &self.address)
-            .finish_non_exhaustive()
+        f.debug_tuple("Permissions").field(&self.target).finish()
     }
 }
 
-impl<S> Clone for Permissions<S> {
+impl<K> Clone for Permissions<K> {
     fn clone(&self) -> Self {
-        Self::new(self.address.clone())
+        Self {
+            target: self.target.clone(),
+            kind: PhantomData,
+        }
     }
-}
-
-/// The SID of a kind of object that has permissions. Implemented by this crate only.
-pub trait Permitted: Sealed + Sized + Send + 'static {
-    /// Reads the permission of an identity.
-    #[doc(hidden)]
-    fn fetch(
-        address: &Address,
-        identity: &Identity,
-    ) -> impl Future<Output = Result<Permission<Self>>> + Send;
-
-    /// Sets it.
-    #[doc(hidden)]
-    fn set(
-        address: &Address,
-        identity: &Identity,
-        access: Access,
-    ) -> impl Future<Output = Result<Permission<Self>>> + Send;
-
-    /// Removes it.
-    #[doc(hidden)]
-    fn delete(address: &Address, identity: &Identity) -> impl Future<Output = Result<()>> + Send;
-
-    /// Reads a page of all of them.
-    #[doc(hidden)]
-    fn list(
-        address: &Address,
-        query: &PageQuery,
-    ) -> impl Future<Output = Result<Page<Permission<Self>>>> + Send;
 }
 
 /// How many permissions are set or removed at a time.
@@ -199,52 +296,74 @@ enum Step {
     Revoke(Identity),
 }
 
-impl<S> Permissions<S> {
-    pub(crate) fn new(address: Address) -> Self {
-        Self {
-            address,
-            kind: std::marker::PhantomData,
-        }
+impl<K: Permitted> Permissions<K> {
+    fn identity<I>(&self, identity: I) -> Target
+    where
+        I: TryInto<Identity, Error: Into<InputError>>,
+    {
+        self.target
+            .identity(identity.try_into().map_err(Into::into))
     }
-}
 
-impl<S: Permitted> Permissions<S> {
-    /// Sets what an identity may do; it replaces what it could do before. One request.
+    /// Sets the rights of an identity, in place of those it had. One request.
     ///
     /// # Errors
     ///
     /// [`is_not_found`](crate::Error::is_not_found) if there is no such object.
-    pub async fn grant(
-        &self,
-        identity: impl Into<String>,
-        access: Access,
-    ) -> Result<Permission<S>> {
-        S::set(&self.address, &Identity::new(identity)?, access).await
+    pub fn grant<I>(&self, identity: I, access: Access) -> Call<Permission<K::Sid>>
+    where
+        I: TryInto<Identity, Error: Into<InputError>>,
+    {
+        let right = |right| {
+            Some(if access.contains(right) {
+                "true"
+            } else {
+                "false"
+            })
+        };
+        let form = Form::default()
+            .field("Read", right(Access::READ))
+            .field("Write", right(Access::WRITE))
+            .field("Manage", right(Access::MANAGE));
+        let target = self.identity(identity);
+        target.record(K::Sid::UPDATE).with_fields(form)
     }
 
-    /// What an identity may do; `None` if it has no permission, or there is no such object. One
+    /// Reads the permission of an identity. One request.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) if it has none, or there is no such object.
+    pub fn get<I>(&self, identity: I) -> Call<Permission<K::Sid>>
+    where
+        I: TryInto<Identity, Error: Into<InputError>>,
+    {
+        self.identity(identity).record(K::Sid::FETCH)
+    }
+
+    /// Reads the permission of an identity; `None` if it has none, or there is no such object. One
     /// request.
-    ///
-    /// # Errors
-    ///
-    /// If the service cannot tell.
-    pub async fn get(&self, identity: impl Into<String>) -> Result<Option<Permission<S>>> {
-        found(S::fetch(&self.address, &Identity::new(identity)?).await)
+    pub fn find<I>(&self, identity: I) -> Call<Option<Permission<K::Sid>>>
+    where
+        I: TryInto<Identity, Error: Into<InputError>>,
+    {
+        self.identity(identity).find(K::Sid::FETCH)
     }
 
-    /// Removes the permission of an identity, and says whether there was one. One request.
-    ///
-    /// # Errors
-    ///
-    /// If the service cannot do it.
-    pub async fn revoke(&self, identity: impl Into<String>) -> Result<bool> {
-        let revoked = found(S::delete(&self.address, &Identity::new(identity)?).await)?;
-        Ok(revoked.is_some())
+    /// Removes the permission of an identity: whether there was one. One request.
+    pub fn revoke<I>(&self, identity: I) -> Call<bool>
+    where
+        I: TryInto<Identity, Error: Into<InputError>>,
+    {
+        let read: Read<bool> =
+            Box::new(|response| Ok(unless_absent(response, RawResponse::json::<()>)?.is_some()));
+        let target = self.identity(identity);
+        target.call::<()>(K::Sid::DELETE).read_by(read)
     }
 
     /// All permissions of the object, as a stream. One request for each 100.
-    pub fn all(&self) -> Listing<Permission<S>> {
-        Listing::new(self.address.clone())
+    pub fn all(&self) -> Listing<Permission<K::Sid>> {
+        Listing::new(self.target.clone())
     }
 
     /// Brings the permissions of the object to what is given, with the fewest calls: identities that
@@ -291,12 +410,8 @@ impl<S: Permitted> Permissions<S> {
         }
         let steps = stream::iter(steps).map(|step| async move {
             match step {
-                Step::Set(identity, access) => {
-                    S::set(&self.address, &identity, access).await.map(drop)
-                }
-                Step::Revoke(identity) => {
-                    found(S::delete(&self.address, &identity).await).map(drop)
-                }
+                Step::Set(identity, access) => self.grant(identity, access).await.map(drop),
+                Step::Revoke(identity) => self.revoke(identity).await.map(drop),
             }
         });
         steps
@@ -306,117 +421,3 @@ impl<S: Permitted> Permissions<S> {
         Ok(changes)
     }
 }
-
-impl<S> Sealed for Permission<S> {}
-
-impl<S: Permitted> Listed for Permission<S> {
-    type Scope = Address;
-
-    async fn page(address: &Address, query: &PageQuery) -> Result<Page<Self>> {
-        S::list(address, query).await
-    }
-}
-
-/// Connects the permissions of one kind of object to the generated client.
-macro_rules! permitted {
-    ($sid:ident, $field:ident, $fetch:ident, $update:ident($form:ident), $delete:ident, $list:ident) => {
-        impl Sealed for $sid {}
-
-        impl Permitted for $sid {
-            async fn fetch(address: &Address, identity: &Identity) -> Result<Permission<Self>> {
-                let sync = address.sync();
-                let request = sync.api().$fetch(sync.service(), address.reference()?, identity);
-                let raw = sync.call(request).await?;
-                Ok(permitted!(@read raw, $field))
-            }
-
-            async fn set(address: &Address, identity: &Identity, access: Access) -> Result<Permission<Self>> {
-                let sync = address.sync();
-                let form = $form {
-                    read: access.contains(Access::READ),
-                    write: access.contains(Access::WRITE),
-                    manage: access.contains(Access::MANAGE),
-                };
-                let request = sync.api().$update(sync.service(), address.reference()?, identity, &form);
-                let raw = sync.call(request).await?;
-                Ok(permitted!(@read raw, $field))
-            }
-
-            async fn delete(address: &Address, identity: &Identity) -> Result<()> {
-                let sync = address.sync();
-                let request = sync.api().$delete(sync.service(), address.reference()?, identity);
-                sync.call(request).await
-            }
-
-            async fn list(address: &Address, query: &PageQuery) -> Result<Page<Permission<Self>>> {
-                let sync = address.sync();
-                let request = sync.api().$list(
-                    sync.service(),
-                    address.reference()?,
-                    query.page,
-                    query.page_size,
-                    query.page_token.as_deref(),
-                );
-                let page = sync.call(request).await?;
-                let records = page.permissions.into_iter();
-                Ok(Page {
-                    records: records.map(|raw| Ok(permitted!(@read raw, $field))).collect(),
-                    meta: page.meta,
-                })
-            }
-        }
-    };
-    (@read $raw:ident, $field:ident) => {
-        Permission {
-            identity: $raw.identity,
-            access: Access::of($raw.read, $raw.write, $raw.manage),
-            object_sid: $raw.$field,
-        }
-    };
-}
-
-permitted!(
-    DocumentSid,
-    document_sid,
-    fetch_document_permission,
-    update_document_permission(UpdateDocumentPermissionRequest),
-    delete_document_permission,
-    list_document_permission
-);
-permitted!(
-    ListSid,
-    list_sid,
-    fetch_sync_list_permission,
-    update_sync_list_permission(UpdateSyncListPermissionRequest),
-    delete_sync_list_permission,
-    list_sync_list_permission
-);
-permitted!(
-    MapSid,
-    map_sid,
-    fetch_sync_map_permission,
-    update_sync_map_permission(UpdateSyncMapPermissionRequest),
-    delete_sync_map_permission,
-    list_sync_map_permission
-);
-
-/// Gives a facade the permissions of its objects.
-macro_rules! permissions {
-    ($facade:ident $(<$data:ident>)?, $noun:literal, $sid:ident) => {
-        impl$(<$data>)? $facade $(<$data>)? {
-            #[doc = concat!("The permissions of the ", $noun, " with a unique name.")]
-            #[must_use]
-            pub fn permissions(&self, name: impl Into<String>) -> $crate::Permissions<$crate::sids::$sid> {
-                $crate::Permissions::new(self.by_name(name))
-            }
-
-            #[doc = concat!("The permissions of the ", $noun, " with a SID.")]
-            #[must_use]
-            pub fn permissions_by_id(&self, sid: &$crate::sids::$sid) -> $crate::Permissions<$crate::sids::$sid> {
-                $crate::Permissions::new(self.by_id(sid))
-            }
-        }
-    };
-}
-
-pub(crate) use permissions;

@@ -1,18 +1,25 @@
 //! Services: the containers of all objects, and the settings these share.
 
 use std::fmt::{self, Debug};
+use std::marker::PhantomData;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
+use futures_util::future::BoxFuture;
+use serde::{Deserialize, Serialize};
 
-use crate::api::ServiceReference;
-use crate::api::types::{CreateServiceRequest, Service, UpdateServiceRequest};
-use crate::call::{CallFuture, Outcome, Written};
+use crate::api::types::UpdateServiceRequest;
+use crate::api::{Call, Operation, RetryPolicy};
 use crate::client::SyncClient;
-use crate::error::{InputError, Result};
-use crate::paging::{Listed, Listing, Page, PageQuery};
-use crate::resource::Sealed;
-use crate::sids::ServiceSid;
+use crate::error::Result;
+use crate::resource::call::{Outcome, Written};
+use crate::resource::contract::Contract;
+use crate::resource::kind::{Listed, Sealed};
+use crate::resource::listing::Listing;
+use crate::resource::record::Record;
+use crate::resource::target::Target;
+use crate::value::{AccountSid, InputError, ServiceReference, ServiceSid};
 
 /// Most characters in a friendly name.
 pub const MAX_FRIENDLY_NAME_LENGTH: usize = 255;
@@ -23,6 +30,62 @@ pub const MAX_WEBHOOK_URL_LENGTH: usize = 512;
 /// How long an endpoint must be away before it counts as disconnected, at least and at most.
 pub const DEBOUNCING_WINDOW: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(1)..=Duration::from_secs(30);
+
+/// A Service: the container of Documents, Lists, Maps and Message Streams, with the settings they share.
+///
+/// It serialises as the service writes it, but for the links, and deserialises from what the service
+/// writes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[non_exhaustive]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the API has that many settings"
+)]
+pub struct Service {
+    /// Its SID.
+    pub sid: ServiceSid,
+    /// The name that the platform gave it: `default` for the account's default Service. It cannot be set.
+    pub unique_name: Option<String>,
+    /// A name for people; `None` if none was given.
+    pub friendly_name: Option<String>,
+    /// Where the events of its objects are posted; `None` for nowhere.
+    pub webhook_url: Option<String>,
+    /// Whether changes made through the REST API are posted too.
+    pub webhooks_from_rest_enabled: bool,
+    /// Whether it is posted when a client endpoint connects or disconnects.
+    pub reachability_webhooks_enabled: bool,
+    /// Whether a short loss of an endpoint's connection is not posted.
+    pub reachability_debouncing_enabled: bool,
+    /// For how many milliseconds an endpoint must be away before that is posted.
+    pub reachability_debouncing_window: i64,
+    /// Whether client endpoints need a permission to use an object. The REST API never needs one.
+    pub acl_enabled: bool,
+    /// When it was created.
+    pub date_created: DateTime<Utc>,
+    /// When it was last changed.
+    pub date_updated: DateTime<Utc>,
+    /// The account it belongs to.
+    pub account_sid: AccountSid,
+}
+
+impl Sealed for Service {}
+
+impl Record for Service {
+    type Raw = Self;
+
+    fn typed(raw: Self, _: Option<&Contract>, _: bool) -> Result<Self> {
+        Ok(raw)
+    }
+
+    fn title(&self) -> String {
+        format!("service {}", self.sid)
+    }
+}
+
+impl Listed for Service {
+    const LIST: Operation = Operation::ListService;
+    const MEMBER: &'static str = "services";
+}
 
 /// The Services of the account.
 ///
@@ -37,7 +100,7 @@ pub const DEBOUNCING_WINDOW: std::ops::RangeInclusive<Duration> =
 /// let sync = sync.with_service(staging.sid.as_str())?; // a client of that Service
 ///
 /// services.update(&staging.sid).webhook_url("https://example.com/sync").await?;
-/// services.remove(&staging.sid, &staging.sid).await?;
+/// services.remove(&staging.sid).await?;
 /// # Ok(())
 /// # }
 /// # #[cfg(not(feature = "emulator"))]
@@ -45,12 +108,29 @@ pub const DEBOUNCING_WINDOW: std::ops::RangeInclusive<Duration> =
 /// ```
 #[derive(Clone, Debug)]
 pub struct Services {
-    sync: SyncClient,
+    target: Target,
+}
+
+impl SyncClient {
+    /// The Services of the account.
+    #[must_use]
+    pub fn services(&self) -> Services {
+        Services {
+            target: Target::service(self.clone()),
+        }
+    }
 }
 
 impl Services {
-    pub(crate) fn new(sync: SyncClient) -> Self {
-        Self { sync }
+    /// The Service at a SID or `default`.
+    fn at<S>(&self, service: S) -> Target
+    where
+        S: TryInto<ServiceReference, Error: Into<InputError>>,
+    {
+        match service.try_into() {
+            Ok(service) => Target::service(self.target.sync.of_service(service)),
+            Err(error) => self.target.clone().failed(error.into()),
+        }
     }
 
     /// Creates a Service. One request.
@@ -58,33 +138,28 @@ impl Services {
     /// Friendly names are for people: the service does not keep two Services from having the same.
     /// [`ensure`](Self::ensure) looks first.
     pub fn create(&self, friendly_name: impl Into<String>) -> CreateService {
-        CreateService {
-            change: Change::new(&self.sync, Some(friendly_name.into())),
-        }
+        let call = ServiceCall::new(self.target.clone(), Operation::CreateService);
+        call.friendly_name(friendly_name)
     }
 
-    /// Reads the Service with a SID. One request.
+    /// Reads a Service: its SID, or `default` for the account's default Service. One request.
     ///
     /// # Errors
     ///
     /// [`is_not_found`](crate::Error::is_not_found) if there is no such Service.
-    pub async fn get(&self, sid: &ServiceSid) -> Result<Service> {
-        let service = ServiceReference::try_from(sid)?;
-        self.sync
-            .call(self.sync.api().fetch_service(&service))
-            .await
+    pub fn get<S>(&self, service: S) -> Call<Service>
+    where
+        S: TryInto<ServiceReference, Error: Into<InputError>>,
+    {
+        self.at(service).record(Operation::FetchService)
     }
 
-    /// Reads the account's default Service. One request.
-    ///
-    /// # Errors
-    ///
-    /// [`is_not_found`](crate::Error::is_not_found) if the account has none.
-    pub async fn get_default(&self) -> Result<Service> {
-        let service = ServiceReference::default_service();
-        self.sync
-            .call(self.sync.api().fetch_service(&service))
-            .await
+    /// Reads a Service; `None` if there is none. One request.
+    pub fn find<S>(&self, service: S) -> Call<Option<Service>>
+    where
+        S: TryInto<ServiceReference, Error: Into<InputError>>,
+    {
+        self.at(service).find(Operation::FetchService)
     }
 
     /// Looks for the first Service with a friendly name; `None` if there is none. The service cannot
@@ -93,11 +168,8 @@ impl Services {
     /// # Errors
     ///
     /// If the list cannot be read.
-    pub async fn search(&self, friendly_name: &str) -> Result<Option<Service>> {
-        let name = friendly_name.to_owned();
-        let all = self.all().prefetch(false);
-        let mut found = all.matching(move |service| service.friendly_name.as_ref() == Some(&name));
-        found.try_next().await
+    pub async fn search(&self, friendly_name: impl Into<String>) -> Result<Option<Service>> {
+        first_named(&self.target, friendly_name.into()).await
     }
 
     /// Finds the first Service with a friendly name, or creates it; the settings apply in the latter
@@ -106,231 +178,196 @@ impl Services {
     /// Cost: that of [`search`](Self::search), and one request to create. Two programs that do this at
     /// the same time may create two.
     pub fn ensure(&self, friendly_name: impl Into<String>) -> EnsureService {
-        EnsureService {
-            change: Change::new(&self.sync, Some(friendly_name.into())),
-        }
+        let call = ServiceCall::new(self.target.clone(), Operation::CreateService);
+        call.friendly_name(friendly_name)
     }
 
-    /// Changes settings of the Service with a SID; those not named stay as they are. One request.
-    pub fn update(&self, sid: &ServiceSid) -> UpdateService {
-        UpdateService {
-            change: Change::new(&self.sync, None),
-            sid: sid.clone(),
-        }
-    }
-
-    /// Removes the Service with a SID, with all Documents, Lists, Maps and Message Streams in it. There
-    /// is no way back, so it asks for the SID twice. One request.
+    /// Changes settings of a Service; those not named stay as they are. One request.
     ///
     /// # Errors
     ///
-    /// [`InputError::Confirmation`] if the two SIDs differ, and nothing is sent;
     /// [`is_not_found`](crate::Error::is_not_found) if there is no such Service.
-    pub async fn remove(&self, sid: &ServiceSid, confirmation: &ServiceSid) -> Result<()> {
-        if sid != confirmation {
-            return Err(InputError::Confirmation {
-                sid: sid.to_string(),
-                confirmation: confirmation.to_string(),
-            }
-            .into());
-        }
-        let service = ServiceReference::try_from(sid)?;
-        self.sync
-            .call(self.sync.api().delete_service(&service))
-            .await
+    pub fn update<S>(&self, service: S) -> UpdateService
+    where
+        S: TryInto<ServiceReference, Error: Into<InputError>>,
+    {
+        ServiceCall::new(self.at(service), Operation::UpdateService)
+    }
+
+    /// Removes a Service with all Documents, Lists, Maps and Message Streams in it. There is no way
+    /// back. One request.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) if there is no such Service.
+    pub fn remove<S>(&self, service: S) -> Call<()>
+    where
+        S: TryInto<ServiceReference, Error: Into<InputError>>,
+    {
+        self.at(service).call(Operation::DeleteService)
     }
 
     /// All Services of the account, as a stream. One request for each 100.
     pub fn all(&self) -> Listing<Service> {
-        Listing::new(self.sync.clone())
+        Listing::new(self.target.clone())
     }
 }
 
-impl Sealed for Service {}
-
-impl Listed for Service {
-    type Scope = SyncClient;
-
-    async fn page(sync: &SyncClient, query: &PageQuery) -> Result<Page<Self>> {
-        let request =
-            sync.api()
-                .list_service(query.page, query.page_size, query.page_token.as_deref());
-        let page = sync.call(request).await?;
-        Ok(Page {
-            records: page.services.into_iter().map(Ok).collect(),
-            meta: page.meta,
-        })
-    }
+/// The first Service with a friendly name.
+async fn first_named(target: &Target, friendly_name: String) -> Result<Option<Service>> {
+    let all = Listing::<Service>::new(target.clone()).prefetch(false);
+    let is_named = move |service: &Service| service.friendly_name.as_ref() == Some(&friendly_name);
+    all.matching(is_named).try_next().await
 }
 
-/// Settings to be made.
-#[derive(Clone, Debug)]
-struct Change {
-    sync: SyncClient,
+/// A call that takes settings of a Service, and gives an `R`: [`CreateService`], [`UpdateService`],
+/// [`EnsureService`].
+#[derive(Clone)]
+#[must_use = "nothing is sent before `.await`"]
+pub struct ServiceCall<R> {
+    target: Target,
+    operation: Operation,
+    /// The settings to create a Service and to change one are the same.
     form: UpdateServiceRequest,
     window: Option<Duration>,
+    result: PhantomData<fn() -> R>,
 }
 
-impl Change {
-    fn new(sync: &SyncClient, friendly_name: Option<String>) -> Self {
+/// Creates a Service.
+pub type CreateService = ServiceCall<Service>;
+
+/// Changes settings of a Service.
+pub type UpdateService = ServiceCall<Service>;
+
+/// Finds a Service, or creates it if there is none.
+pub type EnsureService = ServiceCall<Written<Service>>;
+
+impl<R> Debug for ServiceCall<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServiceCall")
+            .field("operation", &self.operation)
+            .field("form", &self.form)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R> ServiceCall<R> {
+    fn new(target: Target, operation: Operation) -> Self {
         Self {
-            sync: sync.clone(),
-            form: UpdateServiceRequest {
-                friendly_name,
-                ..UpdateServiceRequest::default()
-            },
+            target,
+            operation,
+            form: UpdateServiceRequest::default(),
             window: None,
+            result: PhantomData,
         }
     }
 
-    /// The form, checked.
-    fn form(&self) -> Result<UpdateServiceRequest> {
-        let mut form = self.form.clone();
-        let length = |what, limit, text: &Option<String>| match text {
-            Some(text) if text.chars().count() > limit => Err(InputError::too_long(
-                what,
-                limit,
-                text.chars().count(),
-                text,
-            )),
-            _ => Ok(()),
-        };
-        length(
+    /// How long one attempt may take, in place of the client's
+    /// [`timeout`](crate::SyncClientBuilder::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.target.options.timeout = Some(timeout);
+        self
+    }
+
+    /// How each request is retried, in place of the client's
+    /// [`retry`](crate::SyncClientBuilder::retry).
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.target.options.retry = Some(policy);
+        self
+    }
+
+    /// A name for people, up to 255 characters.
+    pub fn friendly_name(mut self, name: impl Into<String>) -> Self {
+        self.form.friendly_name = Some(name.into());
+        self
+    }
+
+    /// Where to post the events of the objects in it, up to 512 characters; empty for nowhere.
+    pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
+        self.form.webhook_url = Some(url.into());
+        self
+    }
+
+    /// Whether to post the changes made through the REST API too.
+    pub fn webhooks_from_rest_enabled(mut self, enabled: bool) -> Self {
+        self.form.webhooks_from_rest_enabled = Some(enabled);
+        self
+    }
+
+    /// Whether to post when a client endpoint connects or disconnects.
+    pub fn reachability_webhooks_enabled(mut self, enabled: bool) -> Self {
+        self.form.reachability_webhooks_enabled = Some(enabled);
+        self
+    }
+
+    /// Whether client endpoints need a permission to use an object.
+    pub fn acl_enabled(mut self, enabled: bool) -> Self {
+        self.form.acl_enabled = Some(enabled);
+        self
+    }
+
+    /// Whether a short loss of an endpoint's connection is not posted.
+    pub fn reachability_debouncing_enabled(mut self, enabled: bool) -> Self {
+        self.form.reachability_debouncing_enabled = Some(enabled);
+        self
+    }
+
+    /// For how long an endpoint must be away before that is posted: 1 to 30 seconds, in whole
+    /// milliseconds.
+    pub fn reachability_debouncing_window(mut self, window: Duration) -> Self {
+        self.window = Some(window);
+        self
+    }
+
+    /// The call, its settings checked.
+    fn checked(self) -> Result<Call<Service>, InputError> {
+        let mut form = self.form;
+        let friendly_name = (
             "friendly name",
             MAX_FRIENDLY_NAME_LENGTH,
             &form.friendly_name,
-        )?;
-        length("webhook URL", MAX_WEBHOOK_URL_LENGTH, &form.webhook_url)?;
+        );
+        let webhook_url = ("webhook URL", MAX_WEBHOOK_URL_LENGTH, &form.webhook_url);
+        for (what, limit, text) in [friendly_name, webhook_url] {
+            let text = text.as_deref().unwrap_or_default();
+            let length = text.chars().count();
+            if length > limit {
+                return Err(InputError::too_long(what, limit, length, text));
+            }
+        }
         if let Some(window) = self.window {
             if !DEBOUNCING_WINDOW.contains(&window) {
-                return Err(InputError::DebouncingWindow { window }.into());
+                return Err(InputError::DebouncingWindow { window });
             }
             form.reachability_debouncing_window = i64::try_from(window.as_millis()).ok();
         }
-        Ok(form)
-    }
-
-    async fn create(&self) -> Result<Service> {
-        let form = self.form()?;
-        let form = CreateServiceRequest {
-            acl_enabled: form.acl_enabled,
-            friendly_name: form.friendly_name,
-            reachability_debouncing_enabled: form.reachability_debouncing_enabled,
-            reachability_debouncing_window: form.reachability_debouncing_window,
-            reachability_webhooks_enabled: form.reachability_webhooks_enabled,
-            webhook_url: form.webhook_url,
-            webhooks_from_rest_enabled: form.webhooks_from_rest_enabled,
-        };
-        self.sync.call(self.sync.api().create_service(&form)).await
-    }
-
-    async fn update(&self, sid: &ServiceSid) -> Result<Service> {
-        let form = self.form()?;
-        let service = ServiceReference::try_from(sid)?;
-        self.sync
-            .call(self.sync.api().update_service(&service, &form))
-            .await
-    }
-
-    async fn ensure(&self) -> Result<Written<Service>> {
-        // Refused before anything is read, not only if there is something to create.
-        self.form()?;
-        let name = self.form.friendly_name.as_deref().unwrap_or_default();
-        match Services::new(self.sync.clone()).search(name).await? {
-            Some(service) => Ok(Written::new(service, Outcome::Unchanged, 1)),
-            None => Ok(Written::new(self.create().await?, Outcome::Created, 1)),
-        }
+        Ok(self.target.record(self.operation).with_form(&form))
     }
 }
 
-/// Defines a call that takes settings.
-macro_rules! settings {
-    ($(#[$doc:meta])* $name:ident { $($sid:ident: $sid_type:ty)? }.$send:ident -> $output:ty) => {
-        $(#[$doc])*
-        #[derive(Clone)]
-        #[must_use = "nothing is sent before `.await`"]
-        pub struct $name {
-            change: Change,
-            $($sid: $sid_type,)?
-        }
+impl IntoFuture for ServiceCall<Service> {
+    type Output = Result<Service>;
+    type IntoFuture = BoxFuture<'static, Result<Service>>;
 
-        impl Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_struct(stringify!($name))
-                    .field("form", &self.change.form)
-                    .finish_non_exhaustive()
-            }
-        }
-
-        impl $name {
-            /// Where to post the events of the objects in it, up to 512 characters; empty for nowhere.
-            pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
-                self.change.form.webhook_url = Some(url.into());
-                self
-            }
-
-            /// Whether to post the changes made through the REST API too.
-            pub fn webhooks_from_rest_enabled(mut self, enabled: bool) -> Self {
-                self.change.form.webhooks_from_rest_enabled = Some(enabled);
-                self
-            }
-
-            /// Whether to post when a client endpoint connects or disconnects.
-            pub fn reachability_webhooks_enabled(mut self, enabled: bool) -> Self {
-                self.change.form.reachability_webhooks_enabled = Some(enabled);
-                self
-            }
-
-            /// Whether client endpoints need a permission to use an object.
-            pub fn acl_enabled(mut self, enabled: bool) -> Self {
-                self.change.form.acl_enabled = Some(enabled);
-                self
-            }
-
-            /// Whether a short loss of an endpoint's connection is not told.
-            pub fn reachability_debouncing_enabled(mut self, enabled: bool) -> Self {
-                self.change.form.reachability_debouncing_enabled = Some(enabled);
-                self
-            }
-
-            /// For how long an endpoint must be away before that is told: 1 to 30 seconds, in whole
-            /// milliseconds.
-            pub fn reachability_debouncing_window(mut self, window: Duration) -> Self {
-                self.change.window = Some(window);
-                self
-            }
-        }
-
-        impl IntoFuture for $name {
-            type Output = Result<$output>;
-            type IntoFuture = CallFuture<$output>;
-
-            fn into_future(self) -> Self::IntoFuture {
-                Box::pin(async move { self.change.$send($(&self.$sid)?).await })
-            }
-        }
-    };
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move { self.checked()?.await })
+    }
 }
 
-settings! {
-    /// Creates a Service.
-    CreateService {}.create -> Service
-}
+impl IntoFuture for ServiceCall<Written<Service>> {
+    type Output = Result<Written<Service>>;
+    type IntoFuture = BoxFuture<'static, Result<Written<Service>>>;
 
-settings! {
-    /// Changes settings of a Service.
-    UpdateService { sid: ServiceSid }.update -> Service
-}
-
-settings! {
-    /// Finds a Service, or creates it if there is none.
-    EnsureService {}.ensure -> Written<Service>
-}
-
-impl UpdateService {
-    /// A name for people, up to 255 characters.
-    pub fn friendly_name(mut self, name: impl Into<String>) -> Self {
-        self.change.form.friendly_name = Some(name.into());
-        self
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let target = self.target.clone();
+            let name = self.form.friendly_name.clone().unwrap_or_default();
+            // Refused before anything is read, not only if there is something to create.
+            let create = self.checked()?;
+            match first_named(&target, name).await? {
+                Some(service) => Ok(Written::new(service, Outcome::Unchanged, 1)),
+                None => Ok(Written::new(create.await?, Outcome::Created, 1)),
+            }
+        })
     }
 }

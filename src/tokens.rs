@@ -8,9 +8,9 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::credentials::Credentials;
-use crate::error::{ConfigurationError, InputError, Result};
-use crate::names::Identity;
+use crate::client::{Credentials, SyncClient};
+use crate::error::{ConfigurationError, Result};
+use crate::value::{Identity, InputError, ServiceReference};
 
 /// The longest lifetime of a token: a day.
 pub const MAX_TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
@@ -47,7 +47,8 @@ pub struct TokenClaims {
 ///
 /// ```
 /// use std::time::Duration;
-/// use twilio_sync::{Credentials, TokenBuilder};
+/// use twilio_sync::Credentials;
+/// use twilio_sync::tokens::TokenBuilder;
 ///
 /// # fn f() -> twilio_sync::Result<()> {
 /// let credentials = Credentials::api_key("AC…", "SK…", "secret")?;
@@ -79,6 +80,33 @@ impl Debug for TokenBuilder {
             .field("service", &self.service)
             .field("lifetime", &self.lifetime)
             .finish_non_exhaustive()
+    }
+}
+
+impl SyncClient {
+    /// An access token with which client software acts as an identity of 1 to 256 characters in the
+    /// Service of this client. The client's credentials must be an API key. No request is made.
+    ///
+    /// ```
+    /// # #[cfg(feature = "emulator")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let emulator = twilio_sync::Emulator::start().await?;
+    /// # let sync = emulator.client()?;
+    /// let token = sync.access_token("bob").sign()?;
+    /// let claims = emulator.verify_token(token.as_str())?;
+    /// assert_eq!(claims.grants["identity"], "bob");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "emulator"))]
+    /// # fn main() {}
+    /// ```
+    pub fn access_token(&self, identity: impl Into<String>) -> TokenBuilder {
+        TokenBuilder::new(
+            self.credentials().clone(),
+            identity,
+            self.service().as_str(),
+        )
     }
 }
 
@@ -152,7 +180,7 @@ impl TokenBuilder {
             ])
         })?;
         let identity = Identity::new(self.identity.as_str())?;
-        let service = crate::api::ServiceReference::new(self.service.as_str())?;
+        let service = ServiceReference::new(self.service.as_str())?;
         let seconds = self.lifetime.as_secs();
         if seconds == 0 || self.lifetime > MAX_TOKEN_LIFETIME {
             return Err(InputError::TokenLifetime {

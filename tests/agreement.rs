@@ -10,8 +10,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
+use twilio_sync::tokens::TokenBuilder;
 use twilio_sync::webhooks::Validator;
-use twilio_sync::{Credentials, Emulator, TokenBuilder};
+use twilio_sync::{Credentials, Emulator};
 
 const ACCOUNT: &str = "AC0123456789abcdef0123456789abcdef";
 const KEY: &str = "SK0123456789abcdef0123456789abcdef";

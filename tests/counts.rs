@@ -17,8 +17,8 @@ use tokio::runtime::{Builder, Runtime};
 use twilio_sync::api::types::{
     CreateSyncListItemRequest, PageMeta, UpdateDocumentRequest, UpdateSyncMapItemRequest,
 };
-use twilio_sync::api::{Data, ObjectReference};
-use twilio_sync::{Document, Emulator, ItemKey, ListItem, MapItem, SyncClient, UniqueName};
+use twilio_sync::value::{Data, ItemKey, ObjectReference, UniqueName};
+use twilio_sync::{Document, Emulator, ListItem, MapItem, SyncClient};
 
 #[path = "../benches/compare/bare_http.rs"]
 mod bare_http;
@@ -275,7 +275,7 @@ fn a_call_costs_what_bare_reqwest_does() {
             let size = NonZeroU64::new(100);
             let page =
                 api.list_sync_list_item(service, &to_long, None, None, None, None, size, None);
-            let items = page.await.unwrap().into_inner().items;
+            let items = page.await.unwrap().items;
             items
                 .iter()
                 .map(|item| decoded(&item.data))
@@ -288,13 +288,20 @@ fn a_call_costs_what_bare_reqwest_does() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 
     // A call is moved by what it is wrapped in; so it must stay small.
+    let mut large = Vec::new();
     for (what, size) in [
-        ("fetch", size_of_val(&api.fetch_document(service, &desk))),
+        (
+            "fetch",
+            size_of_val(&api.fetch_document(service, &desk).into_future()),
+        ),
         (
             "update",
-            size_of_val(&api.update_document(service, &desk, None, &update())),
+            size_of_val(
+                &api.update_document(service, &desk, None, &update())
+                    .into_future(),
+            ),
         ),
-        ("get", size_of_val(&documents.get("desk-7"))),
+        ("get", size_of_val(&documents.get("desk-7").into_future())),
         ("set", size_of_val(&*map.set("key", &entry).into_future())),
         (
             "facade's update",
@@ -302,6 +309,9 @@ fn a_call_costs_what_bare_reqwest_does() {
         ),
     ] {
         println!("future of {what}: {size} bytes");
-        assert!(size <= 1280, "the future of {what} has {size} bytes");
+        if size > 1280 {
+            large.push(format!("the future of {what} has {size} bytes"));
+        }
     }
+    assert!(large.is_empty(), "{large:#?}");
 }

@@ -106,7 +106,8 @@ async fn the_span_of_a_caller_is_its_own() {
     let sync = emulator.client().unwrap();
     let docs = sync.documents::<serde_json::Value>();
     let span = tracing::info_span!("mine", name = "x", status = Empty, attempt = Empty);
-    docs.get("desk").instrument(span).await.unwrap_err();
+    let read = docs.get("desk").into_future();
+    read.instrument(span).await.unwrap_err();
     assert_eq!(captured.closed(), "name=\"x\"");
 }
 

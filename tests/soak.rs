@@ -11,7 +11,8 @@ use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use twilio_sync::emulator::Fault;
-use twilio_sync::{Attempt, Emulator, Error, Policy, SyncClient};
+use twilio_sync::retry::Attempt;
+use twilio_sync::{Emulator, Error, SyncClient};
 
 const TASKS: u64 = 32;
 
@@ -94,10 +95,11 @@ async fn operate(sync: &SyncClient, task: u64, n: u64, known: &mut Knowledge) {
             }
         }
         2 | 3 => {
-            let policy = [Policy::Replace, Policy::Merge, Policy::SkipIfEqual]
-                [fastrand::usize(0..3)]
-            .clone();
-            let result = map.set(&key, &data).policy(policy).await;
+            let result = match fastrand::u8(0..3) {
+                0 => map.set(&key, &data).await,
+                1 => map.merge(&key, &data).await,
+                _ => map.set(&key, &data).unless_equal().await,
+            };
             note(
                 known.items.entry(key).or_insert([None].into()),
                 Some(n),
@@ -130,7 +132,7 @@ async fn operate(sync: &SyncClient, task: u64, n: u64, known: &mut Knowledge) {
         }
         6 => {
             let possible = known.items.entry(key.clone()).or_insert([None].into());
-            match map.get(&key).await {
+            match map.find(&key).await {
                 Ok(item) => {
                     let value = item.map(|item| item.data["v"].as_u64().unwrap());
                     assert!(
@@ -241,7 +243,7 @@ async fn what_was_acknowledged_is_there_and_nothing_else() {
     // The Map and the Documents: what was last acknowledged, or one of unknown outcome since.
     for (task, known) in &known {
         for (key, possible) in &known.items {
-            let item = sync.map::<Value>("map").get(key).await.unwrap();
+            let item = sync.map::<Value>("map").find(key).await.unwrap();
             let value = item.map(|item| item.data["v"].as_u64().unwrap());
             assert!(
                 possible.contains(&value),

@@ -5,8 +5,8 @@ use http::header;
 use reqwest::{Client, RequestBuilder};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use twilio_sync::api::Data;
 use twilio_sync::api::types::PageMeta;
+use twilio_sync::value::Data;
 use twilio_sync::{Document, ListItem, MapItem};
 
 use crate::Failure;

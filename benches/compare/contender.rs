@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use twilio_sync::api::Data;
+use twilio_sync::value::Data;
 
 use crate::Failure;
 use crate::server::Address;

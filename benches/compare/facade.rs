@@ -1,7 +1,7 @@
 //! This crate's helpers.
 
 use futures_util::TryStreamExt;
-use twilio_sync::{Credentials, Documents, List, Map, SyncClient};
+use twilio_sync::{Credentials, Documents, ListItems, MapItems, SyncClient};
 
 use crate::Failure;
 use crate::contender::{Calls, Entry};
@@ -11,9 +11,9 @@ use crate::server::Address;
 pub(crate) struct Facade {
     sync: SyncClient,
     documents: Documents<Entry>,
-    map: Map<Entry>,
-    list: List<Entry>,
-    long: List<Entry>,
+    map: MapItems<Entry>,
+    list: ListItems<Entry>,
+    long: ListItems<Entry>,
 }
 
 /// A client of the emulator.
@@ -69,7 +69,8 @@ impl Calls for Facade {
     }
 
     async fn remove(&mut self, list: &str) -> Result<u64, Failure> {
-        Ok(self.sync.list::<Entry>(list).remove_items("call").await? as u64)
+        let list = self.sync.list::<Entry>(list);
+        Ok(list.remove_items_with_key("call").await? as u64)
     }
 
     async fn stream(&mut self, most: u64) -> Result<u64, Failure> {

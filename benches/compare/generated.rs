@@ -2,12 +2,12 @@
 
 use std::num::NonZeroU64;
 
+use twilio_sync::SyncClient;
 use twilio_sync::api::types::{
     CreateDocumentRequest, CreateSyncListItemRequest, UpdateDocumentRequest,
     UpdateSyncMapItemRequest,
 };
-use twilio_sync::api::{Data, ObjectReference};
-use twilio_sync::{ItemKey, SyncClient, UniqueName};
+use twilio_sync::value::{Data, ItemKey, ObjectReference, UniqueName};
 
 use crate::Failure;
 use crate::contender::{Calls, Entry, is_call};
@@ -51,7 +51,7 @@ impl Calls for Generated {
     async fn get(&mut self, name: &str) -> Result<Entry, Failure> {
         let (api, service) = (self.sync.api(), self.sync.service());
         let document = api.fetch_document(service, &reference(name)?).await?;
-        decoded(&document.into_inner().data)
+        decoded(&document.data)
     }
 
     async fn update(&mut self, name: &str, data: &Entry) -> Result<Entry, Failure> {
@@ -60,7 +60,7 @@ impl Calls for Generated {
         let document = api
             .update_document(service, &reference(name)?, None, &form)
             .await?;
-        decoded(&document.into_inner().data)
+        decoded(&document.data)
     }
 
     async fn set(&mut self, key: &str, data: &Entry) -> Result<Entry, Failure> {
@@ -72,7 +72,7 @@ impl Calls for Generated {
         let item = api
             .update_sync_map_item(service, &self.map, &ItemKey::new(key)?, None, &form)
             .await?;
-        decoded(&item.into_inner().data)
+        decoded(&item.data)
     }
 
     async fn add(&mut self, data: &Entry) -> Result<Entry, Failure> {
@@ -86,7 +86,7 @@ impl Calls for Generated {
         let item = api
             .create_sync_list_item(service, &self.list, &form)
             .await?;
-        decoded(&item.into_inner().data)
+        decoded(&item.data)
     }
 
     async fn upsert(&mut self, name: &str, data: &Entry) -> Result<Entry, Failure> {
@@ -106,7 +106,7 @@ impl Calls for Generated {
             }
             updated => updated?,
         };
-        decoded(&document.into_inner().data)
+        decoded(&document.data)
     }
 
     async fn remove(&mut self, list: &str) -> Result<u64, Failure> {
@@ -123,8 +123,7 @@ impl Calls for Generated {
                 NonZeroU64::new(100),
                 None,
             )
-            .await?
-            .into_inner();
+            .await?;
         let mut removed = 0;
         for item in page.items {
             if is_call(&item.data)? {
@@ -152,8 +151,7 @@ impl Calls for Generated {
                     size,
                     token.as_deref(),
                 )
-                .await?
-                .into_inner();
+                .await?;
             for item in &page.items {
                 std::hint::black_box(decoded(&item.data)?);
                 count += 1;

@@ -2,8 +2,7 @@
 
 use super::Emulator;
 use super::store::Service;
-use crate::client::{SyncClient, SyncClientBuilder};
-use crate::credentials::Credentials;
+use crate::client::{Credentials, SyncClient, SyncClientBuilder};
 use crate::error::Result;
 
 impl Emulator {

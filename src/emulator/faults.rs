@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
-use super::operation::Operation;
+use crate::api::Operation;
 
 /// Something that goes wrong with a request: given to
 /// [`Emulator::inject`](super::Emulator::inject).
@@ -19,7 +19,8 @@ use super::operation::Operation;
 ///
 /// ```
 /// use std::time::Duration;
-/// use twilio_sync::emulator::{Fault, Operation};
+/// use twilio_sync::api::Operation;
+/// use twilio_sync::emulator::Fault;
 ///
 /// Fault::status(503).on(Operation::CreateSyncListItem).times(2);
 /// Fault::cut_after_write().nth(3);

@@ -9,8 +9,8 @@ use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
 
 use super::http::parameters::Parameters;
-use super::operation::Operation;
 use super::recent::{self, Recent};
+use crate::api::Operation;
 
 /// A request the emulator got.
 ///

@@ -36,7 +36,6 @@ mod error;
 mod faults;
 mod http;
 mod log;
-mod operation;
 mod recent;
 mod server;
 mod store;
@@ -60,8 +59,8 @@ pub use self::builder::EmulatorBuilder;
 pub use self::clock::Clock;
 pub use self::faults::Fault;
 pub use self::log::LoggedRequest;
-pub use self::operation::Operation;
 pub use self::webhooks::LoggedWebhook;
+pub use crate::api::Operation;
 
 use self::data_file::DataFile;
 use self::http::Api;
@@ -266,7 +265,7 @@ impl Emulator {
     ///     "maps": [{"unique_name": "phones", "items": [{"key": "alice", "data": {}}]}],
     /// }]}))?;
     /// let phones = emulator.client()?.map::<serde_json::Value>("phones");
-    /// assert!(phones.get("alice").await?.is_some());
+    /// assert!(phones.find("alice").await?.is_some());
     ///
     /// let dump = emulator.dump();
     /// emulator.reset();

@@ -1,6 +1,6 @@
 //! What keeps a client from being set up.
 
-use crate::error::InputError;
+use crate::value::InputError;
 
 /// The client could not be set up.
 #[derive(Debug, thiserror::Error)]

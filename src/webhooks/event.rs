@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use crate::api::Data;
-use crate::sids::{DocumentSid, ListSid, MapSid, StreamMessageSid, StreamSid};
+use crate::value::{Data, DocumentSid, ListSid, MapSid, StreamMessageSid, StreamSid};
 
 /// A webhook: what happened, where, and by whom.
 #[derive(Clone, Debug)]

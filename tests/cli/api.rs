@@ -8,7 +8,8 @@ use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use twilio_sync::Emulator;
-use twilio_sync::emulator::{LoggedRequest, Operation};
+use twilio_sync::api::Operation;
+use twilio_sync::emulator::LoggedRequest;
 
 use super::session::Session;
 
@@ -158,7 +159,7 @@ async fn each_operation_is_answered_with_its_status() {
         let [request] = requests.as_slice() else {
             panic!("{call}: {requests:?}");
         };
-        assert_eq!(request.operation().map(Operation::as_str), Some(name));
+        assert_eq!(request.operation().map(Operation::name), Some(name));
         assert_eq!(request.status().unwrap().to_string(), *status, "{call}");
 
         // All that was given has arrived, where the description says.

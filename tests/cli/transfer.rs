@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use twilio_sync::emulator::{Fault, LoggedRequest, Operation};
+use twilio_sync::api::Operation;
+use twilio_sync::emulator::{Fault, LoggedRequest};
 use twilio_sync::{Emulator, SyncClient};
 
 use super::session::Session;
@@ -282,8 +283,8 @@ async fn what_has_no_name_is_counted_and_can_be_named_by_its_sid() {
     let sync = &program.sync;
     let form = twilio_sync::api::types::CreateSyncListRequest::default();
     let create = sync.api().create_sync_list(sync.service(), &form);
-    let sid = sync.call(create).await.unwrap().sid;
-    let list = sync.list_by_id::<Value>(&sid);
+    let sid = create.await.unwrap().sid;
+    let list = sync.list::<Value>(&sid);
     list.add(&json!({"n": 1})).await.unwrap();
 
     let (code, out, err) = program.run("export");
@@ -681,7 +682,7 @@ async fn what_others_write_meanwhile_is_kept() {
     let map = sync.map::<Value>("last");
     let key = "k 001/\"é";
     map.set(key, &json!({"n": 5})).await.unwrap();
-    let revision = map.get(key).await.unwrap().unwrap().revision;
+    let revision = map.get(key).await.unwrap().revision;
     let body = r#"{"code": 54103, "message": "The revision does not match", "status": 412}"#;
     let fault = Fault::status(412)
         .body(body)
@@ -985,7 +986,7 @@ async fn what_is_made_anew_meanwhile_is_not_what_was_compared() {
     };
     let (code, err) = meanwhile(&program, "apply -f a.jsonl", renewed).await;
     assert_eq!(code, 4, "{err}");
-    assert_eq!(map.get("k").await.unwrap().unwrap().data, theirs);
+    assert_eq!(map.get("k").await.unwrap().data, theirs);
     program.done("apply -f a.jsonl");
 
     // A Document that is too much, and is written meanwhile.
@@ -1013,7 +1014,7 @@ async fn data_is_as_it_came() {
     program.done("import -f a.jsonl");
     program.done("diff -f a.jsonl");
     let item = program.sync.map::<Value>("m").get("k").await.unwrap();
-    assert_eq!(item.unwrap().data, data);
+    assert_eq!(item.data, data);
 }
 
 #[test]

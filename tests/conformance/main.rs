@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
-use twilio_sync::{
-    Bounds, Emulator, Order, Outcome, Policy, RateLimit, SyncClient, SyncClientBuilder,
-};
+use twilio_sync::call::Outcome;
+use twilio_sync::listing::{Bounds, Order};
+use twilio_sync::{Emulator, RateLimit, SyncClient, Ttl};
 
 /// A service to test, with names that nobody else uses.
 struct Service {
@@ -35,7 +35,7 @@ async fn services(test: &str) -> Vec<Service> {
         run: run.clone(),
         _emulator: Some(emulator),
     }];
-    match SyncClientBuilder::from_variables(|name| std::env::var(name).ok()) {
+    match SyncClient::builder().from_variables(|name| std::env::var(name).ok()) {
         Ok(builder) => {
             println!("{test}: on the service of the environment");
             // Below what it allows for one object.
@@ -104,7 +104,7 @@ conformance! {
         // A write of data leaves the expiry.
         let updated = docs.update(&name, &json!({"n": 1})).await.unwrap();
         assert_eq!(updated.date_expires, created.date_expires);
-        assert_eq!(docs.set_ttl(&name, twilio_sync::NEVER).await.unwrap().date_expires, None);
+        assert_eq!(docs.set_ttl(&name, Ttl::NEVER).await.unwrap().date_expires, None);
         docs.remove(&name).await.unwrap();
     }
 
@@ -140,12 +140,12 @@ conformance! {
         assert_eq!(map.items_with_prefix("key").count().await, 2);
         let error = map.create("simple-key", &json!({})).await.unwrap_err();
         assert_eq!((error.status().unwrap().as_u16(), error.code()), (409, Some(54208)));
-        let item = map.get("émoji-café-naïve").await.unwrap().unwrap();
+        let item = map.get("émoji-café-naïve").await.unwrap();
         map.update("émoji-café-naïve", &json!({})).if_match(&item.revision).await.unwrap();
         let stale = map.remove("émoji-café-naïve").if_match(&item.revision).await;
         assert!(stale.unwrap_err().is_revision_conflict());
         map.remove("simple-key").await.unwrap();
-        assert_eq!(map.get("simple-key").await.unwrap(), None);
+        assert_eq!(map.find("simple-key").await.unwrap(), None);
         service.sync.maps().remove(&name).await.unwrap();
     }
 
@@ -162,7 +162,7 @@ conformance! {
         assert_eq!(docs.get(&name).await.unwrap().data, json!({"n": 5}));
         let merged = docs.merge(&name, &json!({"n": null, "m": 1})).await.unwrap();
         assert_eq!(merged.object.data, json!({"m": 1}));
-        let same = docs.update_or_create(&name, &json!({"m": 1})).policy(Policy::SkipIfEqual).await;
+        let same = docs.update_or_create(&name, &json!({"m": 1})).unless_equal().await;
         assert_eq!(same.unwrap().outcome, Outcome::Unchanged);
         docs.remove(&name).await.unwrap();
     }
@@ -189,13 +189,13 @@ conformance! {
             data: Some("{no json".to_owned()),
             ..Default::default()
         };
-        let error = sync.call(sync.api().create_document(sync.service(), &form)).await.unwrap_err();
+        let error = sync.api().create_document(sync.service(), &form).await.unwrap_err();
         assert_eq!((error.status().unwrap().as_u16(), error.code()), (400, Some(54008)));
         let form = twilio_sync::api::types::CreateDocumentRequest {
             data: Some(json!({"x": "y".repeat(17_000)}).to_string()),
             ..Default::default()
         };
-        let error = sync.call(sync.api().create_document(sync.service(), &form)).await.unwrap_err();
+        let error = sync.api().create_document(sync.service(), &form).await.unwrap_err();
         assert_eq!((error.status().unwrap().as_u16(), error.code()), (413, Some(54006)));
         assert_eq!(sync.documents::<Value>().search(&name).await.unwrap(), None);
     }

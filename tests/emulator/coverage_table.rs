@@ -12,7 +12,7 @@ fn every_operation_has_a_row() {
         assert!(!Path::new(env!("CARGO_MANIFEST_DIR")).join(".git").exists());
         return;
     };
-    for operation in Operation::ALL {
+    for operation in Operation::all() {
         let cell = format!("| `{operation}` |");
         let rows: Vec<&str> = text.lines().filter(|line| line.contains(&cell)).collect();
         let [row] = rows[..] else {

@@ -1,8 +1,16 @@
 //! Many calls at once.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use chrono::TimeDelta;
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
-use twilio_sync::emulator::{Fault, Operation};
+use twilio_sync::api::Operation;
+use twilio_sync::emulator::Fault;
+use twilio_sync::error::ConnectionFailure;
+use twilio_sync::{Error, MapItems, Result, RetryPolicy};
 
 use crate::{operations, start, start_without_retry};
 
@@ -34,8 +42,6 @@ async fn many_items_are_set_and_removed() {
 
 #[tokio::test]
 async fn no_more_are_under_way_than_allowed() {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     let (emulator, sync) = start().await;
     sync.maps().create("map").await.unwrap();
     let (started, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -45,7 +51,7 @@ async fn no_more_are_under_way_than_allowed() {
         begun.fetch_add(1, Ordering::Relaxed);
         (format!("k{n}"), json!({}))
     });
-    emulator.inject(Fault::delay(std::time::Duration::from_millis(1)).always());
+    emulator.inject(Fault::delay(Duration::from_millis(1)).always());
     let mut bulk = sync.map::<Value>("map").set_many(entries).concurrency(3);
     let mut finished = 0;
     while let Some((_, result)) = bulk.try_next().await.unwrap() {
@@ -157,9 +163,7 @@ async fn what_changes_meanwhile_is_not_removed_for_what_it_was() {
     map.set("a", &json!({"old": true})).await.unwrap();
     // Between the reading and the removal, somebody writes.
     let mut bulk = map.remove_where(|item| item.data["old"] == json!(true));
-    emulator.inject(
-        Fault::delay(std::time::Duration::from_millis(100)).on(Operation::DeleteSyncMapItem),
-    );
+    emulator.inject(Fault::delay(Duration::from_millis(100)).on(Operation::DeleteSyncMapItem));
     let (removal, ()) = tokio::join!(bulk.next(), async {
         loop {
             let log = emulator.requests();
@@ -176,7 +180,7 @@ async fn what_changes_meanwhile_is_not_removed_for_what_it_was() {
     let (key, result) = removal.unwrap().unwrap();
     assert_eq!(key, "a");
     assert!(result.unwrap_err().is_revision_conflict());
-    assert!(map.get("a").await.unwrap().is_some());
+    assert!(map.find("a").await.unwrap().is_some());
 }
 
 #[tokio::test]
@@ -251,4 +255,111 @@ async fn items_that_do_not_fit_fail_by_themselves() {
         .unwrap_err();
     assert_eq!((error.done.len(), error.failed.len()), (2, 1));
     assert_eq!(error.failed[0].0, "b");
+}
+
+#[tokio::test]
+async fn what_is_done_in_order_is_done_one_by_one_whatever_is_asked() {
+    let (emulator, sync) = start().await;
+    sync.lists().create("list").await.unwrap();
+    let list = sync.list::<Value>("list");
+    let begun = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&begun);
+    let items = (0..20).map(move |n| {
+        count.fetch_add(1, Ordering::Relaxed);
+        json!({"n": n})
+    });
+    // The later an item is added, the sooner the service answers.
+    for n in 0..20 {
+        let delay = Duration::from_millis(20 - n);
+        let fault = Fault::delay(delay).on(Operation::CreateSyncListItem);
+        emulator.inject(fault.nth(n + 1));
+    }
+    let mut bulk = list.add_many(items).concurrency(8);
+    let mut added = Vec::new();
+    while let Some((position, item)) = bulk.try_next().await.unwrap() {
+        assert_eq!(begun.load(Ordering::Relaxed), added.len() + 1);
+        added.push((position, item.unwrap().data["n"].as_u64().unwrap()));
+    }
+    assert_eq!(added, (0..20).map(|n| (n, n as u64)).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn options_hold_for_each_call() {
+    let (emulator, sync) = start().await;
+    sync.lists().create("list").await.unwrap();
+    sync.maps().create("map").await.unwrap();
+    let (list, map) = (sync.list::<Value>("list"), sync.map::<Value>("map"));
+    let entries = || (0..3).map(|n| (n.to_string(), json!({"n": n})));
+    let ttl = Duration::from_secs(30);
+    map.set_many(entries()).ttl(ttl).await.unwrap();
+    list.add_many([json!({}), json!({})])
+        .ttl(ttl)
+        .await
+        .unwrap();
+    let lifetimes = map
+        .items()
+        .map_ok(|item| item.date_expires.unwrap() - item.date_created);
+    let lifetimes: Vec<_> = lifetimes.try_collect().await.unwrap();
+    assert_eq!(lifetimes, [TimeDelta::seconds(30); 3]);
+    let lifetimes = list
+        .items()
+        .map_ok(|item| item.date_expires.unwrap() - item.date_created);
+    let lifetimes: Vec<_> = lifetimes.try_collect().await.unwrap();
+    assert_eq!(lifetimes, [TimeDelta::seconds(30); 2]);
+
+    emulator.inject(Fault::status(503).on(Operation::UpdateSyncMapItem).always());
+    let bulk = map.set_many(entries()).retry(RetryPolicy::none());
+    let error = bulk.keep_going().await.unwrap_err();
+    let attempts = error.failed.iter().map(|(_, error)| {
+        let call = error.call().unwrap();
+        (call.attempts, error.status().unwrap().as_u16())
+    });
+    assert_eq!(attempts.collect::<Vec<_>>(), [(1, 503); 3]);
+    emulator.clear_faults();
+
+    let delay = Fault::delay(Duration::from_secs(3600));
+    emulator.inject(delay.on(Operation::DeleteSyncMapItem).always());
+    let bulk = map.remove_all().retry(RetryPolicy::none());
+    let error = bulk.timeout(Duration::from_millis(1)).keep_going().await;
+    for (_, error) in error.unwrap_err().failed {
+        assert!(error.is_outcome_unknown(), "{error}");
+        let Error::Connection(error) = error else {
+            panic!("{error:?}")
+        };
+        assert_eq!(error.kind, ConnectionFailure::Timeout);
+    }
+}
+
+/// In a function that fails with an [`Error`], a failure of bulk work is its first one.
+#[tokio::test]
+async fn the_first_failure_is_an_error_as_any_other() {
+    async fn fill(map: &MapItems<Value>, keys: &[&str]) -> Result<usize> {
+        let entries = keys.iter().map(|key| ((*key).to_owned(), json!({})));
+        let done = map
+            .set_many(entries.collect::<Vec<_>>())
+            .concurrency(1)
+            .keep_going()
+            .await?;
+        Ok(done.keys.len())
+    }
+    async fn clear(map: &MapItems<Value>) -> Result<()> {
+        map.remove_all().await?;
+        Ok(())
+    }
+    let (emulator, sync) = start_without_retry().await;
+    sync.maps().create("map").await.unwrap();
+    let map = sync.map::<Value>("map");
+    assert_eq!(fill(&map, &["a", "b", "c"]).await.unwrap(), 3);
+    emulator.inject(Fault::status(503).on(Operation::UpdateSyncMapItem).nth(2));
+    emulator.inject(Fault::status(403).on(Operation::UpdateSyncMapItem));
+    let error = fill(&map, &["a", "b", "c"]).await.unwrap_err();
+    assert_eq!(error.status().unwrap(), http::StatusCode::FORBIDDEN);
+    assert!(error.call().unwrap().path.ends_with("/Items/a"), "{error}");
+    emulator.clear_faults();
+    let error = fill(&map, &["a", "", "c"]).await.unwrap_err();
+    assert!(matches!(error, Error::Input(_)), "{error:?}");
+    // Without a failure of a call, it is that of the list.
+    emulator.inject(Fault::status(401).on(Operation::ListSyncMapItem));
+    assert!(clear(&map).await.unwrap_err().is_unauthorized());
+    clear(&map).await.unwrap();
 }

@@ -9,11 +9,11 @@ const KEY: &str = "SK0123456789abcdef0123456789abcdef";
 const SERVICE: &str = "IS0123456789abcdef0123456789abcdef";
 
 fn from_variables(variables: &[(&str, &str)]) -> Result<SyncClient> {
-    SyncClientBuilder::from_variables(|name| {
+    let lookup = |name: &str| {
         let variable = variables.iter().find(|variable| variable.0 == name);
         variable.map(|variable| variable.1.to_owned())
-    })?
-    .build()
+    };
+    SyncClient::builder().from_variables(lookup)?.build()
 }
 
 fn refused(variables: &[(&str, &str)]) -> String {
@@ -152,8 +152,32 @@ fn an_older_token_goes_with_the_account_beside_it() {
         "SYNC_SERVICE_SID" => Some("default".to_owned()),
         _ => None,
     };
-    let builder = SyncClientBuilder::from_variables(variables).unwrap();
+    let builder = SyncClient::builder().from_variables(variables).unwrap();
     assert!(format!("{builder:?}").contains(ACCOUNT));
+}
+
+#[test]
+fn variables_go_with_other_settings() {
+    let lookup = |region: Option<&'static str>| {
+        move |name: &str| match name {
+            "TWILIO_ACCOUNT_SID" => Some(ACCOUNT.to_owned()),
+            "TWILIO_AUTH_TOKEN" => Some("token".to_owned()),
+            "TWILIO_SYNC_SERVICE_SID" => Some(SERVICE.to_owned()),
+            "TWILIO_REGION" => region.map(str::to_owned),
+            _ => None,
+        }
+    };
+    // What no variable says stays as it was set.
+    let builder = SyncClient::builder().region("ie1").service("default");
+    let sync = builder.clone().from_variables(lookup(None)).unwrap();
+    let sync = sync.build().unwrap();
+    assert_eq!(sync.base_url().as_str(), "https://sync.ie1.twilio.com/");
+    assert_eq!(sync.service().as_str(), SERVICE);
+    // The last one counts.
+    let sync = builder.from_variables(lookup(Some("au1"))).unwrap();
+    let sync = sync.service("default").build().unwrap();
+    assert_eq!(sync.base_url().as_str(), "https://sync.au1.twilio.com/");
+    assert_eq!(sync.service().as_str(), "default");
 }
 
 /// Runs in a process of its own, with an environment of its own.
@@ -195,26 +219,26 @@ fn from_env_reads_the_environment() {
 fn base_url(builder: SyncClientBuilder) -> Result<String> {
     let credentials = Credentials::auth_token(ACCOUNT, "token")?;
     let sync = builder.credentials(credentials).service(SERVICE).build()?;
-    let shown = format!("{sync:?}");
-    let (_, rest) = shown.split_once("base_url: \"").unwrap();
-    Ok(rest.split('"').next().unwrap().to_owned())
+    let url = sync.base_url().to_string();
+    assert!(format!("{sync:?}").contains(&format!("base_url: \"{url}\"")));
+    Ok(url)
 }
 
 #[test]
 fn regions_and_edges() {
     let builder = SyncClient::builder;
-    assert_eq!(base_url(builder()).unwrap(), "https://sync.twilio.com");
+    assert_eq!(base_url(builder()).unwrap(), "https://sync.twilio.com/");
     assert_eq!(
         base_url(builder().region("ie1")).unwrap(),
-        "https://sync.ie1.twilio.com"
+        "https://sync.ie1.twilio.com/"
     );
     assert_eq!(
         base_url(builder().edge("ashburn")).unwrap(),
-        "https://sync.ashburn.us1.twilio.com"
+        "https://sync.ashburn.us1.twilio.com/"
     );
     assert_eq!(
         base_url(builder().edge("dublin").region("ie1")).unwrap(),
-        "https://sync.dublin.ie1.twilio.com"
+        "https://sync.dublin.ie1.twilio.com/"
     );
     for label in ["evil.example/", "", "x.y", "a@b", "Ü"] {
         let error = base_url(builder().region(label)).unwrap_err().to_string();
@@ -226,18 +250,18 @@ fn regions_and_edges() {
 fn base_urls() {
     let url = |url: &str| base_url(SyncClient::builder().base_url(url));
     for good in [
-        "https://proxy.example",
+        "https://proxy.example/",
         "https://proxy.example/twilio/sync",
-        "http://127.0.0.1:4010",
-        "http://127.9.9.9:1",
-        "http://localhost:4010",
-        "http://[::1]:4010",
+        "http://127.0.0.1:4010/",
+        "http://127.9.9.9:1/",
+        "http://localhost:4010/",
+        "http://[::1]:4010/",
     ] {
         assert_eq!(url(good).unwrap(), good);
     }
     assert_eq!(
-        url("https://proxy.example/").unwrap(),
-        "https://proxy.example"
+        url("https://proxy.example").unwrap(),
+        "https://proxy.example/"
     );
     for (bad, why) in [
         (

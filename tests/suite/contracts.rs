@@ -4,7 +4,8 @@ use futures_util::StreamExt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use twilio_sync::{ContractError, Error, contract_schema};
+use twilio_sync::Error;
+use twilio_sync::contract::{ContractError, contract_schema};
 
 use crate::{documents, operations, start};
 
@@ -142,7 +143,6 @@ async fn what_others_wrote_is_checked_when_it_is_read() {
 #[tokio::test]
 async fn no_way_of_writing_goes_past_it() {
     use futures_util::stream;
-    use twilio_sync::Policy;
 
     let (emulator, sync) = start().await;
     let bad = json!({"name": "", "level": 1});
@@ -162,14 +162,26 @@ async fn no_way_of_writing_goes_past_it() {
     assert!(map.import(stream::iter(lines)).await.is_err());
     assert!(map.set_many([("k", operator("", 1))]).await.is_err());
     assert!(list.add_many([operator("", 1)]).await.is_err());
-    for policy in [Policy::Replace, Policy::CreateOnly, Policy::UpdateOnly] {
-        violations(
-            map.merge("k", &bad)
-                .policy(policy.clone())
-                .await
-                .unwrap_err(),
-        );
-        violations(docs.merge("d", &bad).policy(policy).await.unwrap_err());
+    let bad_operator = operator("", 1);
+    for error in [
+        map.set("k", &bad_operator).await.unwrap_err(),
+        map.set("k", &bad_operator)
+            .unless_equal()
+            .await
+            .unwrap_err(),
+        map.create("k", &bad_operator).await.unwrap_err(),
+        map.update("k", &bad_operator).await.unwrap_err(),
+        map.merge("k", &bad).await.unwrap_err(),
+        docs.update_or_create("d", &bad_operator).await.unwrap_err(),
+        docs.update_or_create("d", &bad_operator)
+            .unless_equal()
+            .await
+            .unwrap_err(),
+        docs.create("d", &bad_operator).await.unwrap_err(),
+        docs.update("d", &bad_operator).await.unwrap_err(),
+        docs.merge("d", &bad).await.unwrap_err(),
+    ] {
+        violations(error);
     }
     violations(
         docs.mutate("new", |_| ())
@@ -179,7 +191,9 @@ async fn no_way_of_writing_goes_past_it() {
     );
     let asked = operations(&emulator);
     assert!(
-        asked.iter().all(|operation| operation == "FetchDocument"),
+        asked
+            .iter()
+            .all(|operation| operation == "FetchDocument" || operation == "FetchSyncMapItem"),
         "{asked:?}"
     );
     assert!(sync.list::<Value>("raw").copy_to(&list).await.is_err());

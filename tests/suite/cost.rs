@@ -2,6 +2,7 @@
 
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
+use twilio_sync::Ttl;
 
 use crate::{documents, operations, start};
 
@@ -28,6 +29,8 @@ async fn every_helper_costs_what_it_says() {
     costs!(emulator, docs.search("d"), ["FetchDocument"]);
     costs!(emulator, docs.create("d", &json!({})), ["CreateDocument"]);
     costs!(emulator, docs.get("d"), ["FetchDocument"]);
+    costs!(emulator, docs.find("d"), ["FetchDocument"]);
+    costs!(emulator, docs.find("missing"), ["FetchDocument"]);
     costs!(emulator, docs.search("d"), ["FetchDocument"]);
     costs!(emulator, docs.update("d", &json!({})), ["UpdateDocument"]);
     costs!(
@@ -46,25 +49,13 @@ async fn every_helper_costs_what_it_says() {
         ["FetchDocument", "UpdateDocument"]
     );
     costs!(emulator, docs.mutate("d", |_| ()), ["FetchDocument"]);
-    costs!(
-        emulator,
-        docs.set_ttl("d", twilio_sync::NEVER),
-        ["UpdateDocument"]
-    );
+    costs!(emulator, docs.set_ttl("d", Ttl::NEVER), ["UpdateDocument"]);
     costs!(emulator, docs.remove("d"), ["DeleteDocument"]);
     let sid = docs.get("e").await.unwrap().sid;
-    costs!(emulator, docs.get_by_id(&sid), ["FetchDocument"]);
-    costs!(
-        emulator,
-        docs.update_by_id(&sid, &json!({})),
-        ["UpdateDocument"]
-    );
-    costs!(
-        emulator,
-        docs.set_ttl_by_id(&sid, twilio_sync::NEVER),
-        ["UpdateDocument"]
-    );
-    costs!(emulator, docs.mutate_by_id(&sid, |_| ()), ["FetchDocument"]);
+    costs!(emulator, docs.get(&sid), ["FetchDocument"]);
+    costs!(emulator, docs.update(&sid, &json!({})), ["UpdateDocument"]);
+    costs!(emulator, docs.set_ttl(&sid, Ttl::NEVER), ["UpdateDocument"]);
+    costs!(emulator, docs.mutate(&sid, |_| ()), ["FetchDocument"]);
     costs!(emulator, docs.remove_by_id(&sid), ["DeleteDocument"]);
 
     costs!(emulator, sync.lists().create("l"), ["CreateSyncList"]);
@@ -86,6 +77,12 @@ async fn every_helper_costs_what_it_says() {
         ["CreateSyncListItem"]
     );
     costs!(emulator, list.get(100), ["FetchSyncListItem"]);
+    costs!(emulator, list.find(100), ["FetchSyncListItem"]);
+    costs!(
+        emulator,
+        list.set_ttl(100, Ttl::NEVER),
+        ["UpdateSyncListItem"]
+    );
     costs!(
         emulator,
         list.update(100, &json!({"call": 2})),
@@ -113,7 +110,7 @@ async fn every_helper_costs_what_it_says() {
     );
     costs!(
         emulator,
-        list.remove_items("call"),
+        list.remove_items_with_key("call"),
         ["ListSyncListItem", "ListSyncListItem", "DeleteSyncListItem"]
     );
     costs!(emulator, list.remove(0), ["DeleteSyncListItem"]);
@@ -135,7 +132,13 @@ async fn every_helper_costs_what_it_says() {
         ["CreateSyncMapItem"]
     );
     costs!(emulator, map.get("k"), ["FetchSyncMapItem"]);
-    costs!(emulator, map.get("missing"), ["FetchSyncMapItem"]);
+    costs!(emulator, map.find("k"), ["FetchSyncMapItem"]);
+    costs!(
+        emulator,
+        map.set_ttl("k", Ttl::NEVER),
+        ["UpdateSyncMapItem"]
+    );
+    costs!(emulator, map.find("missing"), ["FetchSyncMapItem"]);
     costs!(emulator, map.update("k", &json!({})), ["UpdateSyncMapItem"]);
     costs!(
         emulator,

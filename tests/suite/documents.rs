@@ -6,14 +6,17 @@ use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use twilio_sync::{Document, DocumentSid, Error, Outcome, Revision};
+use twilio_sync::call::Outcome;
+use twilio_sync::emulator::Fault;
+use twilio_sync::value::{DocumentSid, UniqueName};
+use twilio_sync::{Document, Error, Revision, Ttl};
 
 use crate::{documents, start};
 
 /// A Document can be kept as JSON, and read from there or from what the service writes.
 #[tokio::test]
 async fn documents_deserialise() {
-    let (emulator, sync) = start().await;
+    let (_emulator, sync) = start().await;
     let docs = documents(&sync);
     let document = docs.create("desk", &json!({"busy": [null]})).await.unwrap();
     let kept = serde_json::to_string(&document).unwrap();
@@ -22,14 +25,15 @@ async fn documents_deserialise() {
         document
     );
 
-    let path = format!("/v1/Services/{}/Documents/desk", sync.service());
-    let url = format!("{}{path}", emulator.url()).parse().unwrap();
-    let request = reqwest::Request::new(http::Method::GET, url);
-    let answer = sync.send("fetch_document", request).await.unwrap();
-    assert_eq!(
-        answer.unwrap().decode::<Document<Value>>().unwrap(),
-        document
-    );
+    let path = [
+        "v1",
+        "Services",
+        sync.service().as_str(),
+        "Documents",
+        "desk",
+    ];
+    let body = sync.api().request(http::Method::GET, path).await.unwrap();
+    assert_eq!(body.unwrap().decode::<Document<Value>>().unwrap(), document);
 }
 
 #[tokio::test]
@@ -43,7 +47,7 @@ async fn create_get_search_update_remove() {
     assert_eq!(created.data, json!({"busy": false}));
     assert_eq!(created.date_expires, None);
     assert_eq!(docs.get("desk").await.unwrap(), created);
-    assert_eq!(docs.get_by_id(&created.sid).await.unwrap(), created);
+    assert_eq!(docs.get(&created.sid).await.unwrap(), created);
     assert_eq!(
         docs.search("desk").await.unwrap().as_ref(),
         Some(&created.sid)
@@ -53,7 +57,7 @@ async fn create_get_search_update_remove() {
     assert_eq!(updated.sid, created.sid);
     assert_ne!(updated.revision, created.revision);
     let updated = docs
-        .update_by_id(&created.sid, &json!({"busy": 1}))
+        .update(&created.sid, &json!({"busy": 1}))
         .await
         .unwrap();
     assert_eq!(docs.get("desk").await.unwrap().data, json!({"busy": 1}));
@@ -144,7 +148,7 @@ async fn times_to_live() {
     // A write without a time to live leaves it.
     let updated = docs.update("desk", &json!({"n": 1})).await.unwrap();
     assert_eq!(updated.date_expires, document.date_expires);
-    let unlimited = docs.set_ttl("desk", twilio_sync::NEVER).await.unwrap();
+    let unlimited = docs.set_ttl("desk", Ttl::NEVER).await.unwrap();
     assert_eq!(unlimited.date_expires, None);
     assert_eq!(unlimited.data, json!({"n": 1}));
     let updated = docs
@@ -227,10 +231,11 @@ async fn a_document_without_a_name_is_reached_by_its_sid() {
         ..Default::default()
     };
     let raw = sync
-        .call(sync.api().create_document(sync.service(), &request))
+        .api()
+        .create_document(sync.service(), &request)
         .await
         .unwrap();
-    let document = documents(&sync).get_by_id(&raw.sid).await.unwrap();
+    let document = documents(&sync).get(&raw.sid).await.unwrap();
     assert_eq!(
         (document.unique_name, document.data),
         (None, json!({"n": 1}))
@@ -239,9 +244,70 @@ async fn a_document_without_a_name_is_reached_by_its_sid() {
     let unknown = DocumentSid::new("ET00000000000000000000000000000000").unwrap();
     assert!(
         documents(&sync)
-            .get_by_id(&unknown)
+            .get(&unknown)
             .await
             .unwrap_err()
             .is_not_found()
     );
+}
+
+#[tokio::test]
+async fn get_fails_where_find_finds_nothing() {
+    let (emulator, sync) = start().await;
+    let docs = documents(&sync);
+    assert!(docs.get("desk").await.unwrap_err().is_not_found());
+    assert_eq!(docs.find("desk").await.unwrap(), None);
+    let created = docs.create("desk", &json!({"n": 1})).await.unwrap();
+    assert_eq!(docs.get("desk").await.unwrap(), created);
+    assert_eq!(docs.find("desk").await.unwrap(), Some(created));
+    // No such Service is nothing found, too.
+    let elsewhere = sync.with_service("IS00000000000000000000000000000000");
+    let elsewhere = documents(&elsewhere.unwrap());
+    assert!(elsewhere.get("desk").await.unwrap_err().is_not_found());
+    assert_eq!(elsewhere.find("desk").await.unwrap(), None);
+    // Any other failure is one.
+    emulator.inject(Fault::status(403));
+    assert_eq!(
+        docs.find("desk").await.unwrap_err().status().unwrap(),
+        http::StatusCode::FORBIDDEN
+    );
+    emulator.inject(Fault::status(404).body("<html>nginx</html>"));
+    assert!(!docs.find("desk").await.unwrap_err().is_not_found());
+    let error = sync.documents::<Operator>().find("desk").await.unwrap_err();
+    assert!(matches!(error, Error::Data(_)), "{error:?}");
+}
+
+/// A name and a SID address the same Document in every call, in whatever form they come.
+#[tokio::test]
+async fn names_and_sids_work_in_the_same_calls() {
+    let (emulator, sync) = start().await;
+    let docs = documents(&sync);
+    let created = docs.create("desk", &json!({"n": 0})).await.unwrap();
+    let sid = created.sid.clone();
+    let (text, name) = ("desk".to_owned(), UniqueName::new("desk").unwrap());
+    for call in [
+        docs.get("desk"),
+        docs.get(&text),
+        docs.get(text.clone()),
+        docs.get(&name),
+        docs.get(name),
+        docs.get(&sid),
+        docs.get(sid.clone()),
+    ] {
+        assert_eq!(call.await.unwrap(), created);
+    }
+    emulator.clear_requests();
+    assert_eq!(docs.find(&sid).await.unwrap().as_ref(), Some(&created));
+    assert_eq!(docs.search(&sid).await.unwrap().as_ref(), Some(&sid));
+    docs.update(&sid, &json!({"n": 1})).await.unwrap();
+    docs.mutate(&sid, |desk| desk["n"] = json!(2))
+        .await
+        .unwrap();
+    let document = docs.set_ttl(&sid, Ttl::MAX).await.unwrap();
+    assert_eq!(document.data, json!({"n": 2}));
+    docs.remove(&sid).await.unwrap();
+    for request in emulator.requests() {
+        assert!(request.path().ends_with(sid.as_str()), "{}", request.path());
+    }
+    assert_eq!(docs.find("desk").await.unwrap(), None);
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use twilio_sync::api::{self, ObjectReference};
 use twilio_sync::emulator::Fault;
-use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient, UniqueName};
+use twilio_sync::error::ConnectionFailure;
+use twilio_sync::value::{ObjectReference, UniqueName};
+use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient};
 
 use crate::{client_builder, documents, start_without_retry};
 
@@ -205,7 +206,7 @@ async fn an_answer_that_is_not_json() {
     let (text, error) = reading(answer(200, "<html>Please log in</html>")).await;
     assert_eq!(
         text,
-        "fetch_document failed: the answer (200 OK) cannot be used: \
+        "fetch_document failed: the response (200 OK) cannot be used: \
          it is not JSON: expected value at line 1 column 1 \
          [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
          It begins: <html>Please log in</html>"
@@ -219,42 +220,48 @@ async fn a_success_that_is_not_described() {
     let (text, _) = text.split_once(" It begins: ").unwrap();
     assert_eq!(
         text,
-        "fetch_document failed: the answer (202 Accepted) cannot be used: \
+        "fetch_document failed: the response (202 Accepted) cannot be used: \
          this status is not one of the operation's \
          [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt]"
     );
 }
 
-/// A call of the generated client by itself reads the same answers.
+/// A call of the generated client reads the same responses, and fails with the same errors.
 #[tokio::test]
-async fn outside_of_a_call() {
+async fn of_the_generated_client() {
     let (emulator, sync) = start_without_retry().await;
-    let name = ObjectReference::from(UniqueName::new("desk").unwrap());
+    let name = reference("desk");
     let fetch = || sync.api().fetch_document(sync.service(), &name);
-    let status = |error: &api::Error<api::ErrorBody>| error.status().unwrap().as_u16();
     let error = fetch().await.unwrap_err();
-    assert!(matches!(&error, api::Error::ErrorResponse(body) if body.code == Some(20404)));
+    assert!(error.is_not_found(), "{error}");
+    assert_eq!(error.code(), Some(20404));
     documents(&sync)
         .create("desk", &json!({"n": 1}))
         .await
         .unwrap();
-    let document = fetch().await.unwrap();
-    assert_eq!(document.data.as_str(), r#"{"n":1}"#);
-    assert!(document.headers().contains_key("twilio-request-id"));
+    let response = fetch().response().await.unwrap();
+    assert_eq!(response.value.data.as_str(), r#"{"n":1}"#);
+    assert!(response.headers.contains_key("twilio-request-id"));
+    assert_eq!(fetch().await.unwrap().data.as_str(), r#"{"n":1}"#);
 
-    emulator.inject(answer(200, "[1"));
-    let error = fetch().await.unwrap_err();
-    assert!(matches!(&error, api::Error::InvalidResponsePayload(body, _) if body == "[1"));
-    emulator.inject(answer(202, "what"));
-    let error = fetch().await.unwrap_err();
-    assert_eq!(status(&error), 202);
-    let api::Error::UnexpectedResponse(response) = error else {
-        panic!("{error}");
+    let unusable = async |fault: Fault| {
+        emulator.inject(fault);
+        match fetch().await.unwrap_err() {
+            Error::Response(error) => (error.status.as_u16(), error.excerpt),
+            error => panic!("{error:?}"),
+        }
     };
-    assert_eq!(response.text().await.unwrap(), "what");
+    assert_eq!(unusable(answer(200, "[1")).await, (200, "[1".to_owned()));
+    assert_eq!(
+        unusable(answer(202, "what")).await,
+        (202, "what".to_owned())
+    );
     emulator.inject(Fault::cut());
     let error = fetch().await.unwrap_err();
-    assert!(matches!(error, api::Error::CommunicationError(_)));
+    let Error::Connection(error) = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(error.kind, ConnectionFailure::Other);
 }
 
 /// What one call leaves behind, whatever becomes of it, is not found by another.
@@ -286,7 +293,7 @@ async fn json_that_is_cut_short() {
     let (text, _) = reading(answer(200, "{\"sid\": \"ET")).await;
     assert_eq!(
         text,
-        "fetch_document failed: the answer (200 OK) cannot be used: \
+        "fetch_document failed: the response (200 OK) cannot be used: \
          it is cut short: EOF while parsing a string at line 1 column 11 \
          [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
          It begins: {\"sid\": \"ET"
@@ -298,7 +305,7 @@ async fn a_write_answered_with_something_else() {
     let (text, error) = writing(answer(200, "[]")).await;
     assert_eq!(
         text,
-        "update_document failed: the answer (200 OK) cannot be used: \
+        "update_document failed: the response (200 OK) cannot be used: \
          at `.`: invalid length 0, expected struct Document with 10 elements at line 1 column 2 \
          [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] It begins: [] \
          The write may have taken effect: read before you repeat it."
@@ -313,7 +320,7 @@ async fn a_missing_field_is_named() {
     let (text, _) = reading(answer(200, &body)).await;
     assert!(
         text.starts_with(
-            "fetch_document failed: the answer (200 OK) cannot be used: \
+            "fetch_document failed: the response (200 OK) cannot be used: \
              at `.`: missing field `revision` at line 1 column 324 \
              [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
              It begins: {\"account_sid\":\"AC"
@@ -356,7 +363,7 @@ async fn a_field_of_another_type_is_named() {
     let (text, _) = reading(answer(200, &body)).await;
     assert!(
         text.starts_with(
-            "fetch_document failed: the answer (200 OK) cannot be used: \
+            "fetch_document failed: the response (200 OK) cannot be used: \
              at `date_created`: input contains invalid characters"
         ),
         "{text}"
@@ -386,7 +393,7 @@ async fn a_redirect_is_not_followed() {
     let (text, _) = reading(fault).await;
     assert_eq!(
         text,
-        "fetch_document failed: the answer (302 Found) cannot be used: \
+        "fetch_document failed: the response (302 Found) cannot be used: \
          redirects (here to \"https://elsewhere.example/\") are not followed, for credentials go only \
          to the configured address; check the base URL \
          [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] It begins: (empty)"
@@ -420,7 +427,7 @@ async fn a_body_that_breaks_off() {
     let (text, error) = writing(Fault::truncate()).await;
     assert_eq!(
         text,
-        "update_document failed: the answer broke off: \
+        "update_document failed: the response was truncated: \
          end of file before message length reached \
          [POST /v1/Services/IS/Documents/desk; 1 attempt] \
          The write may have taken effect: read before you repeat it."
@@ -440,7 +447,7 @@ async fn no_answer_in_time() {
     let error = documents(&sync).get("desk").await.unwrap_err();
     assert_eq!(
         told(&error, &sync),
-        "fetch_document failed: no answer in time: operation timed out \
+        "fetch_document failed: no response in time: deadline has elapsed \
          [GET /v1/Services/IS/Documents/desk; 1 attempt]"
     );
 }
@@ -496,62 +503,54 @@ fn reference(name: &str) -> ObjectReference {
 }
 
 #[tokio::test]
-async fn a_call_within_a_call_has_a_report_of_its_own() {
+async fn a_call_within_a_call_tells_of_itself() {
     let (_emulator, sync) = start_without_retry().await;
     let (outer, inner) = (reference("outer"), reference("inner"));
-    let error = sync
-        .call(async {
-            let inner = sync.call(sync.api().fetch_document(sync.service(), &inner));
-            let error = inner.await.unwrap_err();
-            assert!(path(&error).ends_with("/Documents/inner"), "{error}");
-            sync.api().fetch_document(sync.service(), &outer).await
-        })
-        .await
-        .unwrap_err();
+    // It is made before the other one, and sent after it.
+    let call = sync.api().fetch_document(sync.service(), &outer);
+    let error = sync.api().fetch_document(sync.service(), &inner).await;
+    let error = error.unwrap_err();
+    assert!(path(&error).ends_with("/Documents/inner"), "{error}");
+    let error = call.await.unwrap_err();
     assert!(path(&error).ends_with("/Documents/outer"), "{error}");
 }
 
 #[tokio::test]
-async fn a_report_waits_for_its_call() {
-    let (_emulator, sync) = start_without_retry().await;
+async fn a_call_that_waits_for_another_tells_of_itself() {
+    let (emulator, sync) = start_without_retry().await;
     let (mine, other) = (reference("mine"), reference("other"));
-    let error = sync
-        .call(async {
-            let result = sync.api().fetch_document(sync.service(), &mine).await;
-            // On the same thread, while this call waits.
-            let beside = tokio::spawn({
-                let (sync, other) = (sync.clone(), other.clone());
-                async move {
-                    sync.call(sync.api().fetch_document(sync.service(), &other))
-                        .await
-                        .unwrap_err()
-                }
-            });
-            assert!(path(&beside.await.unwrap()).ends_with("/Documents/other"));
-            result
-        })
-        .await
-        .unwrap_err();
+    let mut call = sync
+        .api()
+        .fetch_document(sync.service(), &mine)
+        .into_future();
+    let polled = futures_util::future::poll_immediate(&mut call).await;
+    assert!(polled.is_none());
+    // On the same thread, while this call waits.
+    let beside = tokio::spawn({
+        let (sync, other) = (sync.clone(), other.clone());
+        async move {
+            let call = sync.api().fetch_document(sync.service(), &other);
+            call.await.unwrap_err()
+        }
+    });
+    assert!(path(&beside.await.unwrap()).ends_with("/Documents/other"));
+    let error = call.await.unwrap_err();
     assert!(path(&error).ends_with("/Documents/mine"), "{error}");
     assert!(error.is_not_found());
+    assert_eq!(emulator.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn a_body_that_cannot_be_sent_again() {
+async fn a_form_that_cannot_be_encoded() {
     let (emulator, sync) = start_without_retry().await;
-    let url = format!(
-        "{}/v1/Services/{}/Documents",
-        emulator.url(),
-        sync.service()
-    );
-    let mut request = reqwest::Request::new(http::Method::POST, url.parse().unwrap());
-    let form = futures_util::stream::iter([Ok::<_, std::io::Error>("UniqueName=desk")]);
-    *request.body_mut() = Some(reqwest::Body::wrap_stream(form));
-    let error = sync.send("create_document", request).await.unwrap_err();
+    let path = ["v1", "Services", sync.service().as_str(), "Documents"];
+    let form = json!({"UniqueName": "desk", "Data": {"n": 1}});
+    let call = sync.api().request(http::Method::POST, path);
+    let error = call.with_form(&form).await.unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the request cannot be made: its body is a stream, which cannot be sent again; give it one in \
-         memory"
+        "the request cannot be made: its form cannot be encoded: unsupported value"
     );
+    assert!(matches!(error, Error::Input(_)), "{error:?}");
     assert!(emulator.requests().is_empty());
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use twilio_sync::{DocumentSid, Emulator, Error};
+use twilio_sync::value::DocumentSid;
+use twilio_sync::{Emulator, Error};
 
 use crate::{client_builder, documents, start};
 
@@ -70,7 +71,8 @@ async fn names() {
         emulator,
         docs.get("ET0123456789abcdef0123456789abcdef"),
         "the unique name \"ET0123456789abcdef0123456789abcdef\" is shaped like a SID, which no \
-         unique name may be; to address an object by its SID use the call that ends in `_by_id`"
+         unique name may be; to address an object by its SID, pass the SID as its type, such as \
+         `DocumentSid`"
     );
     refused!(
         emulator,

@@ -5,11 +5,13 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use twilio_sync::{Bounds, List, Order, Outcome, SyncClient};
+use twilio_sync::call::Outcome;
+use twilio_sync::listing::{Bounds, Listing, Order};
+use twilio_sync::{ListItem, ListItems, SyncClient, Ttl};
 
 use crate::start;
 
-async fn log(sync: &SyncClient, items: &[Value]) -> List<Value> {
+async fn log(sync: &SyncClient, items: &[Value]) -> ListItems<Value> {
     sync.lists().create("log").await.unwrap();
     let log = sync.list("log");
     for item in items {
@@ -18,7 +20,7 @@ async fn log(sync: &SyncClient, items: &[Value]) -> List<Value> {
     log
 }
 
-async fn data(log: &List<Value>) -> Vec<Value> {
+async fn data(log: &ListItems<Value>) -> Vec<Value> {
     log.items()
         .map_ok(|item| item.data)
         .try_collect()
@@ -41,7 +43,7 @@ async fn create_get_search_ensure_remove() {
         TimeDelta::seconds(60)
     );
     assert_eq!(lists.get("log").await.unwrap().sid, list.sid);
-    assert_eq!(lists.get_by_id(&list.sid).await.unwrap().sid, list.sid);
+    assert_eq!(lists.get(&list.sid).await.unwrap().sid, list.sid);
     assert_eq!(lists.search("log").await.unwrap().as_ref(), Some(&list.sid));
     assert!(lists.create("log").await.unwrap_err().is_already_exists());
     assert_eq!(
@@ -53,11 +55,7 @@ async fn create_get_search_ensure_remove() {
         Outcome::Created
     );
     assert_eq!(
-        lists
-            .set_ttl("log", twilio_sync::NEVER)
-            .await
-            .unwrap()
-            .date_expires,
+        lists.set_ttl("log", Ttl::NEVER).await.unwrap().date_expires,
         None
     );
     let names: Vec<_> = lists
@@ -76,9 +74,9 @@ async fn create_get_search_ensure_remove() {
 async fn items_are_added_read_updated_and_removed() {
     let (_emulator, sync) = start().await;
     let log = log(&sync, &[json!({"n": 0}), json!({"n": 1})]).await;
-    let item = log.get(1).await.unwrap().unwrap();
+    let item = log.get(1).await.unwrap();
     assert_eq!((item.index, &item.data), (1, &json!({"n": 1})));
-    assert_eq!(log.get(7).await.unwrap(), None);
+    assert_eq!(log.find(7).await.unwrap(), None);
 
     let updated = log
         .update(1, &json!({"n": 2}))
@@ -100,8 +98,8 @@ async fn items_are_added_read_updated_and_removed() {
     // The index is not given out again.
     assert!(log.add(&json!({"n": 4})).await.unwrap().index > 1);
 
-    let by_id = sync.list_by_id::<Value>(&sync.lists().get("log").await.unwrap().sid);
-    assert_eq!(data(&by_id).await, data(&log).await);
+    let by_sid = sync.list::<Value>(&sync.lists().get("log").await.unwrap().sid);
+    assert_eq!(data(&by_sid).await, data(&log).await);
     let missing = sync.list::<Value>("missing");
     assert!(missing.add(&json!({})).await.unwrap_err().is_not_found());
 }
@@ -127,7 +125,7 @@ async fn item_and_collection_times_to_live() {
     );
     let updated = log
         .update(item.index, &json!({}))
-        .ttl(twilio_sync::NEVER)
+        .ttl(Ttl::NEVER)
         .await
         .unwrap();
     assert_eq!(updated.date_expires, None);
@@ -138,8 +136,8 @@ async fn order_position_and_bounds() {
     let (_emulator, sync) = start().await;
     let items: Vec<_> = (0..6).map(|n| json!({"n": n})).collect();
     let log = log(&sync, &items).await;
-    let indexes = |listing: twilio_sync::Listing<_>| async move {
-        let listing = listing.map_ok(|item: twilio_sync::ListItem<Value>| item.index);
+    let indexes = |listing: Listing<ListItem<Value>>| async move {
+        let listing = listing.map_ok(|item| item.index);
         listing.try_collect::<Vec<i64>>().await.unwrap()
     };
     assert_eq!(
@@ -177,9 +175,9 @@ async fn items_with_a_key_alone_are_found_and_removed() {
         .collect();
     assert_eq!(found, [(0, json!({"call": 1})), (3, json!({"call": 3}))]);
 
-    assert_eq!(log.remove_items("call").await.unwrap(), 2);
+    assert_eq!(log.remove_items_with_key("call").await.unwrap(), 2);
     assert_eq!(data(&log).await, [json!({"call": 2, "text": "y"})]);
-    assert_eq!(log.remove_items("call").await.unwrap(), 0);
+    assert_eq!(log.remove_items_with_key("call").await.unwrap(), 0);
 }
 
 #[tokio::test]
@@ -195,6 +193,62 @@ async fn removal_by_key_reaches_every_page() {
         })
         .collect();
     let log = log(&sync, &items).await;
-    assert_eq!(log.remove_items("drop").await.unwrap(), 200);
+    assert_eq!(log.remove_items_with_key("drop").await.unwrap(), 200);
     assert_eq!(data(&log).await.len(), 50);
+}
+
+#[tokio::test]
+async fn get_fails_where_find_finds_nothing() {
+    let (_emulator, sync) = start().await;
+    let log = log(&sync, &[json!({"n": 0})]).await;
+    let item = log.get(0).await.unwrap();
+    assert_eq!(log.find(0).await.unwrap(), Some(item));
+    assert!(log.get(1).await.unwrap_err().is_not_found());
+    assert_eq!(log.find(1).await.unwrap(), None);
+    let missing = sync.list::<Value>("missing");
+    assert!(missing.get(0).await.unwrap_err().is_not_found());
+    assert_eq!(missing.find(0).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn an_index_is_any_number() {
+    let (_emulator, sync) = start().await;
+    let log = log(&sync, &[json!({"n": 0})]).await;
+    let item = log.get(0_i32).await.unwrap();
+    for call in [log.get(0_i64), log.get(0_u64), log.get(0_usize)] {
+        assert_eq!(call.await.unwrap(), item);
+    }
+    // What is no index is refused; what is one too large for any is not there.
+    assert!(log.find(-1_i64).await.is_err());
+    assert!(log.get(i64::MAX).await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn the_time_to_live_of_an_item_is_set_by_itself() {
+    let (_emulator, sync) = start().await;
+    let log = log(&sync, &[json!({"n": 0})]).await;
+    let item = log.set_ttl(0, Duration::from_secs(30)).await.unwrap();
+    assert_eq!(
+        item.date_expires.unwrap() - item.date_updated,
+        TimeDelta::seconds(30)
+    );
+    assert_eq!(item.data, json!({"n": 0}));
+    let item = log.set_ttl(0, Ttl::NEVER).await.unwrap();
+    assert_eq!((item.date_expires, item.data), (None, json!({"n": 0})));
+    assert!(log.set_ttl(1, Ttl::MAX).await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn names_and_sids_work_in_the_same_calls() {
+    let (_emulator, sync) = start().await;
+    let lists = sync.lists();
+    let list = lists.create("log").await.unwrap();
+    let (by_name, by_sid) = (sync.list::<Value>("log"), sync.list(&list.sid));
+    by_name.add(&json!({"n": 0})).await.unwrap();
+    by_sid.add(&json!({"n": 1})).await.unwrap();
+    assert_eq!(data(&by_name).await, data(&by_sid).await);
+    assert!(lists.set_ttl(&list.sid, Ttl::MAX).await.is_ok());
+    assert!(lists.find(&list.sid).await.unwrap().is_some());
+    lists.remove(list.sid).await.unwrap();
+    assert_eq!(lists.find("log").await.unwrap(), None);
 }

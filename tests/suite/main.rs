@@ -4,24 +4,27 @@
 #![allow(clippy::items_after_statements, clippy::too_many_lines)]
 
 mod bulk;
+mod calls;
 mod configuration;
 #[cfg(feature = "schema")]
 mod contracts;
 mod cost;
 mod documents;
 mod failures;
+mod http_service;
 mod inputs;
 mod lists;
 mod maps;
 mod mutate;
 mod names;
 mod operations;
+mod outcomes;
 mod paging;
 mod permissions;
+mod requests;
 mod retry;
-mod send;
+mod scripted;
 mod services;
-mod settle;
 mod streams;
 #[cfg(feature = "tokens")]
 mod tokens;

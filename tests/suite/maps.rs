@@ -5,11 +5,14 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use twilio_sync::{Bounds, Listing, Map, MapItem, Order, Outcome, SyncClient};
+use twilio_sync::call::Outcome;
+use twilio_sync::listing::{Bounds, Listing, Order};
+use twilio_sync::value::ItemKey;
+use twilio_sync::{MapItem, MapItems, SyncClient, Ttl};
 
 use crate::start;
 
-async fn phonebook(sync: &SyncClient) -> Map<Value> {
+async fn phonebook(sync: &SyncClient) -> MapItems<Value> {
     sync.maps().create("phonebook").await.unwrap();
     sync.map("phonebook")
 }
@@ -33,7 +36,7 @@ async fn create_get_search_ensure_remove() {
         TimeDelta::seconds(60)
     );
     assert_eq!(maps.get("phonebook").await.unwrap().sid, map.sid);
-    assert_eq!(maps.get_by_id(&map.sid).await.unwrap().sid, map.sid);
+    assert_eq!(maps.get(&map.sid).await.unwrap().sid, map.sid);
     assert_eq!(
         maps.search("phonebook").await.unwrap().as_ref(),
         Some(&map.sid)
@@ -62,15 +65,12 @@ async fn items_are_set_read_and_removed() {
     let (_emulator, sync) = start().await;
     let phones = phonebook(&sync).await;
     let key = "+815012345678";
-    assert_eq!(phones.get(key).await.unwrap(), None);
+    assert_eq!(phones.find(key).await.unwrap(), None);
     let first = phones.set(key, &json!({"name": "Alice"})).await.unwrap();
     assert_eq!(first.outcome, Outcome::Created);
     let second = phones.set(key, &json!({"name": "Bob"})).await.unwrap();
     assert_eq!(second.outcome, Outcome::Updated);
-    assert_eq!(
-        phones.get(key).await.unwrap().unwrap().data,
-        json!({"name": "Bob"})
-    );
+    assert_eq!(phones.get(key).await.unwrap().data, json!({"name": "Bob"}));
 
     let error = phones.create(key, &json!({})).await.unwrap_err();
     assert!(error.is_already_exists(), "{error}");
@@ -107,8 +107,8 @@ async fn items_are_set_read_and_removed() {
     );
     assert!(phones.create(key, &json!({"name": "Eve"})).await.is_ok());
 
-    let by_id = sync.map_by_id::<Value>(&sync.maps().get("phonebook").await.unwrap().sid);
-    assert_eq!(keys(by_id.items()).await, [key]);
+    let by_sid = sync.map::<Value>(&sync.maps().get("phonebook").await.unwrap().sid);
+    assert_eq!(keys(by_sid.items()).await, [key]);
     assert!(
         sync.map::<Value>("missing")
             .set("k", &json!({}))
@@ -116,7 +116,7 @@ async fn items_are_set_read_and_removed() {
             .unwrap_err()
             .is_not_found()
     );
-    assert_eq!(sync.map::<Value>("missing").get("k").await.unwrap(), None);
+    assert_eq!(sync.map::<Value>("missing").find("k").await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -158,4 +158,67 @@ async fn items_come_by_key() {
         ["c", "é"]
     );
     assert_eq!(keys(phones.items().from("bb").limit(1)).await, ["c"]);
+}
+
+#[tokio::test]
+async fn get_fails_where_find_finds_nothing() {
+    let (_emulator, sync) = start().await;
+    let phones = phonebook(&sync).await;
+    assert!(phones.get("k").await.unwrap_err().is_not_found());
+    assert_eq!(phones.find("k").await.unwrap(), None);
+    let item = phones.set("k", &json!({"n": 1})).await.unwrap().object;
+    assert_eq!(phones.get("k").await.unwrap(), item);
+    assert_eq!(phones.find("k").await.unwrap(), Some(item));
+    let missing = sync.map::<Value>("missing");
+    assert!(missing.get("k").await.unwrap_err().is_not_found());
+}
+
+#[tokio::test]
+async fn a_key_comes_in_any_form() {
+    let (_emulator, sync) = start().await;
+    let phones = phonebook(&sync).await;
+    let text = "a/b ü".to_owned();
+    let key = ItemKey::new(&*text).unwrap();
+    let item = phones.set(&text, &json!({})).await.unwrap().object;
+    for call in [
+        phones.get("a/b ü"),
+        phones.get(&text),
+        phones.get(text),
+        phones.get(&key),
+        phones.get(key),
+    ] {
+        assert_eq!(call.await.unwrap(), item);
+    }
+}
+
+#[tokio::test]
+async fn the_time_to_live_of_an_item_is_set_by_itself() {
+    let (_emulator, sync) = start().await;
+    let phones = phonebook(&sync).await;
+    phones.set("k", &json!({"n": 0})).await.unwrap();
+    let item = phones.set_ttl("k", Duration::from_secs(30)).await.unwrap();
+    assert_eq!(
+        item.date_expires.unwrap() - item.date_updated,
+        TimeDelta::seconds(30)
+    );
+    assert_eq!(item.data, json!({"n": 0}));
+    let item = phones.set_ttl("k", Ttl::NEVER).await.unwrap();
+    assert_eq!((item.date_expires, item.data), (None, json!({"n": 0})));
+    let error = phones.set_ttl("missing", Ttl::MAX).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+async fn names_and_sids_work_in_the_same_calls() {
+    let (_emulator, sync) = start().await;
+    let maps = sync.maps();
+    let map = maps.create("phonebook").await.unwrap();
+    let (by_name, by_sid) = (sync.map::<Value>("phonebook"), sync.map(&map.sid));
+    by_sid.set("k", &json!({"n": 1})).await.unwrap();
+    let item = by_name.get("k").await.unwrap();
+    assert_eq!(by_sid.get("k").await.unwrap(), item);
+    assert!(maps.set_ttl(&map.sid, Ttl::MAX).await.is_ok());
+    assert!(maps.find(&map.sid).await.unwrap().is_some());
+    maps.remove(map.sid).await.unwrap();
+    assert_eq!(maps.find("phonebook").await.unwrap(), None);
 }

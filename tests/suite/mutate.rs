@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::task::JoinSet;
-use twilio_sync::emulator::{Fault, Operation};
-use twilio_sync::{Error, Outcome, Result, SyncClient, Written};
+use twilio_sync::api::Operation;
+use twilio_sync::call::{Outcome, Written};
+use twilio_sync::emulator::Fault;
+use twilio_sync::{Error, Result, SyncClient, Ttl};
 
 use crate::{documents, start, start_without_retry};
 
@@ -21,7 +24,8 @@ struct Counter {
 const TASKS: u32 = 64;
 const INCREMENTS: u32 = 100;
 
-/// Lets 64 tasks increment 100 times each.
+/// Lets 64 tasks increment 100 times each. The calls must not give up: how long a task waits for its
+/// turn depends on the machine.
 async fn contend<R, F>(
     sync: &SyncClient,
     increment: impl Fn(SyncClient) -> F + Send + Sync + 'static,
@@ -53,6 +57,8 @@ async fn no_increment_of_a_document_is_lost() {
     contend(&sync, |sync| async move {
         sync.documents::<Counter>()
             .mutate("counter", |counter| counter.n += 1)
+            .max_attempts(u32::MAX)
+            .max_elapsed(Duration::MAX)
             .await
     })
     .await;
@@ -78,15 +84,12 @@ async fn no_increment_of_a_map_item_is_lost() {
     contend(&sync, |sync| async move {
         sync.map::<Counter>("counters")
             .mutate("n", |counter| counter.n += 1)
+            .max_attempts(u32::MAX)
+            .max_elapsed(Duration::MAX)
             .await
     })
     .await;
-    let item = sync
-        .map::<Counter>("counters")
-        .get("n")
-        .await
-        .unwrap()
-        .unwrap();
+    let item = sync.map::<Counter>("counters").get("n").await.unwrap();
     assert_eq!(item.data.n, TASKS * INCREMENTS);
 }
 
@@ -103,15 +106,12 @@ async fn no_increment_of_a_list_item_is_lost() {
     contend(&sync, move |sync| async move {
         sync.list::<Counter>("counters")
             .mutate(index, |counter| counter.n += 1)
+            .max_attempts(u32::MAX)
+            .max_elapsed(Duration::MAX)
             .await
     })
     .await;
-    let item = sync
-        .list::<Counter>("counters")
-        .get(index)
-        .await
-        .unwrap()
-        .unwrap();
+    let item = sync.list::<Counter>("counters").get(index).await.unwrap();
     assert_eq!(item.data.n, TASKS * INCREMENTS);
 }
 
@@ -211,4 +211,56 @@ async fn an_unknown_outcome_is_not_taken_for_a_conflict() {
             .n,
         1
     );
+}
+
+#[tokio::test]
+async fn times_to_live_are_written_with_the_change() {
+    let (_emulator, sync) = start().await;
+    let counters = sync.documents::<Counter>();
+    let increment = |counter: &mut Counter| counter.n += 1;
+    let created = counters
+        .mutate("counter", increment)
+        .or_default()
+        .ttl(Duration::from_secs(30))
+        .await
+        .unwrap()
+        .object;
+    assert_eq!(
+        created.date_expires.unwrap() - created.date_created,
+        TimeDelta::seconds(30)
+    );
+    // A change without a time to live leaves it.
+    let changed = counters.mutate("counter", increment).await.unwrap().object;
+    assert_eq!(changed.date_expires, created.date_expires);
+    // Where nothing is written, no time to live is.
+    let unchanged = counters.mutate("counter", |_| ()).ttl(Ttl::NEVER).await;
+    let unchanged = unchanged.unwrap();
+    assert_eq!(unchanged.outcome, Outcome::Unchanged);
+    assert_eq!(unchanged.object.date_expires, created.date_expires);
+    let changed = counters.mutate("counter", increment).ttl(Ttl::NEVER).await;
+    let changed = changed.unwrap().object;
+    assert_eq!((changed.date_expires, changed.data.n), (None, 3));
+
+    sync.maps().create("counters").await.unwrap();
+    let item = sync
+        .map::<Counter>("counters")
+        .mutate("n", increment)
+        .or_default()
+        .ttl(Duration::from_secs(30))
+        .collection_ttl(Duration::from_secs(90))
+        .await
+        .unwrap()
+        .object;
+    assert_eq!(
+        item.date_expires.unwrap() - item.date_created,
+        TimeDelta::seconds(30)
+    );
+    let map = sync.maps().get("counters").await.unwrap();
+    assert_eq!(
+        map.date_expires.unwrap() - item.date_created,
+        TimeDelta::seconds(90)
+    );
+    let long = Duration::from_secs(31_536_001);
+    let refused = counters.mutate("counter", increment).ttl(long).await;
+    assert!(matches!(refused.unwrap_err(), Error::Input(_)));
 }

@@ -4,12 +4,14 @@
 use std::sync::OnceLock;
 
 use futures_util::TryStreamExt;
+use http::Method;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use twilio_sync::api::Operation;
 use twilio_sync::api::types::{CreateDocumentRequest, UpdateDocumentPermissionRequest};
-use twilio_sync::api::{ObjectReference, ServiceReference};
-use twilio_sync::{Emulator, Error, Identity, ItemKey, SyncClient, UniqueName};
+use twilio_sync::value::{Identity, ItemKey, ObjectReference, ServiceReference, UniqueName};
+use twilio_sync::{Emulator, Error, SyncClient};
 
 /// Any text a user might come up with, and those that URLs make something else of.
 fn texts() -> impl Strategy<Value = String> {
@@ -136,15 +138,9 @@ impl World {
 /// All there is, and at which revision.
 async fn state(sync: &SyncClient) -> Vec<String> {
     let mut all = Vec::new();
-    let services = sync.call(sync.api().list_service(None, None, None));
-    all.extend(
-        services
-            .await
-            .unwrap()
-            .services
-            .iter()
-            .map(|service| format!("{service:?}")),
-    );
+    let services = sync.api().list_service(None, None, None).await.unwrap();
+    let services = services.services.iter();
+    all.extend(services.map(|service| format!("{service:?}")));
     macro_rules! add {
         ($listing:expr, |$record:ident| $shown:expr) => {
             let records: Vec<_> = $listing.try_collect().await.unwrap();
@@ -226,17 +222,18 @@ proptest! {
                     assert!(!is_refused(&key), "{key:?} was accepted");
                     assert!(written.is_created());
                     assert_eq!(written.object.key, key);
-                    let read = map.get(&key).await.unwrap().unwrap();
+                    let read = map.get(&key).await.unwrap();
                     assert_eq!(read.data, json!({"for": &key}));
                     let from = map.items().from(&key).limit(1);
                     assert_eq!(from.try_collect::<Vec<_>>().await.unwrap(), [read]);
                     map.remove(&key).await.unwrap();
-                    assert_eq!(map.get(&key).await.unwrap(), None);
+                    assert_eq!(map.find(&key).await.unwrap(), None);
                 }
                 Err(error) => {
                     assert!(is_refused(&key), "{key:?}: {error}");
                     world.refused(&error);
                     world.refused(&map.get(&key).await.unwrap_err());
+                    world.refused(&map.find(&key).await.unwrap_err());
                     world.refused(&map.remove(&key).await.unwrap_err());
                 }
             }
@@ -272,36 +269,50 @@ proptest! {
         let (_turn, world) = (turn(), world());
         world.unharmed(async {
             let (sync, api) = (&world.sync, world.sync.api());
+            // Texts for a path that no type has checked.
+            let service = sync.service().as_str();
+            let path = ["v1", "Services", service, "Documents", &name];
+            for call in [
+                api.operation(Operation::DeleteDocument, [service, &name]),
+                api.request(Method::DELETE, path),
+            ] {
+                let error = call.await.unwrap_err();
+                if is_refused(&name) {
+                    world.refused(&error);
+                } else {
+                    assert!(error.is_not_found(), "{name:?}: {error}");
+                }
+            }
             if let Ok(service) = ServiceReference::new(&name) {
                 assert_eq!(service.as_str(), "default");
             }
             if let Ok(object) = ObjectReference::new(&name) {
                 let service = sync.service();
-                let error = sync.call(api.delete_document(service, &object)).await.unwrap_err();
+                let error = api.delete_document(service, &object).await.unwrap_err();
                 assert!(error.is_not_found(), "{error}");
-                let error = sync.call(api.delete_sync_map(service, &object)).await.unwrap_err();
+                let error = api.delete_sync_map(service, &object).await.unwrap_err();
                 assert!(error.is_not_found(), "{error}");
                 if let Ok(name) = UniqueName::new(&name) {
                     let form = CreateDocumentRequest { unique_name: Some(name), ..Default::default() };
-                    sync.call(api.create_document(service, &form)).await.unwrap();
-                    sync.call(api.delete_document(service, &object)).await.unwrap();
+                    api.create_document(service, &form).await.unwrap();
+                    api.delete_document(service, &object).await.unwrap();
                 }
             }
             if let Ok(key) = ItemKey::new(&name) {
                 let map = ObjectReference::new("map").unwrap();
                 let delete = api.delete_sync_map_item(sync.service(), &map, &key, None);
-                assert!(sync.call(delete).await.unwrap_err().is_not_found());
+                assert!(delete.await.unwrap_err().is_not_found());
             }
             if let Ok(identity) = Identity::new(&name) {
                 let document = ObjectReference::new("a").unwrap();
                 let service = sync.service();
                 let form = UpdateDocumentPermissionRequest { read: true, write: true, manage: true };
                 let set = api.update_document_permission(service, &document, &identity, &form);
-                assert_eq!(sync.call(set).await.unwrap().identity, name);
+                assert_eq!(set.await.unwrap().identity, name);
                 let delete = api.delete_document_permission(service, &document, &identity);
-                sync.call(delete).await.unwrap();
+                delete.await.unwrap();
                 let list = api.list_document_permission(service, &document, None, None, None);
-                assert_eq!(sync.call(list).await.unwrap().permissions.len(), 0);
+                assert_eq!(list.await.unwrap().permissions.len(), 0);
             }
         });
     }
@@ -321,7 +332,7 @@ fn every_ascii_character_by_itself_and_inside() {
                     continue;
                 }
                 map.set(&key, &json!({"byte": byte})).await.unwrap();
-                assert_eq!(map.get(&key).await.unwrap().unwrap().key, key);
+                assert_eq!(map.get(&key).await.unwrap().key, key);
                 map.remove(&key).await.unwrap();
             }
         }

@@ -2,12 +2,14 @@
 
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
-use twilio_sync::emulator::{Fault, Operation};
-use twilio_sync::{Error, List, SyncClient};
+use twilio_sync::api::Operation;
+use twilio_sync::emulator::Fault;
+use twilio_sync::listing::Order;
+use twilio_sync::{Error, ListItems, MapItem, SyncClient};
 
 use crate::{operations, start, start_without_retry};
 
-async fn log(sync: &SyncClient, length: usize) -> List<Value> {
+async fn log(sync: &SyncClient, length: usize) -> ListItems<Value> {
     sync.lists().create("log").await.unwrap();
     let log = sync.list("log");
     for n in 0..length {
@@ -256,9 +258,11 @@ async fn searches_read_what_they_need() {
     assert_eq!(map.items_with_prefix("zzz").count().await, 0);
     assert_eq!(map.items_with_prefix("").count().await, 400);
     assert_eq!(map.items_with_prefix("key").limit(3).count().await, 3);
+    // The options of any listing are there too.
+    let last = map.items_with_prefix("key-12").from("key-127");
+    assert_eq!(last.count().await, 3);
     operations(&emulator);
-    let hundreds =
-        |item: &twilio_sync::MapItem<Value>| item.data["n"].as_u64().unwrap().is_multiple_of(100);
+    let hundreds = |item: &MapItem<Value>| item.data["n"].as_u64().unwrap().is_multiple_of(100);
     let first: Vec<_> = map
         .items()
         .prefetch(false)
@@ -300,6 +304,28 @@ async fn searches_read_what_they_need() {
     assert_eq!(numbers.try_collect::<Vec<_>>().await.unwrap().len(), 1);
     assert_eq!(sync.maps().all_with_prefix("ma").count().await, 1);
     assert_eq!(sync.maps().all_with_prefix("mb").count().await, 0);
+}
+
+#[tokio::test]
+async fn searches_go_either_way() {
+    let (_emulator, sync) = start().await;
+    sync.maps().create("map").await.unwrap();
+    let map = sync.map::<Value>("map");
+    let keys = ["a", "k", "k1", "k2", "z"];
+    map.set_many(keys.map(|key| (key, json!({}))))
+        .await
+        .unwrap();
+    for (order, expected) in [
+        (Order::Asc, ["k", "k1", "k2"]),
+        (Order::Desc, ["k2", "k1", "k"]),
+    ] {
+        let found = map.items_with_prefix("k").order(order);
+        let found: Vec<_> = found.map_ok(|item| item.key).try_collect().await.unwrap();
+        assert_eq!(found, expected, "{order}");
+    }
+    // A start before them is no end.
+    let found = map.items_with_prefix("k").from("a");
+    assert_eq!(found.count().await, 3);
 }
 
 #[tokio::test]

@@ -2,22 +2,26 @@
 
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use twilio_sync::{Access, Permissions, Permitted};
+use twilio_sync::kind::Permitted;
+use twilio_sync::permissions::{Access, Permissions};
 
 use crate::{documents, operations, start};
 
-async fn a_life<S: Permitted + std::fmt::Debug + PartialEq>(permissions: Permissions<S>) {
-    assert_eq!(permissions.get("bob/é").await.unwrap(), None);
+async fn a_life<K>(permissions: Permissions<K>)
+where
+    K: Permitted<Sid: PartialEq>,
+{
+    assert_eq!(permissions.find("bob/é").await.unwrap(), None);
+    let error = permissions.get("bob/é").await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
     let granted = permissions
         .grant("bob/é", Access::READ | Access::MANAGE)
         .await
         .unwrap();
     assert_eq!(granted.identity, "bob/é");
     assert_eq!(granted.access, Access::READ | Access::MANAGE);
-    assert_eq!(
-        permissions.get("bob/é").await.unwrap().as_ref(),
-        Some(&granted)
-    );
+    assert_eq!(permissions.get("bob/é").await.unwrap(), granted);
+    assert_eq!(permissions.find("bob/é").await.unwrap(), Some(granted));
     let changed = permissions.grant("bob/é", Access::WRITE).await.unwrap();
     assert_eq!(changed.access, Access::WRITE, "it replaces what was there");
     let all: Vec<_> = permissions.all().try_collect().await.unwrap();
@@ -33,11 +37,11 @@ async fn of_every_kind_of_object() {
     let list = sync.lists().create("log").await.unwrap();
     let map = sync.maps().create("map").await.unwrap();
     a_life(documents(&sync).permissions("desk")).await;
-    a_life(documents(&sync).permissions_by_id(&document.sid)).await;
+    a_life(documents(&sync).permissions(&document.sid)).await;
     a_life(sync.lists().permissions("log")).await;
-    a_life(sync.lists().permissions_by_id(&list.sid)).await;
+    a_life(sync.lists().permissions(&list.sid)).await;
     a_life(sync.maps().permissions("map")).await;
-    a_life(sync.maps().permissions_by_id(&map.sid)).await;
+    a_life(sync.maps().permissions(&map.sid)).await;
     let missing = sync.documents::<Value>().permissions("missing");
     assert!(
         missing
@@ -46,7 +50,8 @@ async fn of_every_kind_of_object() {
             .unwrap_err()
             .is_not_found()
     );
-    assert_eq!(missing.get("bob").await.unwrap(), None);
+    assert_eq!(missing.find("bob").await.unwrap(), None);
+    assert!(missing.get("bob").await.unwrap_err().is_not_found());
 }
 
 #[tokio::test]

@@ -4,8 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use twilio_sync::emulator::{Fault, Operation};
-use twilio_sync::{Attempt, Emulator, RetryPolicy, SyncClient};
+use twilio_sync::api::Operation;
+use twilio_sync::emulator::Fault;
+use twilio_sync::retry::Attempt;
+use twilio_sync::{Emulator, RateLimit, RetryPolicy, SyncClient};
 
 use crate::{client_builder, documents, operations};
 
@@ -127,7 +129,7 @@ async fn without_a_name_nothing_keeps_a_second_one_from_coming_into_being() {
     emulator.inject(Fault::cut_after_write().on(Operation::CreateDocument));
     let form = twilio_sync::api::types::CreateDocumentRequest::default();
     let nameless = sync.api().create_document(sync.service(), &form);
-    assert!(sync.call(nameless).await.unwrap_err().is_outcome_unknown());
+    assert!(nameless.await.unwrap_err().is_outcome_unknown());
     assert_eq!(operations(&emulator), ["CreateDocument"]);
 }
 
@@ -161,6 +163,9 @@ async fn a_404_that_is_not_twilios_is_no_answer() {
         !error.is_not_found() && error.status().unwrap() == 404,
         "{error}"
     );
+    emulator.inject(page());
+    let error = documents(&sync).find("desk").await.unwrap_err();
+    assert_eq!(error.status().unwrap(), 404, "{error}");
     emulator.inject(Fault::status(503));
     emulator.inject(page());
     assert!(documents(&sync).remove("desk").await.is_err());
@@ -222,7 +227,7 @@ async fn a_refusal_for_the_rate_slows_all_tasks_of_the_client() {
 #[tokio::test]
 async fn a_rate_limit_is_kept() {
     let emulator = Emulator::start().await.unwrap();
-    let limit = twilio_sync::RateLimit::per_second(50).burst(5);
+    let limit = RateLimit::per_second(50).burst(5);
     let sync = client_builder(&emulator).rate_limit(limit).build().unwrap();
     let begun = std::time::Instant::now();
     let calls = (0..25).map(|_| {

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
-use twilio_sync::{Error, InputError, Outcome, ServiceSid};
+use twilio_sync::Error;
+use twilio_sync::call::Outcome;
+use twilio_sync::value::{InputError, ServiceReference, ServiceSid};
 
 use crate::{operations, start};
 
@@ -12,7 +14,7 @@ async fn create_get_search_ensure_update_remove() {
     let (emulator, sync) = start().await;
     let services = sync.services();
     assert_eq!(
-        services.get_default().await.unwrap().sid.as_str(),
+        services.get("default").await.unwrap().sid.as_str(),
         emulator.service_sid()
     );
     let created = services
@@ -34,6 +36,11 @@ async fn create_get_search_ensure_update_remove() {
     assert!(created.acl_enabled && created.reachability_debouncing_enabled);
     assert_eq!(created.reachability_debouncing_window, 1_500);
     assert_eq!(services.get(&created.sid).await.unwrap().sid, created.sid);
+    let sid = created.sid.as_str();
+    assert_eq!(services.get(sid).await.unwrap().sid, created.sid);
+    let reference = ServiceReference::try_from(&created.sid).unwrap();
+    let found = services.find(reference).await.unwrap().unwrap();
+    assert_eq!(found.sid, created.sid);
     assert_eq!(
         services.search("staging").await.unwrap().unwrap().sid,
         created.sid
@@ -74,22 +81,33 @@ async fn create_get_search_ensure_update_remove() {
     let staging = sync.with_service(created.sid.as_str()).unwrap();
     staging.lists().create("log").await.unwrap();
     assert_eq!(sync.lists().search("log").await.unwrap(), None);
-    services.remove(&created.sid, &created.sid).await.unwrap();
+    services.remove(&created.sid).await.unwrap();
     assert!(services.get(&created.sid).await.unwrap_err().is_not_found());
+    assert_eq!(services.find(&created.sid).await.unwrap(), None);
+    let error = services.remove(&created.sid).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
     assert!(staging.lists().get("log").await.unwrap_err().is_not_found());
 }
 
 #[tokio::test]
-async fn bad_settings_and_unconfirmed_removals_are_not_sent() {
+async fn bad_settings_and_what_is_no_service_are_not_sent() {
     let (emulator, sync) = start().await;
     let services = sync.services();
     let sid = ServiceSid::new(emulator.service_sid()).unwrap();
-    let other = ServiceSid::new("IS00000000000000000000000000000000").unwrap();
-    let error = services.remove(&sid, &other).await.unwrap_err();
-    assert!(
-        matches!(error, Error::Input(InputError::Confirmation { .. })),
-        "{error}"
-    );
+    // A friendly name is no address: a removal by one would be a guess.
+    for result in [
+        services.remove("staging").await,
+        services.update("staging").acl_enabled(true).await.map(drop),
+        services.get("staging").await.map(drop),
+        services.find("").await.map(drop),
+        services.remove("..".to_owned()).await,
+    ] {
+        let error = result.unwrap_err();
+        assert!(
+            matches!(error, Error::Input(InputError::Sid { .. })),
+            "{error}"
+        );
+    }
     for (error, text) in [
         (
             services.create("x".repeat(256)).await.unwrap_err(),

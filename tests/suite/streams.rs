@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use twilio_sync::Outcome;
+use twilio_sync::Ttl;
+use twilio_sync::call::Outcome;
 
 use crate::{operations, start};
 
@@ -24,7 +25,7 @@ async fn create_publish_remove() {
     );
     assert_eq!(
         streams
-            .set_ttl("events", twilio_sync::NEVER)
+            .set_ttl("events", Ttl::NEVER)
             .await
             .unwrap()
             .date_expires,
@@ -40,7 +41,7 @@ async fn create_publish_remove() {
         request.form(),
         [("Data".to_owned(), r#"{"call":"answered"}"#.to_owned())]
     );
-    sync.stream_by_id::<Value>(&stream.sid)
+    sync.stream::<Value>(&stream.sid)
         .publish(&json!({}))
         .await
         .unwrap();

@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 use chrono::{DateTime, Utc};
 use serde_json::json;
 use twilio_sync::emulator::Clock;
-use twilio_sync::{Credentials, Emulator, Error, InputError, TokenBuilder};
+use twilio_sync::tokens::TokenBuilder;
+use twilio_sync::value::InputError;
+use twilio_sync::{Credentials, Emulator, Error};
 
 use crate::{client_builder, start};
 

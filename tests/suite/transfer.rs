@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
-use twilio_sync::{Error, Line, Outcome};
+use twilio_sync::Error;
+use twilio_sync::call::Outcome;
+use twilio_sync::export::Line;
 
 use crate::{documents, start};
 
@@ -54,20 +56,10 @@ async fn a_map_there_and_back_and_resumed() {
         .await
         .unwrap();
     assert_eq!(copied[1..], lines[1..]);
-    assert!(
-        there
-            .get("k000")
-            .await
-            .unwrap()
-            .unwrap()
-            .date_expires
-            .is_some()
-    );
+    assert!(there.get("k000").await.unwrap().date_expires.is_some());
 
     let copy = sync.maps().create("copy").await.unwrap();
-    here.copy_to(&sync.map_by_id::<Value>(&copy.sid))
-        .await
-        .unwrap();
+    here.copy_to(&sync.map::<Value>(&copy.sid)).await.unwrap();
     assert_eq!(sync.map::<Value>("copy").items().count().await, 150);
 }
 
@@ -89,7 +81,9 @@ async fn a_list_and_a_document() {
         .await
         .unwrap();
     assert_eq!(lines[2], r#"{"index":3,"data":{"n":3}}"#);
-    there.import(stream::iter(lines)).await.unwrap();
+    // One after the other, whatever is asked for.
+    let import = there.import(stream::iter(lines)).concurrency(16);
+    import.await.unwrap();
     let data: Vec<_> = there
         .items()
         .map_ok(|item| item.data["n"].clone())
@@ -97,6 +91,11 @@ async fn a_list_and_a_document() {
         .await
         .unwrap();
     assert_eq!(data, [json!(0), json!(1), json!(3), json!(4)]);
+    let copy = here.copy_to(&there).concurrency(16);
+    assert_eq!(copy.await.unwrap().keys, [0, 1, 3, 4]);
+    let last: Vec<_> = there.items().from(4).try_collect().await.unwrap();
+    let last = last.iter().map(|item| item.data["n"].clone());
+    assert!(last.eq([json!(0), json!(1), json!(3), json!(4)]));
 
     let docs = documents(&sync);
     docs.create("desk", &json!({"n": 1})).await.unwrap();
@@ -147,7 +146,11 @@ async fn lines_that_are_none_and_lines_that_expired() {
         .await
         .unwrap();
     map.import(stream::iter([lines[0]])).await.unwrap();
-    assert_eq!(map.get("a").await.unwrap().unwrap().date_expires, None);
+    assert_eq!(map.get("a").await.unwrap().date_expires, None);
+    // A time to live that is asked for goes before that of the lines.
+    let import = map.import(stream::iter([lines[0]]));
+    import.ttl(Duration::from_secs(60)).await.unwrap();
+    assert!(map.get("a").await.unwrap().date_expires.is_some());
     let error = Line::parse("{nonsense").unwrap_err();
     assert!(
         error.to_string().starts_with("not a line of an export, "),

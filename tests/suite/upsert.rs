@@ -1,4 +1,4 @@
-//! Upserts by policy, and while others create and delete.
+//! Each way to write, what it does and costs, also while others create and delete.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,111 +7,159 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use twilio_sync::emulator::{Fault, Operation};
-use twilio_sync::{Attempt, Error, Outcome, Policy, Revision};
+use twilio_sync::api::Operation;
+use twilio_sync::call::Outcome;
+use twilio_sync::emulator::Fault;
+use twilio_sync::retry::Attempt;
+use twilio_sync::{Documents, Error, MapItems, Result, Revision, Ttl};
 
 use crate::{client_builder, documents, operations, start};
 
+/// A way to write data under a name or key.
+#[derive(Clone, Debug)]
+enum Way {
+    /// `update_or_create` of a Document, `set` of an item.
+    Set,
+    SetUnlessEqual,
+    Create,
+    Update,
+    UpdateIf(Revision),
+    Merge,
+}
+
+/// What it did, and the data that is there now.
+type Wrote = Result<(Outcome, Value)>;
+
+/// Writes in a way; a Document and an item differ in one name.
+macro_rules! write_by {
+    ($way:expr, $to:expr, $set:ident, $key:expr, $data:expr) => {{
+        let (to, key, data) = ($to, $key, $data);
+        let written = match $way {
+            Way::Set => to.$set(key, data).await?,
+            Way::SetUnlessEqual => to.$set(key, data).unless_equal().await?,
+            Way::Merge => to.merge(key, data).await?,
+            Way::Create => {
+                let created = to.create(key, data).await?;
+                return Ok((Outcome::Created, created.data));
+            }
+            Way::Update => {
+                let updated = to.update(key, data).await?;
+                return Ok((Outcome::Updated, updated.data));
+            }
+            Way::UpdateIf(revision) => {
+                let updated = to.update(key, data).if_match(revision).await?;
+                return Ok((Outcome::Updated, updated.data));
+            }
+        };
+        Ok((written.outcome, written.object.data))
+    }};
+}
+
+impl Way {
+    async fn write_document(&self, to: &Documents<Value>, name: &str, data: &Value) -> Wrote {
+        write_by!(self, to, update_or_create, name, data)
+    }
+
+    async fn write_item(&self, to: &MapItems<Value>, key: &str, data: &Value) -> Wrote {
+        write_by!(self, to, set, key, data)
+    }
+}
+
 #[tokio::test]
-async fn each_policy_does_what_it_says_at_its_cost() {
+async fn each_way_does_what_it_says_at_its_cost() {
     let (emulator, sync) = start().await;
     sync.maps().create("map").await.unwrap();
     let (docs, map) = (documents(&sync), sync.map::<Value>("map"));
     let (fetch, update, create) = ("Fetch", "Update", "Create");
     type Case<'a> = (
-        Policy,
+        Way,
         Option<Value>,
         Result<(Outcome, Value), &'a str>,
         &'a [&'a str],
     );
     let cases: &[Case<'_>] = &[
         (
-            Policy::Replace,
+            Way::Set,
             Some(json!({"a": 1})),
             Ok((Outcome::Updated, json!({"b": 2}))),
             &[update],
         ),
         (
-            Policy::Replace,
+            Way::Set,
             None,
             Ok((Outcome::Created, json!({"b": 2}))),
             &[update, create],
         ),
+        (Way::Create, Some(json!({"a": 1})), Err("exists"), &[create]),
         (
-            Policy::CreateOnly,
-            Some(json!({"a": 1})),
-            Err("exists"),
-            &[create],
-        ),
-        (
-            Policy::CreateOnly,
+            Way::Create,
             None,
             Ok((Outcome::Created, json!({"b": 2}))),
             &[create],
         ),
         (
-            Policy::UpdateOnly,
+            Way::Update,
             Some(json!({"a": 1})),
             Ok((Outcome::Updated, json!({"b": 2}))),
             &[update],
         ),
-        (Policy::UpdateOnly, None, Err("not found"), &[update]),
+        (Way::Update, None, Err("not found"), &[update]),
         (
-            Policy::UpdateIf(Revision::new("0")),
+            Way::UpdateIf(Revision::new("0")),
             Some(json!({"a": 1})),
             Ok((Outcome::Updated, json!({"b": 2}))),
             &[update],
         ),
         (
-            Policy::UpdateIf(Revision::new("7")),
+            Way::UpdateIf(Revision::new("7")),
             Some(json!({"a": 1})),
             Err("conflict"),
             &[update],
         ),
         (
-            Policy::UpdateIf(Revision::new("0")),
+            Way::UpdateIf(Revision::new("0")),
             None,
             Err("not found"),
             &[update],
         ),
         (
-            Policy::Merge,
+            Way::Merge,
             Some(json!({"a": 1})),
             Ok((Outcome::Updated, json!({"a": 1, "b": 2}))),
             &[fetch, update],
         ),
         (
-            Policy::Merge,
+            Way::Merge,
             Some(json!({"b": 2, "a": 1})),
             Ok((Outcome::Unchanged, json!({"a": 1, "b": 2}))),
             &[fetch],
         ),
         (
-            Policy::Merge,
+            Way::Merge,
             None,
             Ok((Outcome::Created, json!({"b": 2}))),
             &[fetch, create],
         ),
         (
-            Policy::SkipIfEqual,
+            Way::SetUnlessEqual,
             Some(json!({"a": 1})),
             Ok((Outcome::Updated, json!({"b": 2}))),
             &[fetch, update],
         ),
         (
-            Policy::SkipIfEqual,
+            Way::SetUnlessEqual,
             Some(json!({"b": 2})),
             Ok((Outcome::Unchanged, json!({"b": 2}))),
             &[fetch],
         ),
         (
-            Policy::SkipIfEqual,
+            Way::SetUnlessEqual,
             None,
             Ok((Outcome::Created, json!({"b": 2}))),
             &[fetch, create],
         ),
     ];
-    for (policy, before, expected, requests) in cases {
+    for (way, before, expected, requests) in cases {
         if let Some(before) = before {
             docs.create("it", before).await.unwrap();
             // The first write to a Map has revision 0, and so has that of a Document.
@@ -126,28 +174,20 @@ async fn each_policy_does_what_it_says_at_its_cost() {
             error => panic!("{error}"),
         };
         operations(&emulator);
-        let written = docs
-            .update_or_create("it", &json!({"b": 2}))
-            .policy(policy.clone())
-            .await;
-        let outcome = written
-            .map(|written| (written.outcome, written.object.data))
-            .map_err(told);
-        assert_eq!(&outcome, expected, "{policy:?}");
+        let data = json!({"b": 2});
+        let outcome = way.write_document(&docs, "it", &data).await.map_err(told);
+        assert_eq!(&outcome, expected, "{way:?}");
         let named = |kind: &str| {
             requests
                 .iter()
                 .map(|verb| format!("{verb}{kind}"))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(operations(&emulator), named("Document"), "{policy:?}");
+        assert_eq!(operations(&emulator), named("Document"), "{way:?}");
 
-        let written = map.set("it", &json!({"b": 2})).policy(policy.clone()).await;
-        let outcome = written
-            .map(|written| (written.outcome, written.object.data))
-            .map_err(told);
-        assert_eq!(&outcome, expected, "{policy:?}");
-        assert_eq!(operations(&emulator), named("SyncMapItem"), "{policy:?}");
+        let outcome = way.write_item(&map, "it", &data).await.map_err(told);
+        assert_eq!(&outcome, expected, "{way:?}");
+        assert_eq!(operations(&emulator), named("SyncMapItem"), "{way:?}");
         let _ = docs.remove("it").await;
         let _ = map.remove("it").await;
     }
@@ -182,6 +222,17 @@ async fn merging_patches_that_are_not_of_the_type() {
         .await
         .unwrap();
     assert!(written.object.date_expires.is_some());
+    let same = Operator {
+        name: "Alice".to_owned(),
+        busy: true,
+    };
+    let written = desks
+        .update_or_create("desk", &same)
+        .unless_equal()
+        .ttl(Ttl::NEVER)
+        .await
+        .unwrap();
+    assert_eq!(written.object.date_expires, None);
 }
 
 #[tokio::test]
@@ -280,7 +331,7 @@ async fn a_change_may_decline_or_fail() {
     assert!(declined.unwrap_err().is_not_found());
 }
 
-/// How long each policy's race goes on; `TWILIO_SYNC_RACE_SECONDS` makes it longer.
+/// How long the race of each way goes on; `TWILIO_SYNC_RACE_SECONDS` makes it longer.
 fn race_time() -> Duration {
     let seconds = std::env::var("TWILIO_SYNC_RACE_SECONDS").ok();
     Duration::from_secs(seconds.map_or(1, |seconds| seconds.parse().expect("a number of seconds")))
@@ -290,20 +341,20 @@ fn race_time() -> Duration {
 /// that each call ends, with a typed error if with one, after a bounded number of requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn races_end_and_their_cost_is_bounded() {
-    for policy in [
-        Policy::Replace,
-        Policy::CreateOnly,
-        Policy::UpdateOnly,
-        Policy::UpdateIf(Revision::new("0")),
-        Policy::Merge,
-        Policy::SkipIfEqual,
+    for way in [
+        Way::Set,
+        Way::Create,
+        Way::Update,
+        Way::UpdateIf(Revision::new("0")),
+        Way::Merge,
+        Way::SetUnlessEqual,
     ] {
         let (emulator, sync) = start().await;
         sync.maps().create("map").await.unwrap();
         let end = Instant::now() + race_time();
         let mut tasks = JoinSet::new();
         for task in 0..32u32 {
-            let policy = policy.clone();
+            let way = way.clone();
             // A client of its own for each task, that counts its requests.
             let requests = Arc::new(AtomicU32::new(0));
             let counted = Arc::clone(&requests);
@@ -325,22 +376,22 @@ async fn races_end_and_their_cost_is_bounded() {
                         1 => map.set(&key, &data).await.map(drop),
                         _ => {
                             requests.store(0, Ordering::Relaxed);
-                            let result = map.set(&key, &data).policy(policy.clone()).await;
+                            let result = way.write_item(&map, &key, &data).await;
                             let spent = requests.load(Ordering::Relaxed);
                             *histogram.entry(spent).or_default() += 1;
                             result.map(drop)
                         }
                     };
                     if let Err(error) = result {
-                        let is_expected = match (&policy, (task + n) % 4) {
-                            (_, 0) | (Policy::UpdateOnly, 2..) => error.is_not_found(),
-                            (Policy::CreateOnly, 2..) => error.is_already_exists(),
-                            (Policy::UpdateIf(_), 2..) => {
+                        let is_expected = match (&way, (task + n) % 4) {
+                            (_, 0) | (Way::Update, 2..) => error.is_not_found(),
+                            (Way::Create, 2..) => error.is_already_exists(),
+                            (Way::UpdateIf(_), 2..) => {
                                 error.is_not_found() || error.is_revision_conflict()
                             }
                             _ => matches!(error, Error::Contention(_)),
                         };
-                        assert!(is_expected, "{policy:?}: {error}");
+                        assert!(is_expected, "{way:?}: {error}");
                     }
                 }
                 histogram
@@ -350,7 +401,7 @@ async fn races_end_and_their_cost_is_bounded() {
         for (requests, calls) in tasks.join_all().await.into_iter().flatten() {
             *histogram.entry(requests).or_default() += calls;
         }
-        println!("{policy:?}: calls by number of requests: {histogram:?}");
+        println!("{way:?}: calls by number of requests: {histogram:?}");
         assert!(!histogram.is_empty());
         // 100 attempts of at most a read, a write and a creation each.
         assert!(

@@ -41,7 +41,7 @@ async fn receive(receiver: Receiver) -> (String, mpsc::UnboundedReceiver<Webhook
 async fn service_with_webhooks() -> (Emulator, SyncClient, mpsc::UnboundedReceiver<Webhook>) {
     let (emulator, sync) = start().await;
     let (url, told) = receive(Receiver::new(emulator.auth_token())).await;
-    let service = sync.services().get_default().await.unwrap();
+    let service = sync.services().get("default").await.unwrap();
     sync.services()
         .update(&service.sid)
         .webhook_url(format!("{url}?shop=7&name=a%20b"))

@@ -3,11 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use futures_util::stream;
-use http::{HeaderMap, header};
-use progenitor_client::ClientInfo;
 use serde::Serialize;
-use twilio_sync::api::types::Service;
-use twilio_sync::{ConnectionFailure, Error, RetryPolicy, SyncClient, SyncClientBuilder, api};
+use twilio_sync::error::ConnectionFailure;
+use twilio_sync::{Error, RetryPolicy, Service, SyncClient, SyncClientBuilder};
+use url::Url;
 
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Output, bad, good, print, visible};
@@ -16,7 +15,7 @@ use crate::settings::{Connection, Settings};
 
 /// How far the clocks may be apart: access tokens that are signed here are dated by the one here.
 const TOLERANCE: Duration = Duration::from_secs(60);
-/// How long an answer may take.
+/// How long a response may take.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What was looked at, and how it is.
@@ -156,32 +155,26 @@ fn client(builder: SyncClientBuilder) -> Result<SyncClient> {
     Ok(builder.build()?)
 }
 
-/// Calls the service once, and tells what that says of reachability, clock, credentials and Service.
+/// Calls the service, and tells what that says of reachability, clock, credentials and Service.
 async fn call(sync: &SyncClient) -> Vec<Finding> {
-    let mut headers = None;
-    let result = sync
-        .call(async {
-            let result = sync.api().fetch_service(sync.service()).await;
-            headers = match &result {
-                Ok(response) => Some(response.headers().clone()),
-                Err(api::Error::ErrorResponse(response)) => Some(response.headers().clone()),
-                Err(_) => None,
-            };
-            result
-        })
-        .await;
-    let mut findings = vec![reachability(sync, result.as_ref().err()).await];
-    if let Some(headers) = headers {
-        findings.push(clock(&headers));
+    let result = sync.services().get(sync.service()).response().await;
+    let mut findings = vec![reachability(sync.base_url(), result.as_ref().err()).await];
+    let date = match &result {
+        Ok(response) => response.date(),
+        Err(error) => error.call().and_then(|call| call.date),
+    };
+    if !matches!(result, Err(Error::Connection(_))) {
+        findings.push(clock(date.map(SystemTime::from)));
     }
-    findings.extend(access(sync, result));
+    findings.extend(access(sync, result.map(|response| response.value)));
     findings
 }
 
-/// Whether anything answered.
-async fn reachability(sync: &SyncClient, error: Option<&Error>) -> Finding {
-    let (check, url) = ("reachability", sync.api().baseurl());
+/// Whether anything responds.
+async fn reachability(url: &Url, error: Option<&Error>) -> Finding {
+    let check = "reachability";
     let Some(Error::Connection(error)) = error else {
+        let url = url.as_str().trim_end_matches('/');
         return Finding::good(check, format!("{url} answers"));
     };
     let hint = match error.kind {
@@ -198,10 +191,7 @@ async fn reachability(sync: &SyncClient, error: Option<&Error>) -> Finding {
 }
 
 /// Whether the host of an address has one that can be connected to.
-async fn resolves(url: &str) -> bool {
-    let Ok(url) = url::Url::parse(url) else {
-        return false;
-    };
+async fn resolves(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(443);
     tokio::net::lookup_host((host, port))
@@ -210,12 +200,9 @@ async fn resolves(url: &str) -> bool {
 }
 
 /// Whether the clock here is that of the service.
-fn clock(headers: &HeaderMap) -> Finding {
+fn clock(date: Option<SystemTime>) -> Finding {
     let check = "clock";
-    let date = headers
-        .get(header::DATE)
-        .and_then(|date| date.to_str().ok());
-    let Some(theirs) = date.and_then(|date| httpdate::parse_http_date(date).ok()) else {
+    let Some(theirs) = date else {
         return Finding::good(check, "the answer has no date to compare with");
     };
     let now = SystemTime::now();

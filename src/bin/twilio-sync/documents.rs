@@ -2,20 +2,24 @@
 
 use clap::Subcommand;
 use serde_json::{Value, json};
-use twilio_sync::api::Data;
-use twilio_sync::{DocumentSid, Documents};
+use twilio_sync::value::{Data, DocumentSid};
+use twilio_sync::{Document, Documents, SyncClient};
 
 use crate::failure::Result;
 use crate::input::{
-    DataArgument, IfMatchOption, PatchArgument, Reference, TtlOption, by, with_options,
+    DataArgument, IfMatchOption, PatchArgument, Reference, TtlOption, with_options,
 };
-use crate::lifecycle::lifecycle;
+use crate::lifecycle::{Lifecycle, Noun};
 use crate::output::{json_line, print, written};
 use crate::session::Session;
 
-lifecycle! {
-    "Document", DocumentSid, |sync| sync.documents::<Data>(),
-    columns: &["unique_name", "revision", "date_expires", "data"]
+impl Noun for Document<Data> {
+    const NOUN: &'static str = "Document";
+    const COLUMNS: &'static [&'static str] = &["unique_name", "revision", "date_expires", "data"];
+
+    fn objects(sync: &SyncClient) -> Documents<Data> {
+        sync.documents()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -68,7 +72,7 @@ pub(crate) enum Command {
         may_create: bool,
     },
     #[command(flatten)]
-    Shared(Lifecycle),
+    Shared(Lifecycle<Document<Data>>),
 }
 
 impl Command {
@@ -78,10 +82,10 @@ impl Command {
             Self::Create { name, data, ttl } => {
                 let data = data.read().await?;
                 let call = documents(session).await?.create(name, &data);
-                out.written(&with_options!(call, ttl: ttl.get()).await?)
+                out.written(&with_options!(call, ttl: ttl.ttl).await?)
             }
             Self::Get { name, is_data_only } => {
-                let document = by!(await documents(session).await?, name, get / get_by_id())?;
+                let document = documents(session).await?.get(name).await?;
                 if is_data_only {
                     return print(json_line(&document.data)?);
                 }
@@ -93,11 +97,11 @@ impl Command {
                 match name {
                     Reference::Name(name) => {
                         let call = documents.update_or_create(name, &data);
-                        written(out, &with_options!(call, ttl: ttl.get()).await?)
+                        written(out, &with_options!(call, ttl: ttl.ttl).await?)
                     }
                     Reference::Sid(sid) => {
-                        let call = documents.update_by_id(&sid, &data);
-                        out.written(&with_options!(call, ttl: ttl.get()).await?)
+                        let call = documents.update(sid, &data);
+                        out.written(&with_options!(call, ttl: ttl.ttl).await?)
                     }
                 }
             }
@@ -109,8 +113,8 @@ impl Command {
             } => {
                 let data = data.read().await?;
                 let documents = documents(session).await?;
-                let call = by!(documents, name, update / update_by_id(&data));
-                let call = with_options!(call, ttl: ttl.get(), if_match: if_match.if_match);
+                let call = documents.update(name, &data);
+                let call = with_options!(call, ttl: ttl.ttl, if_match: if_match.if_match);
                 out.written(&call.await?)
             }
             Self::Mutate {
@@ -120,8 +124,7 @@ impl Command {
             } => {
                 let patch = patch.read().await?;
                 let documents = session.sync().await?.documents::<Value>();
-                let change = |data: &mut Value| patch.apply(data);
-                let call = by!(documents, name, mutate / mutate_by_id(change));
+                let call = documents.mutate(name, |data| patch.apply(data));
                 let document = if may_create {
                     call.or_insert_with(|| json!({})).await?
                 } else {

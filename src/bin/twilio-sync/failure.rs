@@ -4,8 +4,10 @@ use std::fmt::{self, Display};
 use std::io;
 
 use http::StatusCode;
+use twilio_sync::Error;
+use twilio_sync::bulk::BulkError;
 use twilio_sync::emulator::EmulatorError;
-use twilio_sync::{BulkError, ConfigurationError, Error, InputError};
+use twilio_sync::error::{ConfigurationError, InputError};
 
 /// How the program ends. `docs/cli.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

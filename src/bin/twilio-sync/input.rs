@@ -1,6 +1,6 @@
 //! What is given on the command line: data, times to live, names or SIDs, patches.
 
-use std::convert::Infallible;
+use std::fmt::{self, Display};
 use std::fs;
 use std::io::{self, IsTerminal, Read};
 use std::str::FromStr;
@@ -8,10 +8,13 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use serde_json::Value;
-use twilio_sync::api::Data;
-use twilio_sync::{NEVER, Order, Revision};
+use twilio_sync::kind::{Key, Kind};
+use twilio_sync::listing::Order;
+use twilio_sync::value::Data;
+use twilio_sync::{Revision, Ttl};
 
 use crate::failure::{Failure, Result};
+use crate::output::visible;
 use crate::session::blocking;
 
 /// Text from an argument, from `@file`, or from standard input.
@@ -129,40 +132,28 @@ impl Patch {
     }
 }
 
-/// After how long something expires.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ttl(pub(crate) Duration);
-
-impl FromStr for Ttl {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text == "never" {
-            return Ok(Self(NEVER));
-        }
-        if let Ok(seconds) = text.parse() {
-            return Ok(Self(Duration::from_secs(seconds)));
-        }
-        humantime::parse_duration(text).map(Self).map_err(|_| {
-            "a time is a number of seconds, or as in 90s, 3m, 1h 30m, 2days, never".to_owned()
-        })
+/// Parses a time to live.
+pub(crate) fn ttl(text: &str) -> Result<Ttl, String> {
+    if text == "never" {
+        return Ok(Ttl::NEVER);
     }
+    duration(text).map(Ttl::from).ok_or_else(|| {
+        "a time is a number of seconds, or as in 90s, 3m, 1h 30m, 2days, never".to_owned()
+    })
 }
 
-/// How long something takes, which is neither nothing nor for ever.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Span(pub(crate) Duration);
+/// Parses a duration, which is more than zero.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    duration(text)
+        .filter(|span| !span.is_zero())
+        .ok_or_else(|| "a time is a number of seconds, or as in 500ms, 90s, 3m, 1h 30m".to_owned())
+}
 
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.parse() {
-            Ok(Ttl(NEVER)) | Err(_) => {
-                Err("a time is a number of seconds, or as in 500ms, 90s, 3m, 1h 30m".to_owned())
-            }
-            Ok(Ttl(span)) => Ok(Self(span)),
-        }
+/// Parses a number of seconds, or a duration with units.
+fn duration(text: &str) -> Option<Duration> {
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => humantime::parse_duration(text).ok(),
     }
 }
 
@@ -171,34 +162,18 @@ impl FromStr for Span {
 pub(crate) struct TtlOption {
     /// After how long it expires and is removed: seconds, or as in 90s, 3m, 1h, 2days; 0 or never
     /// for never
-    #[arg(long, value_name = "TIME")]
-    ttl: Option<Ttl>,
+    #[arg(long, value_name = "TIME", value_parser = ttl)]
+    pub(crate) ttl: Option<Ttl>,
 }
 
 /// `--ttl` and `--collection-ttl` of an item that is written.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct ItemTtlOptions {
     #[command(flatten)]
-    ttl: TtlOption,
+    pub(crate) item: TtlOption,
     /// After how long all of the List or Map expires
-    #[arg(long, value_name = "TIME")]
-    collection_ttl: Option<Ttl>,
-}
-
-impl TtlOption {
-    pub(crate) fn get(self) -> Option<Duration> {
-        self.ttl.map(|ttl| ttl.0)
-    }
-}
-
-impl ItemTtlOptions {
-    pub(crate) fn item(self) -> Option<Duration> {
-        self.ttl.get()
-    }
-
-    pub(crate) fn collection(self) -> Option<Duration> {
-        self.collection_ttl.map(|ttl| ttl.0)
-    }
+    #[arg(long, value_name = "TIME", value_parser = ttl)]
+    pub(crate) collection_ttl: Option<Ttl>,
 }
 
 /// `--order` of what is listed.
@@ -228,7 +203,7 @@ impl OrderOption {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct IfMatchOption {
     /// Only if it still has this revision
-    #[arg(long, value_name = "REVISION", value_parser = |text: &str| Ok::<_, Infallible>(Revision::new(text)))]
+    #[arg(long, value_name = "REVISION")]
     pub(crate) if_match: Option<Revision>,
 }
 
@@ -247,12 +222,12 @@ pub(crate) use with_options;
 /// Puts the times to live of an item and of what it is in onto a call.
 macro_rules! with_ttl {
     ($call:expr, $ttl:expr) => {
-        $crate::input::with_options!($call, ttl: $ttl.item(), collection_ttl: $ttl.collection())
+        $crate::input::with_options!($call, ttl: $ttl.item.ttl, collection_ttl: $ttl.collection_ttl)
     };
 }
 pub(crate) use with_ttl;
 
-/// What an object is addressed by: its unique name, or its SID.
+/// The address of an object: its unique name, or its SID.
 #[derive(Clone, Debug)]
 pub(crate) enum Reference<S> {
     Name(String),
@@ -260,43 +235,36 @@ pub(crate) enum Reference<S> {
 }
 
 impl<S: FromStr> Reference<S> {
-    /// What has the form of a SID of the kind is one: the service takes no such name.
+    /// A text shaped like a SID of the kind is one: the service takes no such name.
     pub(crate) fn new(text: impl Into<String>) -> Self {
         let text = text.into();
         text.parse().map_or(Self::Name(text), Self::Sid)
     }
 }
 
-impl<S: FromStr> FromStr for Reference<S> {
-    type Err = Infallible;
-
-    fn from_str(text: &str) -> Result<Self, Infallible> {
-        Ok(Self::new(text))
+impl<S: FromStr> From<String> for Reference<S> {
+    fn from(text: String) -> Self {
+        Self::new(text)
     }
 }
 
-impl<S: std::fmt::Display> std::fmt::Display for Reference<S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<K: Kind> From<Reference<K::Sid>> for Key<K>
+where
+    K::Sid: Into<Self>,
+{
+    fn from(reference: Reference<K::Sid>) -> Self {
+        match reference {
+            Reference::Name(name) => name.into(),
+            Reference::Sid(sid) => sid.into(),
+        }
+    }
+}
+
+impl<S: Display> Display for Reference<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => write!(f, "\"{}\"", crate::output::visible(name)),
+            Self::Name(name) => write!(f, "\"{}\"", visible(name)),
             Self::Sid(sid) => write!(f, "{sid}"),
         }
     }
 }
-
-/// Calls one of two methods by what an object is addressed by.
-macro_rules! by {
-    ($facade:expr, $reference:expr, $by_name:ident / $by_sid:ident $(::<$data:ty>)? ($($argument:expr),*)) => {
-        match $reference {
-            $crate::input::Reference::Name(name) => $facade.$by_name $(::<$data>)? (name $(, $argument)*),
-            $crate::input::Reference::Sid(sid) => $facade.$by_sid $(::<$data>)? (&sid $(, $argument)*),
-        }
-    };
-    (await $facade:expr, $reference:expr, $by_name:ident / $by_sid:ident ($($argument:expr),*)) => {
-        match $reference {
-            $crate::input::Reference::Name(name) => $facade.$by_name(name $(, $argument)*).await,
-            $crate::input::Reference::Sid(sid) => $facade.$by_sid(&sid $(, $argument)*).await,
-        }
-    };
-}
-pub(crate) use by;

@@ -2,31 +2,33 @@
 
 use clap::Subcommand;
 use serde_json::Value;
-use twilio_sync::api::Data;
-use twilio_sync::{List, ListSid};
+use twilio_sync::value::{Data, ListSid};
+use twilio_sync::{List, ListItems, Lists, SyncClient};
 
 use crate::failure::{Failure, Result};
 use crate::input::{
-    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, by,
+    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference,
     with_options, with_ttl,
 };
-use crate::lifecycle::{creation, lifecycle};
+use crate::lifecycle::{Creation, Lifecycle, Noun};
 use crate::output::{json_line, print, written};
 use crate::session::Session;
 
-lifecycle! {
-    "List", ListSid, |sync| sync.lists(),
-    columns: &["unique_name", "sid", "revision", "date_updated"]
-}
+impl Noun for List {
+    const NOUN: &'static str = "List";
+    const COLUMNS: &'static [&'static str] = &["unique_name", "sid", "revision", "date_updated"];
 
-creation! { "List", |sync| sync.lists() }
+    fn objects(sync: &SyncClient) -> Lists {
+        sync.lists()
+    }
+}
 
 const ITEM: &[&str] = &["index", "revision", "date_expires", "data"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     #[command(flatten)]
-    New(Creation),
+    New(Creation<List>),
     /// Read a List, or an item of it
     Get {
         /// Its unique name or SID
@@ -110,7 +112,7 @@ pub(crate) enum Command {
         all: bool,
     },
     #[command(flatten)]
-    Shared(Lifecycle),
+    Shared(Lifecycle<List>),
 }
 
 impl Command {
@@ -122,7 +124,7 @@ impl Command {
                 list,
                 index: None,
                 is_data_only: _,
-            } => out.record(&by!(await session.sync().await?.lists(), list, get / get_by_id())?),
+            } => out.record(&session.sync().await?.lists().get(list).await?),
             Self::Get {
                 list,
                 index: Some(index),
@@ -130,7 +132,7 @@ impl Command {
             } => {
                 let absent = || no_item(index, &list);
                 let items = items::<Data>(session, list.clone()).await?;
-                let item = items.get(index).await?.ok_or_else(absent)?;
+                let item = items.find(index).await?.ok_or_else(absent)?;
                 if is_data_only {
                     return print(json_line(&item.data)?);
                 }
@@ -174,8 +176,8 @@ impl Command {
             Self::Mutate { list, index, patch } => {
                 let patch = patch.read().await?;
                 let items = items::<Value>(session, list).await?;
-                let change = |data: &mut Value| patch.apply(data);
-                written(out, &items.mutate(index, change).await?)
+                let call = items.mutate(index, |data| patch.apply(data));
+                written(out, &call.await?)
             }
             Self::RmItem {
                 list,
@@ -200,7 +202,7 @@ impl Command {
                     .await?;
                 let items = items::<Data>(session, list).await?;
                 let removed = match key {
-                    Some(key) => items.remove_items(key).await?,
+                    Some(key) => items.remove_items_with_key(key).await?,
                     None => items.remove_all().await?.keys.len(),
                 };
                 out.written_value("removed", removed)
@@ -217,7 +219,6 @@ fn no_item(index: i64, list: &Reference<ListSid>) -> Failure {
 }
 
 /// The items of a List.
-async fn items<T>(session: &Session, list: Reference<ListSid>) -> Result<List<T>> {
-    let sync = session.sync().await?;
-    Ok(by!(sync, list, list / list_by_id()))
+async fn items<T>(session: &Session, list: Reference<ListSid>) -> Result<ListItems<T>> {
+    Ok(session.sync().await?.list(list))
 }

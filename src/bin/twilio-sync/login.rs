@@ -49,7 +49,7 @@ impl Arguments {
         let profile = blocking(move || ask_for_profile(&asked)).await?;
         let sync = client(&profile)?;
         if !self.offline {
-            let service = sync.call(sync.api().fetch_service(sync.service())).await;
+            let service = sync.services().get(sync.service().as_str()).await;
             service.map_err(|error| {
                 Failure::from(error).hint("nothing was kept; with --offline it is kept untried")
             })?;

@@ -2,31 +2,33 @@
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
-use twilio_sync::api::Data;
-use twilio_sync::{Map, MapSid};
+use twilio_sync::value::{Data, MapSid};
+use twilio_sync::{Map, MapItems, Maps, SyncClient};
 
 use crate::failure::{Failure, Result};
 use crate::input::{
-    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, by,
+    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference,
     with_options, with_ttl,
 };
-use crate::lifecycle::{creation, lifecycle};
+use crate::lifecycle::{Creation, Lifecycle, Noun};
 use crate::output::{json_line, print, visible, written};
 use crate::session::Session;
 
-lifecycle! {
-    "Map", MapSid, |sync| sync.maps(),
-    columns: &["unique_name", "sid", "revision", "date_updated"]
-}
+impl Noun for Map {
+    const NOUN: &'static str = "Map";
+    const COLUMNS: &'static [&'static str] = &["unique_name", "sid", "revision", "date_updated"];
 
-creation! { "Map", |sync| sync.maps() }
+    fn objects(sync: &SyncClient) -> Maps {
+        sync.maps()
+    }
+}
 
 const ITEM: &[&str] = &["key", "revision", "date_expires", "data"];
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     #[command(flatten)]
-    New(Creation),
+    New(Creation<Map>),
     /// Read a Map, or the item with a key
     Get {
         /// Its unique name or SID
@@ -98,7 +100,7 @@ pub(crate) enum Command {
         all: bool,
     },
     #[command(flatten)]
-    Shared(Lifecycle),
+    Shared(Lifecycle<Map>),
 }
 
 /// An item that is written.
@@ -123,7 +125,7 @@ struct Item {
 
 impl ItemArguments {
     /// Reads the data, and only then asks for the Map.
-    async fn read(self, session: &Session) -> Result<(Map<Data>, Item)> {
+    async fn read(self, session: &Session) -> Result<(MapItems<Data>, Item)> {
         let item = Item {
             key: self.key,
             data: self.data.read().await?,
@@ -143,14 +145,14 @@ impl Command {
                 map,
                 key: None,
                 is_data_only: _,
-            } => out.record(&by!(await session.sync().await?.maps(), map, get / get_by_id())?),
+            } => out.record(&session.sync().await?.maps().get(map).await?),
             Self::Get {
                 map,
                 key: Some(key),
                 is_data_only,
             } => {
                 let items = items::<Data>(session, map.clone()).await?;
-                let item = items.get(&key).await?.ok_or_else(|| {
+                let item = items.find(&key).await?.ok_or_else(|| {
                     Failure::not_found(format!(
                         "there is no item \"{}\" in the Map {map}, or no such Map",
                         visible(&key)
@@ -202,7 +204,7 @@ impl Command {
             } => {
                 let patch = patch.read().await?;
                 let items = items::<Value>(session, map).await?;
-                let call = items.mutate(key, |data: &mut Value| patch.apply(data));
+                let call = items.mutate(key, |data| patch.apply(data));
                 let item = if may_create {
                     call.or_insert_with(|| json!({})).await?
                 } else {
@@ -244,7 +246,6 @@ impl Command {
 }
 
 /// The items of a Map.
-async fn items<T>(session: &Session, map: Reference<MapSid>) -> Result<Map<T>> {
-    let sync = session.sync().await?;
-    Ok(by!(sync, map, map / map_by_id()))
+async fn items<T>(session: &Session, map: Reference<MapSid>) -> Result<MapItems<T>> {
+    Ok(session.sync().await?.map(map))
 }

@@ -11,7 +11,7 @@ use futures_core::Stream;
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde_json::{Value, json};
-use twilio_sync::{Outcome, Written};
+use twilio_sync::call::{Outcome, Written};
 
 use crate::failure::{Failure, Result};
 
@@ -179,22 +179,15 @@ impl Output {
 
 /// Prints what a write that may create, change or leave a record did, unless nobody wants to know.
 pub(crate) fn written<R: Serialize>(output: &Output, written: &Written<R>) -> Result<()> {
-    let outcome = match written.outcome {
-        Outcome::Created => "created",
-        Outcome::Updated => "updated",
-        Outcome::Unchanged => "unchanged",
-        // Of a later version of the library.
-        _ => "done",
-    };
     output.written(&WithOutcome {
-        outcome,
+        outcome: written.outcome,
         record: &written.object,
     })
 }
 
 #[derive(Serialize)]
 struct WithOutcome<'a, R> {
-    outcome: &'static str,
+    outcome: Outcome,
     #[serde(flatten)]
     record: &'a R,
 }

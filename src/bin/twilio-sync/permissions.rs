@@ -1,13 +1,14 @@
 //! `twilio-sync permission`
 
 use clap::{Args, Subcommand, ValueEnum};
-use futures_util::TryStreamExt;
-use serde::Serialize;
-use twilio_sync::api::Data;
-use twilio_sync::{Access, DocumentSid, ListSid, MapSid, Permission, Permissions, Permitted};
+use twilio_sync::kind::Permitted;
+use twilio_sync::permissions::Access;
+use twilio_sync::value::Data;
+use twilio_sync::{Document, List, Map};
 
 use crate::failure::{Failure, Result};
-use crate::input::{Reference, by, with_options};
+use crate::input::{Reference, with_options};
+use crate::lifecycle::Noun;
 use crate::output::visible;
 use crate::session::Session;
 
@@ -73,46 +74,49 @@ enum Kind {
     Map,
 }
 
-/// What is done with the permissions of an object.
-enum Verb {
-    Ls(Option<usize>),
-    Get(String),
-    Grant(String, Access),
-    Revoke(String),
-}
-
-#[derive(Serialize)]
-struct Row {
-    identity: String,
-    read: bool,
-    write: bool,
-    manage: bool,
-    object_sid: String,
-}
-
-impl Row {
-    fn new<S: std::fmt::Display>(permission: Permission<S>) -> Self {
-        Self {
-            identity: permission.identity,
-            read: permission.access.contains(Access::READ),
-            write: permission.access.contains(Access::WRITE),
-            manage: permission.access.contains(Access::MANAGE),
-            object_sid: permission.object_sid.to_string(),
-        }
-    }
-}
-
 impl Command {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let (object, verb) = match self {
-            Self::Ls { object, limit } => (object, Verb::Ls(limit)),
-            Self::Get { object, identity } => (object, Verb::Get(identity)),
+        match self.object().kind {
+            Kind::Doc => self.run_on::<Document<Data>>(session).await,
+            Kind::List => self.run_on::<List>(session).await,
+            Kind::Map => self.run_on::<Map>(session).await,
+        }
+    }
+
+    fn object(&self) -> &Object {
+        match self {
+            Self::Ls { object, .. }
+            | Self::Get { object, .. }
+            | Self::Grant { object, .. }
+            | Self::Revoke { object, .. } => object,
+        }
+    }
+
+    async fn run_on<K: Noun + Permitted>(self, session: &Session) -> Result<()> {
+        let out = &session.out;
+        let objects = K::objects(session.sync().await?);
+        let permissions = objects.permissions(Reference::new(&self.object().name));
+        let absent = |identity: &str| {
+            let identity = visible(identity);
+            Failure::not_found(format!(
+                "\"{identity}\" has no permission there, or there is no such object"
+            ))
+        };
+        match self {
+            Self::Ls { limit, .. } => {
+                let all = with_options!(permissions.all(), limit: limit);
+                out.records(COLUMNS, all).await
+            }
+            Self::Get { identity, .. } => match permissions.find(&identity).await? {
+                Some(permission) => out.record(&permission),
+                None => Err(absent(&identity)),
+            },
             Self::Grant {
-                object,
                 identity,
                 read,
                 write,
                 manage,
+                ..
             } => {
                 let asked = [
                     (read, Access::READ),
@@ -121,59 +125,9 @@ impl Command {
                 ];
                 let given = asked.into_iter().filter(|(is_given, _)| *is_given);
                 let access = given.fold(Access::NONE, |sum, (_, access)| sum | access);
-                (object, Verb::Grant(identity, access))
+                out.written(&permissions.grant(identity, access).await?)
             }
-            Self::Revoke { object, identity } => (object, Verb::Revoke(identity)),
-        };
-        let sync = session.sync().await?;
-        let Object { kind, name } = object;
-        match kind {
-            Kind::Doc => {
-                let reference: Reference<DocumentSid> = Reference::new(name);
-                let documents = sync.documents::<Data>();
-                let permissions = by!(documents, reference, permissions / permissions_by_id());
-                verb.run(session, permissions).await
-            }
-            Kind::List => {
-                let reference: Reference<ListSid> = Reference::new(name);
-                let permissions = by!(sync.lists(), reference, permissions / permissions_by_id());
-                verb.run(session, permissions).await
-            }
-            Kind::Map => {
-                let reference: Reference<MapSid> = Reference::new(name);
-                let permissions = by!(sync.maps(), reference, permissions / permissions_by_id());
-                verb.run(session, permissions).await
-            }
-        }
-    }
-}
-
-impl Verb {
-    async fn run<S>(self, session: &Session, permissions: Permissions<S>) -> Result<()>
-    where
-        S: Permitted + Clone + std::fmt::Debug + std::fmt::Display + Sync,
-    {
-        let out = &session.out;
-        let absent = |identity: &str| {
-            let identity = visible(identity);
-            Failure::not_found(format!(
-                "\"{identity}\" has no permission there, or there is no such object"
-            ))
-        };
-        match self {
-            Self::Ls(limit) => {
-                let all = with_options!(permissions.all(), limit: limit);
-                out.records(COLUMNS, all.map_ok(Row::new)).await
-            }
-
-            Self::Get(identity) => match permissions.get(&identity).await? {
-                Some(permission) => out.record(&Row::new(permission)),
-                None => Err(absent(&identity)),
-            },
-            Self::Grant(identity, access) => {
-                out.written(&Row::new(permissions.grant(identity, access).await?))
-            }
-            Self::Revoke(identity) => {
+            Self::Revoke { identity, .. } => {
                 if !permissions.revoke(&identity).await? {
                     return Err(absent(&identity));
                 }

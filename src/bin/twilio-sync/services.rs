@@ -1,11 +1,12 @@
 //! `twilio-sync service`
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
-use twilio_sync::ServiceSid;
-use twilio_sync::api::ServiceReference;
+use twilio_sync::value::ServiceSid;
 
 use crate::failure::{Failure, Result};
-use crate::input::{Span, with_options};
+use crate::input::{span, with_options};
 use crate::output::{visible, written};
 use crate::session::Session;
 
@@ -79,8 +80,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "true|false")]
     reachability_debouncing_enabled: Option<bool>,
     /// For how long a client must be away before that is told: 1s to 30s
-    #[arg(long, value_name = "TIME")]
-    reachability_debouncing_window: Option<Span>,
+    #[arg(long, value_name = "TIME", value_parser = span)]
+    reachability_debouncing_window: Option<Duration>,
 }
 
 /// Puts settings onto one of the calls that take them.
@@ -93,7 +94,7 @@ macro_rules! with_settings {
             reachability_webhooks_enabled: $settings.reachability_webhooks_enabled,
             acl_enabled: $settings.acl_enabled,
             reachability_debouncing_enabled: $settings.reachability_debouncing_enabled,
-            reachability_debouncing_window: $settings.reachability_debouncing_window.map(|window| window.0)
+            reachability_debouncing_window: $settings.reachability_debouncing_window
         )
     };
 }
@@ -114,11 +115,8 @@ impl Command {
                 out.records(COLUMNS, services).await
             }
             Self::Get { sid } => {
-                let service = match sid {
-                    Some(sid) => ServiceReference::new(sid)?,
-                    None => sync.service().clone(),
-                };
-                out.record(&sync.call(sync.api().fetch_service(&service)).await?)
+                let sid = sid.as_deref().unwrap_or(sync.service().as_str());
+                out.record(&services.get(sid).await?)
             }
             Self::Search { friendly_name } => {
                 let found = services.search(&friendly_name).await?;
@@ -144,15 +142,11 @@ impl Command {
                 friendly_name,
                 settings,
             } => {
-                let sid = match sid.as_str() {
-                    ServiceReference::DEFAULT => services.get_default().await?.sid,
-                    sid => sid.parse()?,
-                };
-                let call = with_settings!(services.update(&sid), settings);
+                let call = with_settings!(services.update(sid), settings);
                 out.written(&with_options!(call, friendly_name: friendly_name).await?)
             }
             Self::Rm { sid } => {
-                services.remove(&sid, &sid).await?;
+                services.remove(&sid).await?;
                 out.done(format!("Removed the Service {sid} and everything in it."));
                 Ok(())
             }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use tokio::sync::OnceCell;
 use twilio_sync::emulator::EmulatorError;
-use twilio_sync::{Attempt, Emulator, SyncClient, SyncClientBuilder};
+use twilio_sync::retry::Attempt;
+use twilio_sync::{Emulator, SyncClient, SyncClientBuilder};
 
 use crate::failure::{Exit, Failure, Result};
 use crate::input::with_options;
@@ -75,7 +76,7 @@ impl Session {
         Ok(&self.connected.get_or_try_init(connect).await?.sync)
     }
 
-    /// Ends it: what the local emulator answered is on disk.
+    /// Ends it. What the local emulator wrote is on disk then.
     pub(crate) async fn close(self) {
         if let Some(Connected {
             sync,
@@ -122,8 +123,10 @@ pub(crate) async fn connect(
     } else {
         (Settings::read(connection)?.client_builder()?, None)
     };
-    let timeout = connection.timeout.map(|timeout| timeout.0);
-    Ok((with_options!(builder, timeout: timeout), emulator))
+    Ok((
+        with_options!(builder, timeout: connection.timeout),
+        emulator,
+    ))
 }
 
 /// Tells of a request.

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::env;
 use std::fmt::{self, Display};
+use std::time::Duration;
 
 use clap::Args;
-use twilio_sync::SyncClientBuilder;
+use twilio_sync::{SyncClient, SyncClientBuilder};
 
 use crate::failure::{Failure, Result};
-use crate::input::Span;
+use crate::input::span;
 use crate::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
 
 /// The variables that say who calls. They belong together: none is taken from one place and another
@@ -69,8 +70,8 @@ pub(crate) struct Connection {
     pub(crate) base_url: Option<String>,
 
     /// How long an attempt of a call may take, such as 10s; 30s without it
-    #[arg(long, global = true, value_name = "TIME")]
-    pub(crate) timeout: Option<Span>,
+    #[arg(long, global = true, value_name = "TIME", value_parser = span)]
+    pub(crate) timeout: Option<Duration>,
 
     /// Tell of each request, on standard error
     #[arg(long, short, global = true)]
@@ -244,7 +245,7 @@ impl Settings {
     /// A client by these settings. Without a Service it is the account's default one.
     pub(crate) fn client_builder(&self) -> Result<SyncClientBuilder> {
         self.check_destination()?;
-        let builder = SyncClientBuilder::from_variables(|variable| {
+        let builder = SyncClient::builder().from_variables(|variable| {
             // Only the current name is asked for first, so that an older one is still found.
             self.get(variable).or_else(|| {
                 let is_unset =

@@ -1,25 +1,27 @@
 //! `twilio-sync stream`
 
 use clap::Subcommand;
-use twilio_sync::StreamSid;
-use twilio_sync::api::Data;
+use twilio_sync::value::{Data, StreamSid};
+use twilio_sync::{MessageStream, MessageStreams, SyncClient};
 
 use crate::failure::Result;
-use crate::input::{DataArgument, Reference, by};
-use crate::lifecycle::{creation, lifecycle};
+use crate::input::{DataArgument, Reference};
+use crate::lifecycle::{Creation, Lifecycle, Noun};
 use crate::session::Session;
 
-lifecycle! {
-    "Message Stream", StreamSid, |sync| sync.streams(),
-    columns: &["unique_name", "sid", "date_updated"]
-}
+impl Noun for MessageStream {
+    const NOUN: &'static str = "Message Stream";
+    const COLUMNS: &'static [&'static str] = &["unique_name", "sid", "date_updated"];
 
-creation! { "Message Stream", |sync| sync.streams() }
+    fn objects(sync: &SyncClient) -> MessageStreams {
+        sync.streams()
+    }
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     #[command(flatten)]
-    New(Creation),
+    New(Creation<MessageStream>),
     /// Read a Message Stream
     Get {
         /// Its unique name or SID
@@ -33,7 +35,7 @@ pub(crate) enum Command {
         message: DataArgument,
     },
     #[command(flatten)]
-    Shared(Lifecycle),
+    Shared(Lifecycle<MessageStream>),
 }
 
 impl Command {
@@ -41,16 +43,10 @@ impl Command {
         let out = &session.out;
         match self {
             Self::New(command) => command.run(session).await,
-            Self::Get { name } => {
-                out.record(&by!(await session.sync().await?.streams(), name, get / get_by_id())?)
-            }
+            Self::Get { name } => out.record(&session.sync().await?.streams().get(name).await?),
             Self::Publish { stream, message } => {
                 let message = message.read().await?;
-                let stream = by!(
-                    session.sync().await?,
-                    stream,
-                    stream / stream_by_id::<Data>()
-                );
+                let stream = session.sync().await?.stream::<Data>(stream);
                 let sid = stream.publish(&message).await?;
                 out.written_value("sid", sid.to_string())
             }

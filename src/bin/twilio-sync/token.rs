@@ -1,9 +1,11 @@
 //! `twilio-sync token`
 
+use std::time::Duration;
+
 use clap::Args;
 
 use crate::failure::Result;
-use crate::input::{Span, with_options};
+use crate::input::{span, with_options};
 use crate::session::Session;
 
 /// Make an access token for client software, signed by the API key
@@ -14,8 +16,8 @@ pub(crate) struct Arguments {
     /// Whom the token is for
     identity: String,
     /// For how long it is valid: at most 24h
-    #[arg(long, value_name = "TIME", default_value = "1h")]
-    ttl: Span,
+    #[arg(long, value_name = "TIME", value_parser = span, default_value = "1h")]
+    ttl: Duration,
     /// The application's own name of the device or browser session
     #[arg(long, value_name = "ID")]
     endpoint_id: Option<String>,
@@ -24,7 +26,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let sync = session.sync().await?;
-        let token = sync.access_token(self.identity).lifetime(self.ttl.0);
+        let token = sync.access_token(self.identity).lifetime(self.ttl);
         let token = with_options!(token, endpoint_id: self.endpoint_id).sign()?;
         session.out.value("token", token.as_str())
     }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 use serde_json::{Map, Value, json};
-use twilio_sync::ApiKeySid;
+use twilio_sync::value::ApiKeySid;
 use twilio_sync::webhooks::{Validator, Webhook};
 
 use crate::failure::{Exit, Failure, Result};

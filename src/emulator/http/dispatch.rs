@@ -2,8 +2,8 @@
 
 use super::call::{Call, Reply};
 use super::{items, objects, permissions, services};
+use crate::api::Operation;
 use crate::emulator::error::Failure;
-use crate::emulator::operation::Operation;
 use crate::emulator::store::{Document, List, Map, Stream};
 
 pub(super) fn dispatch(operation: Operation, call: &Call<'_>) -> Result<Reply, Failure> {

@@ -36,9 +36,9 @@ use super::data_file::DataFile;
 use super::error::{Failure, error_body};
 use super::faults::{Action, Answer, Effect, Faults};
 use super::log::{LoggedRequest, RequestId, RequestLog};
-use super::operation::Operation;
 use super::store::{Flaw, Records, Store};
 use super::webhooks::{Endpoints, WebhookLog};
+use crate::api::Operation;
 
 /// All that requests share.
 pub(super) struct Api {

@@ -1,16 +1,58 @@
 //! From a request's method and path to an operation.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
 use http::{HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 
+use crate::api::Operation;
 use crate::emulator::error::Failure;
-use crate::emulator::operation::Operation;
 
 const VERSION: &str = "/v1";
 /// The most segments a path of the API has.
 const DEPTH: usize = 6;
+
+/// The operations on one path.
+struct Resource {
+    /// The segments behind the version; none for a name.
+    segments: Vec<Option<&'static str>>,
+    operations: Vec<Operation>,
+}
+
+impl Resource {
+    fn is_at(&self, segments: &[&str]) -> bool {
+        self.segments.len() == segments.len()
+            && self
+                .segments
+                .iter()
+                .zip(segments)
+                .all(|(own, given)| own.is_none_or(|own| own == *given))
+    }
+}
+
+/// All resources, those of one path once.
+static RESOURCES: LazyLock<Vec<Resource>> = LazyLock::new(|| {
+    let mut resources: Vec<(&str, Resource)> = Vec::new();
+    for operation in Operation::all() {
+        let path = unversioned(operation.path());
+        if let Some((_, resource)) = resources.iter_mut().find(|(known, _)| *known == path) {
+            resource.operations.push(operation);
+            continue;
+        }
+        let segments = path.split('/').skip(1);
+        let segments = segments.map(|text| (!text.starts_with('{')).then_some(text));
+        let resource = Resource {
+            segments: segments.collect(),
+            operations: vec![operation],
+        };
+        resources.push((path, resource));
+    }
+    resources
+        .into_iter()
+        .map(|(_, resource)| resource)
+        .collect()
+});
 
 /// The path as error messages have it: without the version.
 pub(super) fn unversioned(path: &str) -> &str {
@@ -20,7 +62,7 @@ pub(super) fn unversioned(path: &str) -> &str {
 /// Where a request leads.
 pub(super) struct Route<'a> {
     path: &'a str,
-    operations: Option<&'static [(Method, Operation)]>,
+    operations: Option<&'static [Operation]>,
     method: &'a Method,
 }
 
@@ -35,8 +77,9 @@ impl<'a> Route<'a> {
                 let segments = segments.get(..length)?;
                 // An empty segment is no name.
                 (!segments.contains(&""))
-                    .then(|| Operation::on_path(segments))
+                    .then(|| RESOURCES.iter().find(|resource| resource.is_at(segments)))
                     .flatten()
+                    .map(|resource| resource.operations.as_slice())
             });
         Self {
             path,
@@ -46,9 +89,8 @@ impl<'a> Route<'a> {
     }
 
     pub(super) fn operation(&self) -> Option<Operation> {
-        let mut operations = self.operations?.iter();
-        let found = operations.find(|(method, _)| method == self.method);
-        found.map(|(_, operation)| *operation)
+        let mut operations = self.operations?.iter().copied();
+        operations.find(|operation| operation.method() == self.method)
     }
 
     /// Why there is no operation.
@@ -61,7 +103,10 @@ impl<'a> Route<'a> {
 
     /// The methods the path has, for the `Allow` header.
     pub(super) fn allow(&self) -> Option<HeaderValue> {
-        let methods = self.operations?.iter().map(|(method, _)| method.as_str());
+        let methods = self
+            .operations?
+            .iter()
+            .map(|operation| operation.method().as_str());
         HeaderValue::from_str(&methods.collect::<Vec<_>>().join(", ")).ok()
     }
 

@@ -6,9 +6,10 @@ use std::fmt::Write;
 use clap::builder::{PossibleValue, StringValueParser, StyledStr, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command, FromArgMatches, Subcommand};
+use twilio_sync::api::Operation;
 
 use super::nearest;
-use super::operations::{OPERATIONS, Operation, Parameter};
+use super::parameters::{described, is_list, is_service_of_settings, place};
 use crate::failure::Failure;
 use crate::output::visible;
 
@@ -20,7 +21,7 @@ const HELP: &str = "{about-with-newline}\n{usage-heading} {usage}{after-help}\n\
 /// An operation that is asked for, with its arguments.
 #[derive(Clone, Debug)]
 pub(crate) struct Call {
-    pub(super) operation: Result<&'static Operation, Unknown>,
+    pub(super) operation: Result<Operation, Unknown>,
     /// Each a name, `=` and a value, as far as people keep to that.
     pub(super) arguments: Vec<String>,
     /// Whether all pages of a list are read.
@@ -32,7 +33,9 @@ impl FromArgMatches for Call {
         let (name, matches) = matches
             .subcommand()
             .ok_or_else(|| clap::Error::new(ErrorKind::MissingSubcommand))?;
-        let operation = Operation::find(name).ok_or_else(|| Unknown(name.to_owned()));
+        let operation = Operation::all()
+            .find(|operation| operation.name() == name || operation.id() == name)
+            .ok_or_else(|| Unknown(name.to_owned()));
         // Those of an operation there is not are clap's own, and not looked at.
         let arguments = match &operation {
             Ok(_) => matches.get_many::<String>(ARGUMENTS),
@@ -40,10 +43,7 @@ impl FromArgMatches for Call {
         };
         let arguments = arguments.into_iter().flatten().cloned().collect();
         Ok(Self {
-            is_all: operation
-                .as_ref()
-                .is_ok_and(|operation| operation.is_list())
-                && matches.get_flag(ALL),
+            is_all: operation.as_ref().is_ok_and(|it| is_list(*it)) && matches.get_flag(ALL),
             operation,
             arguments,
         })
@@ -60,7 +60,7 @@ impl Subcommand for Call {
     fn augment_subcommands(command: Command) -> Command {
         command.defer(|command| {
             command
-                .subcommands(OPERATIONS.iter().map(of))
+                .subcommands(Operation::all().map(of))
                 .allow_external_subcommands(true)
                 // It is no operation; `help api` is the same.
                 .disable_help_subcommand(true)
@@ -71,7 +71,7 @@ impl Subcommand for Call {
         Self::augment_subcommands(command)
     }
 
-    /// Any name is taken: clap would answer an unknown one with a dozen that are like it.
+    /// Any name is taken: for an unknown one clap would show a dozen similar ones.
     fn has_subcommand(_: &str) -> bool {
         true
     }
@@ -83,7 +83,7 @@ pub(super) struct Unknown(String);
 
 impl From<Unknown> for Failure {
     fn from(Unknown(name): Unknown) -> Self {
-        let nearest = nearest(&name, OPERATIONS.iter().map(|operation| operation.name));
+        let nearest = nearest(&name, Operation::all().map(Operation::name));
         let nearest = nearest.map(|nearest| format!("did you mean {nearest}? "));
         let name = visible(&name);
         Failure::usage(format!("there is no operation \"{name}\"")).hint(format!(
@@ -94,7 +94,7 @@ impl From<Unknown> for Failure {
 }
 
 /// The command of an operation.
-fn of(operation: &'static Operation) -> Command {
+fn of(operation: Operation) -> Command {
     let arguments = Arg::new(ARGUMENTS)
         .num_args(0..)
         .value_name(ARGUMENTS)
@@ -105,14 +105,14 @@ fn of(operation: &'static Operation) -> Command {
             "NAME=VALUE; NAME=@FILE takes the value from a file, NAME=- from standard input; NAME:=VALUE is \
              the value, whatever it begins with",
         );
-    let command = Command::new(operation.name)
-        .alias(operation.id)
-        .about(operation.summary)
+    let command = Command::new(operation.name())
+        .alias(operation.id())
+        .about(operation.summary())
         .long_about(long_about(operation))
         .help_template(HELP)
         .arg(arguments)
         .after_help(parameters(operation));
-    if operation.is_list() {
+    if is_list(operation) {
         let all = Arg::new(ALL)
             .long("all")
             .visible_alias("pages")
@@ -124,35 +124,23 @@ fn of(operation: &'static Operation) -> Command {
     }
 }
 
-fn long_about(operation: &Operation) -> String {
-    let Operation {
-        summary,
-        description,
-        method,
-        path,
-        status,
-        ..
-    } = operation;
+fn long_about(operation: Operation) -> String {
+    let (summary, description) = (operation.summary(), operation.description());
     let more = if description.is_empty() { "" } else { "\n\n" };
+    let (method, path) = (operation.method(), operation.path());
+    let status = operation.status();
     format!("{summary}{more}{description}\n\n{method} {path}, answered with {status}")
 }
 
 /// The section of the help text that explains the parameters.
-fn parameters(operation: &Operation) -> StyledStr {
+fn parameters(operation: Operation) -> StyledStr {
     let styles = clap::builder::Styles::default();
     let (header, literal) = (styles.get_header(), styles.get_literal());
     let mut text = StyledStr::new();
     // Nothing fails to be written into a text.
     let _ = write!(text, "{header}Parameters:{header:#}");
-    for parameter in operation.parameters {
-        let Parameter {
-            argument,
-            place,
-            kind,
-            description,
-            ..
-        } = parameter;
-        let need = if parameter.is_service_of_settings() {
+    for parameter in operation.parameters() {
+        let need = if is_service_of_settings(parameter) {
             ", or else of the settings"
         } else if parameter.required {
             ", required"
@@ -161,7 +149,11 @@ fn parameters(operation: &Operation) -> StyledStr {
         };
         let _ = write!(
             text,
-            "\n  {literal}{argument}{literal:#}  {place}{need}: {kind}\n          {description}"
+            "\n  {literal}{}{literal:#}  {}{need}: {}\n          {}",
+            parameter.argument(),
+            place(parameter.place),
+            described(parameter.kind),
+            parameter.description
         );
     }
     text
@@ -169,7 +161,7 @@ fn parameters(operation: &Operation) -> StyledStr {
 
 /// Takes any text, and offers the names of an operation's parameters to those who complete one.
 #[derive(Clone)]
-struct Arguments(&'static Operation);
+struct Arguments(Operation);
 
 impl TypedValueParser for Arguments {
     type Value = String;
@@ -184,9 +176,9 @@ impl TypedValueParser for Arguments {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let parameters = self.0.parameters.iter();
+        let parameters = self.0.parameters().iter();
         Some(Box::new(parameters.map(|parameter| {
-            PossibleValue::new(parameter.argument).help(parameter.description)
+            PossibleValue::new(parameter.argument()).help(parameter.description)
         })))
     }
 }

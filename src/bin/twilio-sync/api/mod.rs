@@ -1,23 +1,23 @@
 //! `twilio-sync api`: any operation of the API, by its name in the description.
 //!
-//! `operations` is the table of them, `command` shows it to clap, `request` makes a request of the
-//! arguments, and `answer` prints what came.
+//! `command` shows the operations to clap, `parameters` checks values, `request` makes a call of the
+//! arguments, and `pages` prints a whole list.
 
-mod answer;
 mod command;
-mod operations;
+mod pages;
+mod parameters;
 mod request;
 
 use clap::Args;
 use http::Method;
 use serde_json::json;
+use twilio_sync::api::Operation;
 
 use crate::failure::Result;
 use crate::output::print;
 use crate::session::Session;
 
 use self::command::Call;
-use self::operations::OPERATIONS;
 use self::request::Request;
 
 /// How alike a name must be to be offered instead of one that there is not, as clap has it.
@@ -45,14 +45,14 @@ pub(crate) async fn run(Arguments { call }: Arguments, session: &Session) -> Res
     };
     let operation = call.operation?;
     let request = Request::read(operation, call.arguments).await?;
-    if operation.method == Method::DELETE {
+    if operation.method() == Method::DELETE {
         session.confirm(&format!("Call {request}")).await?;
     }
     let sync = session.sync().await?;
     if call.is_all {
-        return answer::print_all(sync, request).await;
+        return pages::print_all(sync, request).await;
     }
-    if let Some(body) = request.send(sync).await? {
+    if let Some(body) = request.call(sync).await? {
         return out.record(&body);
     }
     out.done("Done; there is nothing in the answer.");
@@ -62,29 +62,27 @@ pub(crate) async fn run(Arguments { call }: Arguments, session: &Session) -> Res
 /// Prints what there is, for people unless it is to be JSON.
 fn list(is_json: bool) -> Result<()> {
     if is_json {
-        return OPERATIONS.iter().try_for_each(|operation| {
+        return Operation::all().try_for_each(|operation| {
             print(json!({
-                "operation": operation.name,
-                "resource": operation.resource,
-                "summary": operation.summary,
-                "method": operation.method.as_str(),
-                "path": operation.path,
+                "operation": operation.name(),
+                "resource": operation.resource(),
+                "summary": operation.summary(),
+                "method": operation.method().as_str(),
+                "path": operation.path(),
             }))
         });
     }
-    let width = OPERATIONS
-        .iter()
-        .map(|operation| operation.name.len())
-        .max();
-    let width = width.unwrap_or_default();
-    let resources = OPERATIONS.chunk_by(|one, next| one.resource == next.resource);
+    let width = Operation::all().map(|operation| operation.name().len());
+    let width = width.max().unwrap_or_default();
+    let operations: Vec<_> = Operation::all().collect();
+    let resources = operations.chunk_by(|one, next| one.resource() == next.resource());
     let resources = resources.map(|operations| {
         let lines = operations
             .iter()
-            .map(|operation| format!("  {:width$}  {}\n", operation.name, operation.summary));
+            .map(|operation| format!("  {:width$}  {}\n", operation.name(), operation.summary()));
         let resource = operations
             .first()
-            .map_or("", |operation| operation.resource);
+            .map_or("", |operation| operation.resource());
         format!("{resource}\n{}", lines.collect::<String>())
     });
     let hint = "`twilio-sync api OPERATION --help` explains an operation and its parameters.";

@@ -3,12 +3,12 @@
 use std::fmt::{self, Display};
 
 use http::Method;
-use progenitor_client::{ClientInfo, RequestBuilderExt};
-use twilio_sync::api::{Data, ObjectReference, ServiceReference};
-use twilio_sync::{ErrorBody, SyncClient};
+use twilio_sync::api::{Call, Operation, Parameter, Place};
+use twilio_sync::value::Data;
+use twilio_sync::{Revision, SyncClient};
 
 use super::nearest;
-use super::operations::{Operation, Parameter, Place};
+use super::parameters::{self, is_needed};
 use crate::failure::{Failure, Result};
 use crate::input::Text;
 use crate::output::visible;
@@ -16,16 +16,13 @@ use crate::output::visible;
 /// A request of an operation, all of it checked.
 #[derive(Debug)]
 pub(super) struct Request {
-    operation: &'static Operation,
+    operation: Operation,
     values: Vec<(&'static Parameter, String)>,
 }
 
 impl Request {
     /// Reads and checks the arguments.
-    pub(super) async fn read(
-        operation: &'static Operation,
-        arguments: Vec<String>,
-    ) -> Result<Self> {
+    pub(super) async fn read(operation: Operation, arguments: Vec<String>) -> Result<Self> {
         let given = named(operation, arguments)?;
         let mut values = Vec::with_capacity(given.len());
         for (parameter, value) in given {
@@ -33,7 +30,7 @@ impl Request {
                 Given::Value(value) => value,
                 Given::Source(source) => read(parameter, source).await?,
             };
-            let value = parameter.kind.check(value);
+            let value = parameters::check(parameter.kind, value);
             let value =
                 value.map_err(|reason| Failure::usage(format!("{}: {reason}", parameter.name)))?;
             values.push((parameter, value));
@@ -41,48 +38,21 @@ impl Request {
         Ok(Self { operation, values })
     }
 
-    /// The path it goes to, with a Service for those that name none.
-    pub(super) fn path(&self, service: &ServiceReference) -> Result<String> {
-        let mut path = String::new();
-        for segment in self.operation.path.split('/').skip(1) {
-            path.push('/');
-            let name = segment.strip_prefix('{');
-            match name.and_then(|name| name.strip_suffix('}')) {
-                None => path.push_str(segment),
-                Some(name) => match self.get(Place::Path, name) {
-                    // Its kind was checked; this sees to it that it is one segment of a path.
-                    Some(value) => {
-                        let value = ObjectReference::new(value)?;
-                        path.push_str(&value.path_segment().to_string());
-                    }
-                    None => path.push_str(&service.path_segment().to_string()),
-                },
-            }
+    /// The call, with the Service of the settings if none is given.
+    pub(super) fn call(&self, sync: &SyncClient) -> Call<Option<Data>> {
+        let parameters = self.operation.parameters().iter();
+        let names = parameters
+            .filter(|parameter| parameter.place == Place::Path)
+            .map(|parameter| self.get(parameter.name).unwrap_or(sync.service().as_str()));
+        let mut call = sync.api().operation(self.operation, names);
+        for (name, value) in self.of(Place::Query) {
+            call = call.with_query(name, Some(value));
         }
-        Ok(path)
-    }
-
-    /// Sends it, the way of the generated client: the answer's body, if it has one.
-    pub(super) async fn send(&self, sync: &SyncClient) -> Result<Option<Data>> {
-        let api = sync.api();
-        let Operation { id, method, .. } = self.operation;
-        let url = format!("{}{}", api.baseurl(), self.path(sync.service())?);
-        let mut request = api.client().request(method.clone(), url);
-        for parameter in self.of(Place::Query) {
-            request = request.query(&[parameter]);
+        if self.operation.method() == Method::POST {
+            call = call.with_form(&self.of(Place::Form).collect::<Vec<_>>());
         }
-        for (name, value) in self.of(Place::Header) {
-            request = request.header(name, value);
-        }
-        if *method == Method::POST {
-            let form: Vec<_> = self.of(Place::Form).collect();
-            request = RequestBuilderExt::<ErrorBody>::form_urlencoded(request, &form)
-                .map_err(|error| Failure::usage(error.to_string()))?;
-        }
-        let request = request
-            .build()
-            .map_err(|error| Failure::usage(error.to_string()))?;
-        Ok(sync.send(id, request).await?)
+        let revision = self.get("If-Match").map(Revision::new);
+        call.with_if_match(revision.as_ref())
     }
 
     fn of(&self, place: Place) -> impl Iterator<Item = (&'static str, &str)> {
@@ -92,21 +62,15 @@ impl Request {
             .map(|(parameter, value)| (parameter.name, value.as_str()))
     }
 
-    fn get(&self, place: Place, name: &str) -> Option<&str> {
-        let mut values = self.of(place);
-        values.find_map(|(other, value)| (other == name).then_some(value))
-    }
-
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.values
-            .iter()
-            .any(|(parameter, _)| parameter.name == name)
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let mut values = self.values.iter();
+        values.find_map(|(parameter, value)| (parameter.name == name).then_some(value.as_str()))
     }
 
     /// Sets a parameter, if the operation has it.
     pub(super) fn set(&mut self, name: &str, value: String) {
         self.values.retain(|(parameter, _)| parameter.name != name);
-        if let Some(parameter) = self.operation.parameter(name) {
+        if let Some(parameter) = parameters::find(self.operation, name) {
             self.values.push((parameter, value));
         }
     }
@@ -114,7 +78,7 @@ impl Request {
 
 impl Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.operation.name)?;
+        write!(f, "{}", self.operation)?;
         for (name, value) in self.of(Place::Path) {
             write!(f, " {name}={}", visible(value))?;
         }
@@ -130,10 +94,7 @@ enum Given {
 }
 
 /// Whose values the arguments are. None is unknown, doubled or missing.
-fn named(
-    operation: &'static Operation,
-    arguments: Vec<String>,
-) -> Result<Vec<(&'static Parameter, Given)>> {
+fn named(operation: Operation, arguments: Vec<String>) -> Result<Vec<(&'static Parameter, Given)>> {
     let mut given: Vec<(&Parameter, Given)> = Vec::with_capacity(arguments.len());
     for argument in arguments {
         let Some((name, value)) = argument.split_once('=') else {
@@ -142,9 +103,12 @@ fn named(
         };
         let literal = name.strip_suffix(':');
         let name = literal.unwrap_or(name);
-        let Some(parameter) = operation.parameter(name) else {
-            let failure = format!("{} has no parameter \"{}\"", operation.name, visible(name));
-            let names = operation.parameters.iter().map(|parameter| parameter.name);
+        let Some(parameter) = parameters::find(operation, name) else {
+            let failure = format!("{operation} has no parameter \"{}\"", visible(name));
+            let names = operation
+                .parameters()
+                .iter()
+                .map(|parameter| parameter.name);
             let nearest = nearest(name, names);
             let hint = nearest.map(|nearest| format!("did you mean {nearest}? "));
             let hint = hint.unwrap_or_default() + &all_of(operation);
@@ -165,13 +129,13 @@ fn named(
         ));
     }
     let is_given = |name| given.iter().any(|(parameter, _)| parameter.name == name);
-    let missing = operation.parameters.iter();
+    let missing = operation.parameters().iter();
     let missing: Vec<_> = missing
-        .filter(|parameter| parameter.is_needed() && !is_given(parameter.name))
+        .filter(|parameter| is_needed(parameter) && !is_given(parameter.name))
         .map(|parameter| parameter.name)
         .collect();
     if !missing.is_empty() {
-        let failure = format!("{} needs {}", operation.name, missing.join(", "));
+        let failure = format!("{operation} needs {}", missing.join(", "));
         return Err(Failure::usage(failure).hint(all_of(operation)));
     }
     let is_standard_input =
@@ -184,10 +148,9 @@ fn named(
 }
 
 /// What an operation takes.
-fn all_of(operation: &Operation) -> String {
-    let name = operation.name;
-    let parameters = operation.parameters.iter().map(|parameter| {
-        let need = if parameter.is_needed() {
+fn all_of(operation: Operation) -> String {
+    let parameters = operation.parameters().iter().map(|parameter| {
+        let need = if is_needed(parameter) {
             " (required)"
         } else {
             ""
@@ -195,7 +158,7 @@ fn all_of(operation: &Operation) -> String {
         format!("{}{need}", parameter.name)
     });
     let parameters = parameters.collect::<Vec<_>>().join(", ");
-    format!("{name} takes {parameters}; `twilio-sync api {name} --help` explains them")
+    format!("{operation} takes {parameters}; `twilio-sync api {operation} --help` explains them")
 }
 
 /// A value from where it is said to be.

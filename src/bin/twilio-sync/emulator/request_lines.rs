@@ -1,6 +1,6 @@
 //! A readable line for each request.
 //!
-//! A thread of its own prints them, so that whoever reads slowly delays no answer.
+//! A thread of its own prints them, so that whoever reads slowly delays no response.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};

@@ -1,24 +1,24 @@
 //! `twilio-sync apply`
 
-use std::time::Duration;
-
 use clap::Args;
-use twilio_sync::api::Data;
-use twilio_sync::{DocumentSid, Error, ListSid, MapSid, StreamSid, SyncClient};
+use twilio_sync::kind::Dataless;
+use twilio_sync::value::Data;
+use twilio_sync::{Error, List, Map, MessageStream, SyncClient, Ttl};
 
 use super::concurrently::{self, CONCURRENCY};
 use super::contents::Contents;
 use super::diff::{print_changes, subject};
-use super::entry::{Kind, State, many};
-use super::objects::{self, service_sid};
+use super::entry::{Kind, State, plural};
+use super::objects::service_sid;
 use super::plan::{Change, Plan, Verb};
 use super::progress::Progress;
-use super::{FileOption, Scope, and_then, left};
+use super::{FileOption, Scope, ttl_until, with_hint};
 use crate::failure::{Exit, Failure, Result};
-use crate::input::{Reference, by, with_options};
+use crate::input::{Reference, with_options};
+use crate::lifecycle::Noun;
 use crate::session::Session;
 
-/// How many of what is to be removed are named in the question.
+/// The number of removals that are named in the question.
 const NAMED: usize = 5;
 
 /// Make the Service, or one object, as an export says
@@ -53,12 +53,12 @@ impl Arguments {
         if self.prune {
             contents.check_prune(target.as_ref())?;
         }
-        contents.tell_if_not_whole(out);
+        contents.warn_if_incomplete(out);
         let (title, renamed) = (contents.title.clone(), contents.renamed.clone());
         let sync = session.sync().await?;
         let progress = Progress::counting(out);
         let mut plan = Plan::make(sync, contents, target.as_ref(), progress).await?;
-        plan.tell_left_out(out);
+        plan.print_left_out(out);
         let mut surplus = 0;
         if !self.prune {
             surplus = plan.count(Verb::Remove);
@@ -82,7 +82,7 @@ impl Arguments {
         let [created, updated, removed] =
             [Verb::Create, Verb::Update, Verb::Remove].map(|verb| plan.count(verb));
         let progress = Progress::of(out, plan.changes.len() as u64);
-        carry_out(sync, plan, &progress).await?;
+        execute(sync, plan, &progress).await?;
         drop(progress);
         out.notice(format_args!(
             "Created {created}, updated {updated}, removed {removed}."
@@ -90,14 +90,14 @@ impl Arguments {
         if surplus > 0 {
             out.notice(format_args!(
                 "Left {} that the export does not have; --prune removes what is too much.",
-                many(surplus, "thing")
+                plural(surplus, "thing")
             ));
         }
         Ok(Exit::Done)
     }
 }
 
-/// What is asked before anything is done.
+/// The question before anything is changed.
 fn question(plan: &Plan, service: &str) -> String {
     let removals: Vec<_> = plan
         .changes
@@ -111,7 +111,7 @@ fn question(plan: &Plan, service: &str) -> String {
     let parts: Vec<_> = parts
         .into_iter()
         .filter(|(count, _)| *count > 0)
-        .map(|(count, noun)| many(count, noun))
+        .map(|(count, noun)| plural(count, noun))
         .collect();
     let mut named: Vec<_> = removals
         .iter()
@@ -128,8 +128,8 @@ fn question(plan: &Plan, service: &str) -> String {
     )
 }
 
-/// Makes the changes: objects first, then what is in them, and removals last.
-async fn carry_out(sync: &SyncClient, plan: Plan, progress: &Progress) -> Result<()> {
+/// Executes a plan: objects first, then items and Documents, and removals last.
+async fn execute(sync: &SyncClient, plan: Plan, progress: &Progress) -> Result<()> {
     let (removals, writes) = split(plan.changes, |change| change.verb() == Verb::Remove);
     let (objects, items) = split(writes, |change| {
         !change.kind.is_item() && change.kind != Kind::Document
@@ -144,7 +144,7 @@ async fn carry_out(sync: &SyncClient, plan: Plan, progress: &Progress) -> Result
     all(sync, removals, CONCURRENCY, progress).await
 }
 
-/// Those that pass a test, and the others.
+/// The changes that pass a test, and the others.
 fn split(
     changes: Vec<Change>,
     test: impl Fn(&Change) -> bool,
@@ -153,7 +153,7 @@ fn split(
     (those.into_iter(), others)
 }
 
-/// Makes changes, some at a time.
+/// Makes changes, a number of them at a time.
 async fn all(
     sync: &SyncClient,
     changes: impl IntoIterator<Item = Change>,
@@ -174,7 +174,7 @@ async fn all(
 
 /// Why a change was not made.
 enum Refusal {
-    /// Somebody else wrote meanwhile.
+    /// It was changed after it was compared.
     Changed,
     Error(Error),
 }
@@ -190,7 +190,7 @@ async fn make(sync: &SyncClient, change: &Change) -> Result<(), Refusal> {
     match &change.new {
         Some(new) => Ok(write(sync, change, new).await?),
         None => match remove(sync, change).await {
-            // As it should be.
+            // Gone already.
             Err(Refusal::Error(error)) if error.is_not_found() => Ok(()),
             done => done,
         },
@@ -200,39 +200,24 @@ async fn make(sync: &SyncClient, change: &Change) -> Result<(), Refusal> {
 async fn write(sync: &SyncClient, change: &Change, new: &State) -> twilio_sync::Result<()> {
     let name = change.address();
     let ttl = ttl(new);
-    let empty = Data::from_json("{}".to_owned()).ok();
-    let Some(data) = new.data.as_ref().or(empty.as_ref()) else {
-        return Ok(());
-    };
-    let revision = change.old.as_ref().and_then(|old| old.revision.clone());
-    let is_new = change.old.is_none();
-    macro_rules! dataless {
-        ($facade:expr, $sid:ty) => {
+    let old = change.old.as_ref();
+    let is_new = old.is_none();
+    let revision = old.and_then(|old| old.revision.clone());
+    match (change.kind, &new.data) {
+        (Kind::Document, Some(data)) => {
+            let documents = sync.documents();
             if is_new {
-                drop($facade.create(name).ttl(ttl).await?);
+                drop(documents.create(name, data).ttl(ttl).await?);
             } else {
-                drop(by!(await $facade, Reference::<$sid>::new(name), set_ttl / set_ttl_by_id(ttl))?);
+                let call = documents.update(Reference::new(name), data).ttl(ttl);
+                drop(with_options!(call, if_match: revision).await?);
             }
-        };
-    }
-    match change.kind {
-        Kind::Document if is_new => {
-            drop(sync.documents::<Data>().create(name, data).ttl(ttl).await?);
         }
-        Kind::Document => {
-            let documents = sync.documents::<Data>();
-            let call = by!(
-                documents,
-                Reference::<DocumentSid>::new(name),
-                update / update_by_id(data)
-            );
-            drop(with_options!(call.ttl(ttl), if_match: revision).await?);
-        }
-        Kind::List => dataless!(sync.lists(), ListSid),
-        Kind::Map => dataless!(sync.maps(), MapSid),
-        Kind::Stream => dataless!(sync.streams(), StreamSid),
-        Kind::ListItem => {
-            let list = objects::list(sync, name);
+        (Kind::List, _) => write_dataless::<List>(sync, name, is_new, ttl).await?,
+        (Kind::Map, _) => write_dataless::<Map>(sync, name, is_new, ttl).await?,
+        (Kind::Stream, _) => write_dataless::<MessageStream>(sync, name, is_new, ttl).await?,
+        (Kind::ListItem, Some(data)) => {
+            let list = sync.list(Reference::new(name));
             match change.index.filter(|_| !is_new) {
                 None => drop(list.add(data).ttl(ttl).await?),
                 Some(index) => {
@@ -241,8 +226,8 @@ async fn write(sync: &SyncClient, change: &Change, new: &State) -> twilio_sync::
                 }
             }
         }
-        Kind::MapItem => {
-            let map = objects::map(sync, name);
+        (Kind::MapItem, Some(data)) => {
+            let map = sync.map(Reference::new(name));
             let key = change.key.as_deref().unwrap_or_default();
             if is_new {
                 drop(map.create(key, data).ttl(ttl).await?);
@@ -251,41 +236,51 @@ async fn write(sync: &SyncClient, change: &Change, new: &State) -> twilio_sync::
                 drop(with_options!(call, if_match: revision).await?);
             }
         }
+        // Lines of these always have data.
+        (Kind::Document | Kind::ListItem | Kind::MapItem, None) => {}
+    }
+    Ok(())
+}
+
+/// Creates an object without data, or sets when it expires.
+async fn write_dataless<K: Noun + Dataless>(
+    sync: &SyncClient,
+    name: &str,
+    is_new: bool,
+    ttl: Ttl,
+) -> twilio_sync::Result<()> {
+    let objects = K::objects(sync);
+    if is_new {
+        objects.create(name).ttl(ttl).await?;
+    } else {
+        objects.set_ttl(Reference::new(name), ttl).await?;
     }
     Ok(())
 }
 
 async fn remove(sync: &SyncClient, change: &Change) -> Result<(), Refusal> {
-    let sid = change.address();
-    let old = change.old.as_ref();
-    let revision = old.and_then(|old| old.revision.clone());
+    let name = change.address();
+    let revision = change.old.as_ref().and_then(|old| old.revision.clone());
     match change.kind {
         Kind::Document => {
             let documents = sync.documents::<Data>();
-            let place = Reference::<DocumentSid>::new(sid);
-            // Its removal takes no condition.
-            let found = by!(await documents, place.clone(), get / get_by_id())?;
+            // The API has no conditional removal of Documents.
+            let found = documents.get(Reference::new(name)).await?;
             if revision.is_some_and(|revision| revision != found.revision) {
                 return Err(Refusal::Changed);
             }
-            by!(await documents, place, remove / remove_by_id())?;
+            documents.remove(Reference::new(name)).await?;
         }
-        Kind::List => {
-            by!(await sync.lists(), Reference::<ListSid>::new(sid), remove / remove_by_id())?;
-        }
-        Kind::Map => {
-            by!(await sync.maps(), Reference::<MapSid>::new(sid), remove / remove_by_id())?;
-        }
-        Kind::Stream => {
-            by!(await sync.streams(), Reference::<StreamSid>::new(sid), remove / remove_by_id())?;
-        }
+        Kind::List => sync.lists().remove(Reference::new(name)).await?,
+        Kind::Map => sync.maps().remove(Reference::new(name)).await?,
+        Kind::Stream => sync.streams().remove(Reference::new(name)).await?,
         Kind::ListItem => {
-            let list = objects::list(sync, sid);
+            let list = sync.list::<Data>(Reference::new(name));
             let call = list.remove(change.index.unwrap_or_default());
             with_options!(call, if_match: revision).await?;
         }
         Kind::MapItem => {
-            let map = objects::map(sync, sid);
+            let map = sync.map::<Data>(Reference::new(name));
             let call = map.remove(change.key.as_deref().unwrap_or_default());
             with_options!(call, if_match: revision).await?;
         }
@@ -293,17 +288,17 @@ async fn remove(sync: &SyncClient, change: &Change) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What is left of the time to live; the least there is if nothing is by now.
-fn ttl(new: &State) -> Duration {
-    left(new.date_expires).unwrap_or(Duration::from_secs(1))
+/// The remaining time to live; the shortest possible if it has just expired.
+fn ttl(new: &State) -> Ttl {
+    ttl_until(new.date_expires).unwrap_or(Ttl::from_secs(1))
 }
 
-/// A change that could not be made.
+/// The failure to make a change.
 fn failed(change: &Change, refusal: Refusal) -> Failure {
     let failure = match refusal {
         Refusal::Changed => Failure::new(Exit::Conflict, "it is not what was compared"),
         Refusal::Error(error) => {
-            // What was compared is not there any more as it was.
+            // It was changed after it was compared.
             let is_conflict = error.is_revision_conflict()
                 || error.is_already_exists()
                 || (change.sid.is_some() && error.is_not_found());
@@ -318,7 +313,7 @@ fn failed(change: &Change, refusal: Refusal) -> Failure {
     if failure.exit == Exit::Conflict {
         return failure.hint("somebody else wrote meanwhile, which is kept: run this again");
     }
-    and_then(
+    with_hint(
         failure,
         "run this again to do the rest; what was done stays",
     )

@@ -1,12 +1,12 @@
-//! Many writes, some at a time.
+//! Concurrent jobs, a limited number at a time.
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 
-/// How many are under way at a time. The service allows 20 a second to one object.
+/// How many writes run at a time. The service allows 20 a second to one object.
 pub(crate) const CONCURRENCY: usize = 8;
 
-/// Runs jobs, each with what it is known by, so many at a time. After a failure nothing more is begun,
-/// and what is under way is finished; of several failures the first, by what they are known by, is told.
+/// Runs jobs, each of which yields its key with its result. After a failure no more jobs are started, and
+/// the running ones are finished. If several fail, the failure with the lowest key is returned.
 pub(crate) async fn run<K: Ord, T, E>(
     jobs: impl IntoIterator<Item: Future<Output = (K, Result<T, E>)>>,
     concurrency: usize,

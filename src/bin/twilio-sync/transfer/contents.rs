@@ -1,4 +1,4 @@
-//! What a file says: objects with what is in them.
+//! The contents of a file: objects with their items.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,8 +9,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use twilio_sync::api::Data;
-use twilio_sync::{ItemKey, MAX_DATA_SIZE, UniqueName};
+use twilio_sync::value::{Data, ItemKey, MAX_DATA_SIZE, UniqueName};
 
 use super::Place;
 use super::entry::{Entry, Kind, ObjectKind};
@@ -21,26 +20,26 @@ use crate::output::{Output, visible};
 use crate::profiles::shell_quoted;
 use crate::session::blocking;
 
-/// What to do about a line that is wrong.
+/// The hint for an invalid line.
 const HINT: &str = "nothing was written; mend or remove the line";
 
-/// All that a file says, checked as far as that can be done here: nothing is written before.
+/// The contents of a file. It is read and checked before anything is written.
 #[derive(Debug)]
 pub(crate) struct Contents {
-    /// What the file is called in messages.
+    /// The name of the file in messages.
     pub(crate) title: String,
-    /// Its first line; none if it was written by hand, or put together from several.
+    /// Its first line; none if it was written by hand or combined from several files.
     pub(crate) heading: Option<Heading>,
-    /// Whether it has its heading, its end and all lines between them.
-    is_whole: bool,
-    /// The name in the file of the only object, if that goes under another one.
+    /// Whether it has a heading, an end and all lines between them.
+    is_complete: bool,
+    /// The name of the only object in the file, if it is to have another one.
     pub(crate) renamed: Option<String>,
     pub(crate) fingerprint: Fingerprint,
-    /// In the order in which they come first.
+    /// In the order of their first lines.
     pub(crate) objects: Vec<Object>,
 }
 
-/// What tells a file from what it was before.
+/// Identifies the contents of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Fingerprint {
@@ -48,12 +47,12 @@ pub(crate) struct Fingerprint {
     sha256: String,
 }
 
-/// An object as a file says.
+/// An object in a file.
 #[derive(Debug)]
 pub(crate) struct Object {
-    /// By its unique name, or the SID that is named on the command line.
+    /// With its unique name, or the SID given on the command line.
     pub(crate) place: Place,
-    /// Its line; none if there are only lines of its items.
+    /// The number of its line; none if there are only lines of its items.
     pub(crate) line: Option<u64>,
     pub(crate) date_expires: Option<DateTime<Utc>>,
     /// Of a Document.
@@ -61,39 +60,39 @@ pub(crate) struct Object {
     pub(crate) items: Vec<Item>,
 }
 
-/// An item as a file says.
+/// An item in a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub(crate) line: u64,
-    /// Of a List's item: the index it had.
+    /// The index of a List's item when it was exported.
     pub(crate) index: Option<i64>,
-    /// Of a Map's item.
+    /// The key of a Map's item.
     pub(crate) key: Option<String>,
     pub(crate) data: Data,
     pub(crate) date_expires: Option<DateTime<Utc>>,
 }
 
 impl Object {
-    /// How many lines it has.
+    /// The number of its lines, with those of its items.
     pub(crate) fn lines(&self) -> u64 {
         self.items.len() as u64 + u64::from(self.line.is_some())
     }
 }
 
 impl Contents {
-    /// Reads a file or standard input: all of it, or what is for one object.
+    /// Reads a file or standard input, for the whole Service or for one object.
     pub(crate) async fn read(path: Option<&Path>, target: Option<&Place>) -> Result<Self> {
-        Self::read_all(path).await?.of(target)
+        Self::read_all(path).await?.select(target)
     }
 
-    /// Reads what is to be compared, and with what: without a target, with what the file is of.
+    /// Reads a file or standard input, with its target: the one given, or else the one in the heading.
     pub(crate) async fn read_to_compare(
         path: Option<&Path>,
         target: Option<Place>,
     ) -> Result<(Self, Option<Place>)> {
         let contents = Self::read_all(path).await?;
         let target = target.or_else(|| contents.heading.as_ref()?.object());
-        let contents = contents.of(target.as_ref())?;
+        let contents = contents.select(target.as_ref())?;
         Ok((contents, target))
     }
 
@@ -119,15 +118,15 @@ impl Contents {
         let mut contents = Self {
             title,
             heading: None,
-            is_whole: false,
+            is_complete: false,
             renamed: None,
             fingerprint: Fingerprint::default(),
             objects: Vec::new(),
         };
         let mut places = HashMap::new();
         let mut hash = Sha256::new();
-        // Whether its heading, if it has one, is that of all of it.
-        let mut is_one = true;
+        // Whether it is at most one export, with the heading first.
+        let mut is_single = true;
         let (mut records, mut entries, mut end) = (0_u64, 0, None);
         let mut reader = Reader::new(from);
         while let Some(line) = reader
@@ -139,7 +138,7 @@ impl Contents {
             if line.is_blank() {
                 continue;
             }
-            is_one &= end.is_none();
+            is_single &= end.is_none();
             let record = Record::parse(line.text).map_err(|why| {
                 why.failure(
                     format_args!("{}, line {}", contents.title, line.number),
@@ -148,40 +147,41 @@ impl Contents {
             })?;
             match record {
                 Record::Heading(heading) => {
-                    is_one &= records == 0;
+                    is_single &= records == 0;
                     contents.heading = Some(heading);
                 }
                 Record::End(found) => end = Some(found.lines),
                 Record::Entry(entry) => {
                     entries += 1;
-                    contents.take(line.number, entry, &mut places)?;
+                    contents.add(line.number, entry, &mut places)?;
                 }
             }
             records += 1;
         }
         contents.check_keys()?;
-        contents.heading.take_if(|_| !is_one);
-        contents.is_whole = contents.heading.is_some() && end == Some(entries);
+        contents.heading.take_if(|_| !is_single);
+        contents.is_complete = contents.heading.is_some() && end == Some(entries);
         contents.fingerprint.sha256 = BASE64_STANDARD.encode(hash.finalize());
         Ok(contents)
     }
 
-    /// What is for one object, or all.
-    fn of(self, target: Option<&Place>) -> Result<Self> {
+    /// Keeps what is for one object, or all.
+    fn select(self, target: Option<&Place>) -> Result<Self> {
         match target {
             Some(target) => self.narrow(target),
             None => self.check_names(),
         }
     }
 
-    /// Tells that it was broken off, or changed.
-    pub(crate) fn tell_if_not_whole(&self, out: &Output) {
-        if self.heading.is_some() && !self.is_whole {
-            out.notice(format_args!("{}.", self.not_whole()));
+    /// Prints a notice if it is an export that was interrupted or changed.
+    pub(crate) fn warn_if_incomplete(&self, out: &Output) {
+        if self.heading.is_some() && !self.is_complete {
+            out.notice(format_args!("{}.", self.incomplete()));
         }
     }
 
-    fn not_whole(&self) -> String {
+    /// The message that it is incomplete.
+    fn incomplete(&self) -> String {
         let lacks = match self.heading {
             None => "its heading",
             Some(_) => "an end that counts its lines",
@@ -189,11 +189,11 @@ impl Contents {
         format!("{} is not a whole export: it lacks {lacks}", self.title)
     }
 
-    /// Refuses to say what is too much where this does not say all.
+    /// Fails unless it lists everything in the target, so that the rest can be removed.
     pub(crate) fn check_prune(&self, target: Option<&Place>) -> Result<()> {
         const HINT: &str = "without --prune it can be applied";
-        let Some(heading) = self.heading.as_ref().filter(|_| self.is_whole) else {
-            return Err(Failure::usage(self.not_whole())
+        let Some(heading) = self.heading.as_ref().filter(|_| self.is_complete) else {
+            return Err(Failure::usage(self.incomplete())
                 .hint(format!("{HINT}; `export` makes a whole one")));
         };
         if self.objects.is_empty() {
@@ -202,7 +202,7 @@ impl Contents {
         }
         let is_covered = match (heading.object(), target) {
             (None, None) => true,
-            // Whether a SID is of what the file has, the service knows.
+            // Whether a SID belongs to the object in the file is checked against the Service.
             (of, Some(target)) => {
                 let name = self.renamed.as_ref().unwrap_or(&target.name);
                 (self.renamed.is_none() || target.is_sid())
@@ -219,12 +219,13 @@ impl Contents {
         Err(Failure::usage(format!("{} is of {heading}, and {this}", self.title)).hint(HINT))
     }
 
-    /// A failure of a line.
-    fn wrong(&self, line: u64, why: impl std::fmt::Display) -> Failure {
+    /// The failure for an invalid line.
+    fn invalid(&self, line: u64, why: impl std::fmt::Display) -> Failure {
         Failure::usage(format!("{}, line {line}: {why}", self.title)).hint(HINT)
     }
 
-    fn take(
+    /// Adds a line.
+    fn add(
         &mut self,
         number: u64,
         entry: Entry<'static>,
@@ -234,14 +235,14 @@ impl Contents {
             && data.as_str().len() > MAX_DATA_SIZE
         {
             let size = data.as_str().len();
-            return Err(self.wrong(
+            return Err(self.invalid(
                 number,
                 format!("its data takes {size} bytes, at most {MAX_DATA_SIZE} are allowed"),
             ));
         }
         let kind = entry.kind.object();
         let name = entry.name().unwrap_or_default();
-        // Most lines are of the object of the line before.
+        // Most lines belong to the same object as the previous one.
         let at = match self.objects.last() {
             Some(Object { place, .. }) if place.kind == kind && place.name == name => {
                 self.objects.len() - 1
@@ -266,22 +267,22 @@ impl Contents {
         if !entry.kind.is_item() {
             if let Some(first) = self.objects[at].line {
                 let place = &self.objects[at].place;
-                return Err(self.wrong(number, format!("the {place} has line {first} already")));
+                return Err(self.invalid(number, format!("the {place} has line {first} already")));
             }
             let object = &mut self.objects[at];
             object.line = Some(number);
             object.date_expires = entry.date_expires;
-            // A List says nothing of data.
+            // Other objects have no data.
             object.data = entry.data.filter(|_| entry.kind == Kind::Document);
             return Ok(());
         }
         if let Some(key) = &entry.key
             && let Err(error) = ItemKey::new(key.as_ref())
         {
-            return Err(self.wrong(number, error));
+            return Err(self.invalid(number, error));
         }
         let Some(data) = entry.data else {
-            return Err(self.wrong(number, "it has no `data`"));
+            return Err(self.invalid(number, "it has no `data`"));
         };
         self.objects[at].items.push(Item {
             line: number,
@@ -293,7 +294,7 @@ impl Contents {
         Ok(())
     }
 
-    /// Refuses two items under one key: which of them would be last?
+    /// Fails if a Map has two items with the same key, since their order of writing is not defined.
     fn check_keys(&self) -> Result<()> {
         for object in &self.objects {
             if object.place.kind != ObjectKind::Map {
@@ -309,13 +310,13 @@ impl Contents {
                     object.place,
                     two[0].line
                 );
-                return Err(self.wrong(two[1].line, why));
+                return Err(self.invalid(two[1].line, why));
             }
         }
         Ok(())
     }
 
-    /// Refuses objects that cannot be found by name.
+    /// Fails if an object has no valid unique name.
     fn check_names(self) -> Result<Self> {
         for object in &self.objects {
             let Err(error) = UniqueName::new(&object.place.name) else {
@@ -325,10 +326,10 @@ impl Contents {
             let number = object.line.or(first).unwrap_or_default();
             let place = &object.place;
             if !place.is_sid() {
-                return Err(self.wrong(number, error));
+                return Err(self.invalid(number, error));
             }
             return Err(self
-                .wrong(number, format!("the {place} has no unique name"))
+                .invalid(number, format!("the {place} has no unique name"))
                 .hint(format!(
                     "name where it goes: {} NAME or SID after the command",
                     place.kind.word()
@@ -337,7 +338,7 @@ impl Contents {
         Ok(self)
     }
 
-    /// Keeps what is for one object: that of this name, or else the only one, under another name.
+    /// Keeps one object: the one with this name, or else the only one, which gets this name.
     fn narrow(mut self, target: &Place) -> Result<Self> {
         if let Some(at) = self
             .objects
@@ -376,7 +377,7 @@ impl Contents {
         Ok(self)
     }
 
-    /// How many lines there are.
+    /// The number of lines.
     pub(crate) fn lines(&self) -> u64 {
         self.objects.iter().map(Object::lines).sum()
     }

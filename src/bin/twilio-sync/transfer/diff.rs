@@ -1,4 +1,4 @@
-//! `twilio-sync diff`, and how a plan is printed.
+//! `twilio-sync diff`, and the printing of a plan.
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
@@ -8,7 +8,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 
 use super::contents::Contents;
-use super::entry::{Entry, Kind, State, many};
+use super::entry::{Entry, Kind, State, plural};
 use super::expiry::is_same_expiry;
 use super::plan::{Change, Plan, Verb};
 use super::progress::Progress;
@@ -39,15 +39,15 @@ impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<Exit> {
         let (path, target) = (self.file.path(), self.scope.place());
         let (contents, target) = Contents::read_to_compare(path, target).await?;
-        contents.tell_if_not_whole(&session.out);
+        contents.warn_if_incomplete(&session.out);
         let progress = Progress::counting(&session.out);
         let plan = Plan::make(session.sync().await?, contents, target.as_ref(), progress).await?;
-        plan.tell_left_out(&session.out);
+        plan.print_left_out(&session.out);
         print_changes(session, &plan.changes)
     }
 }
 
-/// Prints changes, if there are any, and says by the exit code whether there were.
+/// Prints changes. The exit code says whether there are any.
 pub(crate) fn print_changes(session: &Session, changes: &[Change]) -> Result<Exit> {
     let out = &session.out;
     if changes.is_empty() {
@@ -55,19 +55,19 @@ pub(crate) fn print_changes(session: &Session, changes: &[Change]) -> Result<Exi
         return Ok(Exit::Done);
     }
     match print_all(changes, out.is_json()) {
-        // Whoever had enough of them still learns that there are some.
+        // A reader that has closed the pipe still gets the exit code.
         Err(failure) if failure.is_unread => {}
         printed => printed?,
     }
     out.notice(format_args!(
         "{}.",
-        many(changes.len() as u64, "difference")
+        plural(changes.len() as u64, "difference")
     ));
     Ok(Exit::Difference)
 }
 
 fn print_all(changes: &[Change], is_json: bool) -> Result<()> {
-    // It takes the colours away where they do not belong.
+    // Removes colours unless standard output is a terminal.
     let mut to = BufWriter::new(anstream::stdout().lock());
     for change in changes {
         let line = if is_json {
@@ -117,12 +117,12 @@ fn text(change: &Change) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// What a change is of.
+/// The object or item of a change.
 pub(crate) fn subject(change: &Change) -> String {
     let object = format!("{} {}", change.kind.object().word(), plain(&change.name));
     match (&change.key, change.index) {
         (Some(key), _) => format!("{object} {key:?}"),
-        // The index it had elsewhere says nothing of where it is to be.
+        // A new item gets another index.
         (None, Some(index)) if change.verb() != Verb::Create => format!("{object} {index}"),
         (None, _) if change.kind == Kind::ListItem => format!("{object} item"),
         (None, _) => object,
@@ -162,7 +162,7 @@ fn expiry(date: Option<DateTime<Utc>>) -> String {
     )
 }
 
-/// A name as it is, or in quotes if that would not be read as one word.
+/// A name, in quotes unless it is one word.
 fn plain(name: &str) -> String {
     let is_plain = |char: char| char.is_alphanumeric() || "-_.:+@/".contains(char);
     if name.chars().all(is_plain) {
@@ -174,12 +174,12 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use twilio_sync::api::Data;
+    use twilio_sync::value::Data;
 
     use super::*;
 
     #[test]
-    fn nothing_that_steers_a_terminal_is_printed() {
+    fn control_characters_are_escaped() {
         let data = Data::from_json("{\n\t\"a\": \"\u{9b}31m\"}".to_owned()).unwrap();
         let change = Change {
             kind: Kind::MapItem,

@@ -1,4 +1,4 @@
-//! The lines of an export: JSON, an object or item each.
+//! The lines of an export: an object or item each, as JSON.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display};
@@ -6,7 +6,7 @@ use std::fmt::{self, Display};
 use chrono::{DateTime, Utc};
 use clap::ValueEnum;
 use serde::{Deserialize, Deserializer, Serialize};
-use twilio_sync::api::Data;
+use twilio_sync::value::Data;
 
 use super::Place;
 use super::heading::parsed;
@@ -24,7 +24,7 @@ pub(crate) enum ObjectKind {
 impl ObjectKind {
     pub(crate) const ALL: [Self; 4] = [Self::Document, Self::List, Self::Map, Self::Stream];
 
-    /// The word of the command line.
+    /// The word on the command line.
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Document => "doc",
@@ -43,7 +43,7 @@ impl ObjectKind {
         }
     }
 
-    /// The kind of its lines.
+    /// The kind of its line.
     pub(crate) fn kind(self) -> Kind {
         match self {
             Self::Document => Kind::Document,
@@ -54,7 +54,7 @@ impl ObjectKind {
     }
 }
 
-/// What a line is of.
+/// The kind of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Kind {
@@ -67,7 +67,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The kind of the object: the item's own List or Map, of an item.
+    /// The kind of the object; of an item, that of its List or Map.
     pub(crate) fn object(self) -> ObjectKind {
         match self {
             Self::Document => ObjectKind::Document,
@@ -82,40 +82,40 @@ impl Kind {
     }
 }
 
-/// What can differ in an object or item that is there.
+/// The state of an object or item that is compared.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct State {
-    /// None of a List, Map or Message Stream.
+    /// None for a List, Map or Message Stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) data: Option<Data>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) date_expires: Option<DateTime<Utc>>,
 }
 
-/// A line. It is one flat struct, as data that is kept as it came goes through no other form.
+/// A line. It is one flat struct, since serde reads raw JSON neither in tagged enums nor in flattened
+/// structs.
 ///
-/// What it does not know is refused: a line that says more than this, such as that something is to
-/// be removed, is no line of an export.
+/// Unknown members are an error, so that the output of `diff` is not taken for an export.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Entry<'a> {
-    /// Of a difference: what `apply` would do.
+    /// In a difference: what `apply` would do.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) change: Option<&'static str>,
     pub(crate) kind: Kind,
-    /// Of an object.
+    /// The name of an object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) unique_name: Option<Cow<'a, str>>,
-    /// Of an object without a unique name.
+    /// The SID of an object without a unique name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) sid: Option<Cow<'a, str>>,
-    /// What a List's item is in: its unique name, or its SID if it has none.
+    /// The List of an item: its unique name, or its SID if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) list: Option<Cow<'a, str>>,
-    /// The index it had.
+    /// The index of a List's item when it was exported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) index: Option<i64>,
-    /// What a Map's item is in: its unique name, or its SID if it has none.
+    /// The Map of an item: its unique name, or its SID if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) map: Option<Cow<'a, str>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -128,18 +128,18 @@ pub(crate) struct Entry<'a> {
     pub(crate) data: Option<Data>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) date_expires: Option<DateTime<Utc>>,
-    /// Of a difference: what is there.
+    /// In a difference: the state in the Service.
     #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) was: Option<State>,
 }
 
-/// Data that is there, be it `null`.
+/// Reads data that is present, even if it is `null`.
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Data>, D::Error> {
     Data::deserialize(from).map(Some)
 }
 
 impl<'a> Entry<'a> {
-    /// Of an object by its unique name, or of an item by that of what it is in.
+    /// A line of an object with a unique name, or of an item of the List or Map with that name.
     pub(crate) fn new(
         kind: Kind,
         name: &'a str,
@@ -167,7 +167,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// The unique name or SID of the object that this is, or is in.
+    /// The unique name or SID of the object; of an item, that of its List or Map.
     pub(crate) fn name(&self) -> Option<&str> {
         match self.kind {
             Kind::ListItem => self.list.as_deref(),
@@ -176,7 +176,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// The object that this is, or is in.
+    /// The object; of an item, its List or Map.
     pub(crate) fn place(&self) -> Option<Place> {
         Some(Place {
             kind: self.kind.object(),
@@ -186,7 +186,7 @@ impl<'a> Entry<'a> {
 }
 
 impl Entry<'static> {
-    /// Reads a line; why not, if it is none.
+    /// Parses a line. The error says what is wrong.
     pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
         let entry: Self = parsed(line)?;
         let lacks = |what: &str| Err(format!("it has no `{what}`"));
@@ -203,7 +203,7 @@ impl Entry<'static> {
     }
 }
 
-/// How many of what there were.
+/// The number of objects and items of each kind.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Counts {
     documents: u64,
@@ -231,19 +231,19 @@ impl Counts {
     }
 }
 
-/// A number of things.
-pub(crate) fn many(count: u64, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
+/// A count with its noun, in the plural where it is due.
+pub(crate) fn plural(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
 }
 
 impl Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let with_items = |count, noun, items| {
-            let text = many(count, noun);
-            (count + items > 0).then(|| format!("{text} with {}", many(items, "item")))
+            let text = plural(count, noun);
+            (count + items > 0).then(|| format!("{text} with {}", plural(items, "item")))
         };
-        let alone = |count, noun| (count > 0).then(|| many(count, noun));
+        let alone = |count, noun| (count > 0).then(|| plural(count, noun));
         let parts = [
             alone(self.documents, "Document"),
             with_items(self.lists, "List", self.list_items),
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_what_it_says_and_no_more() {
+    fn lines_are_parsed_strictly() {
         let parse = |line: &str| Entry::parse(line.as_bytes());
         let item = r#"{"kind":"map_item","map":"m","key":"k","data":{"a":  1.50, "a":2}}"#;
         let entry = parse(item).unwrap();
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_told_in_words() {
+    fn counts_are_shown_in_words() {
         let mut counts = Counts::default();
         assert_eq!(counts.to_string(), "nothing");
         counts.add(Kind::Document, 3);

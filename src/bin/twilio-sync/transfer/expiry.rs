@@ -1,17 +1,17 @@
-//! When two dates of expiry are one.
+//! The comparison of expiry dates.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// How far two dates of expiry may be apart: they are set as times to live, in whole seconds, and a
-/// request takes its time.
+/// How far equal dates may be apart: they are set as times to live, in whole seconds, and requests take
+/// time.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 
-/// Whether two things expire at the same time, or neither does.
+/// Whether two dates are equal within the tolerance, or both are absent.
 pub(crate) fn is_same_expiry(one: Option<DateTime<Utc>>, other: Option<DateTime<Utc>>) -> bool {
     is_expiry_within(TOLERANCE, one, other)
 }
 
-/// Whether two things expire within some time of each other, or neither does.
+/// Whether two dates are equal within a given tolerance, or both are absent.
 pub(crate) fn is_expiry_within(
     tolerance: TimeDelta,
     one: Option<DateTime<Utc>>,

@@ -6,15 +6,17 @@ use std::path::PathBuf;
 use clap::Args;
 use futures_util::TryStreamExt;
 use twilio_sync::SyncClient;
+use twilio_sync::value::Data;
 
-use super::entry::{Counts, Entry, Kind, ObjectKind, many};
-use super::export_file::{ExportFile, Had, IfThere, Last};
+use super::entry::{Counts, Entry, Kind, ObjectKind, plural};
+use super::export_file::{ExportFile, IfExists, Partial, Position};
 use super::heading::{End, Heading};
 use super::lines::Writer;
 use super::objects::{self, Existing, service_sid};
 use super::progress::Progress;
-use super::{Place, Scope, and_then, named};
+use super::{Place, Scope, unless_dash, with_hint};
 use crate::failure::{Failure, Result};
+use crate::input::Reference;
 use crate::output::unprinted;
 use crate::session::{Session, blocking};
 
@@ -42,13 +44,13 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
-        let path = named(self.output.as_deref());
+        let path = unless_dash(self.output.as_deref());
         if path.is_none() && self.resume {
             return Err(
                 Failure::usage("there is no file to go on with").hint("--output FILE names it")
             );
         }
-        // No file is made for a service that cannot be called, or for what is not there.
+        // No file is created if the Service cannot be called or the object does not exist.
         let sync = session.sync().await?;
         let object = match self.scope.place() {
             Some(place) => {
@@ -68,31 +70,32 @@ impl Arguments {
                 Progress::counting(&session.out)
             };
             let to = Writer::new(BufWriter::new(io::stdout().lock()), is_terminal);
-            let mut export = Export::new(sync, to, Had::default(), progress, unprinted, session);
+            let mut export =
+                Export::new(sync, to, Partial::default(), progress, unprinted, session);
             export.run(&heading, object).await?;
-            export.end();
+            export.finish();
             return Ok(());
         };
-        let if_there = IfThere {
+        let if_exists = IfExists {
             resume: self.resume,
             force: self.force,
         };
         let (file, of) = (path.to_owned(), heading.clone());
-        let (to, had) = blocking(move || ExportFile::open(&file, if_there, &of)).await?;
+        let (to, partial) = blocking(move || ExportFile::open(&file, if_exists, &of)).await?;
         let title = path.display().to_string();
         let progress = Progress::counting(&session.out);
-        progress.advance(had.counts.total());
+        progress.advance(partial.counts.total());
         let unwritten = |error| Failure::io(&title, &error);
         let to = Writer::new(to, false);
-        let mut export = Export::new(sync, to, had, progress, unwritten, session);
+        let mut export = Export::new(sync, to, partial, progress, unwritten, session);
         let done = export.run(&heading, object).await;
         match done {
             Ok(()) => {
-                let file = export.end();
+                let file = export.finish();
                 blocking(move || file.finish()).await
             }
-            Err(failure) => Err(match export.leave() {
-                Some(part) => and_then(
+            Err(failure) => Err(match export.keep() {
+                Some(part) => with_hint(
                     failure,
                     &format!(
                         "the same with --resume goes on: what was read is in {}",
@@ -107,14 +110,14 @@ impl Arguments {
 
 /// An export that is being written.
 ///
-/// It writes on the main thread, which has nothing else to do: pages are read ahead on another.
+/// It writes on the main thread; pages are read ahead on another one.
 struct Export<'a, W, F> {
     session: &'a Session,
     sync: &'a SyncClient,
     to: Writer<W>,
     unwritten: F,
-    /// What there was of it before.
-    had: Had,
+    /// What was exported before.
+    partial: Partial,
     counts: Counts,
     unnamed: u64,
     progress: Progress,
@@ -124,7 +127,7 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
     fn new(
         sync: &'a SyncClient,
         to: Writer<W>,
-        had: Had,
+        partial: Partial,
         progress: Progress,
         unwritten: F,
         session: &'a Session,
@@ -134,20 +137,20 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
             sync,
             to,
             unwritten,
-            counts: had.counts,
-            had,
+            counts: partial.counts,
+            partial,
             unnamed: 0,
             progress,
         }
     }
 
-    /// Writes all of it: of one object, or of the whole Service.
+    /// Writes the export of one object, or of the whole Service.
     async fn run(
         &mut self,
         heading: &Heading,
         object: Option<(ObjectKind, Existing)>,
     ) -> Result<()> {
-        if !self.had.is_begun {
+        if !self.partial.has_heading {
             self.to.write(heading).map_err(&self.unwritten)?;
         }
         let mut done = self.read(object).await;
@@ -155,19 +158,19 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
             let end = End::after(self.counts.total());
             done = self.to.write(&end).map_err(&self.unwritten);
         }
-        // What was read is kept, whatever came after it.
+        // What was read is kept, also after a failure.
         let flushed = self.to.flush().map_err(&self.unwritten);
         done.and(flushed)
     }
 
-    /// Tells of what was written, and gives back where to.
-    fn end(self) -> W {
+    /// Prints a summary, and returns the destination.
+    fn finish(self) -> W {
         drop(self.progress);
         let out = &self.session.out;
         if self.unnamed > 0 {
             out.notice(format_args!(
                 "Left out {} without a unique name; export KIND SID exports one.",
-                many(self.unnamed, "object")
+                plural(self.unnamed, "object")
             ));
         }
         out.notice(format_args!("Exported {}.", self.counts));
@@ -175,9 +178,9 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
     }
 
     async fn read(&mut self, object: Option<(ObjectKind, Existing)>) -> Result<()> {
-        let last = self.had.last.take();
+        let last = self.partial.last.take();
         let begin = last.as_ref().map(|last| last.place.kind);
-        // The last object first, so that again all but the last are complete if this breaks off too.
+        // The incomplete object first, so that all but the last are complete if this is interrupted too.
         if let Some(last) = last {
             self.items(last, object.is_some()).await?;
         }
@@ -185,7 +188,7 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
             return self.object(kind, existing, true).await;
         }
         for kind in ObjectKind::ALL {
-            // What comes before is complete.
+            // Kinds before it are complete.
             if begin.is_some_and(|begin| kind < begin) {
                 continue;
             }
@@ -201,7 +204,7 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
         Ok(())
     }
 
-    /// Writes an object with its items, unless the file has it.
+    /// Writes an object with its items, unless it was exported before.
     async fn object(
         &mut self,
         kind: ObjectKind,
@@ -209,7 +212,7 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
         is_asked_for: bool,
     ) -> Result<()> {
         let place = existing.place(kind);
-        if self.had.contains(&place) {
+        if self.partial.contains(&place) {
             return Ok(());
         }
         let name = place.name.as_str();
@@ -226,18 +229,18 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
         self.items(place.into(), is_asked_for).await
     }
 
-    /// Writes the items of an object that come after the last one.
-    async fn items(&mut self, last: Last, is_asked_for: bool) -> Result<()> {
-        let Place { kind, name } = &last.place;
+    /// Writes the items of an object after a position.
+    async fn items(&mut self, after: Position, is_asked_for: bool) -> Result<()> {
+        let Place { kind, name } = &after.place;
         self.progress.at(kind.noun(), name);
         let (mut items, kind) = match kind {
             ObjectKind::List => {
-                let items = objects::list(self.sync, name).export(last.index);
-                (items, Kind::ListItem)
+                let list = self.sync.list::<Data>(Reference::new(name));
+                (list.export(after.index), Kind::ListItem)
             }
             ObjectKind::Map => {
-                let items = objects::map(self.sync, name).export(last.key.as_deref());
-                (items, Kind::MapItem)
+                let map = self.sync.map::<Data>(Reference::new(name));
+                (map.export(after.key.as_deref()), Kind::MapItem)
             }
             ObjectKind::Document | ObjectKind::Stream => return Ok(()),
         };
@@ -248,7 +251,7 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
                 Err(error) if error.is_not_found() && !is_asked_for => {
                     self.progress.notice(
                         &self.session.out,
-                        format_args!("The {} was removed meanwhile.", last.place),
+                        format_args!("The {} was removed meanwhile.", after.place),
                     );
                     return Ok(());
                 }
@@ -271,8 +274,8 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
 }
 
 impl<F> Export<'_, ExportFile, F> {
-    /// What there is of it to be gone on with, if anything.
-    fn leave(self) -> Option<PathBuf> {
-        self.to.into_inner().leave(self.counts.total() == 0)
+    /// Keeps the partial file, and returns its path if there is one.
+    fn keep(self) -> Option<PathBuf> {
+        self.to.into_inner().keep(self.counts.total() == 0)
     }
 }

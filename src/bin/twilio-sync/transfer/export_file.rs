@@ -1,5 +1,4 @@
-//! Where an export goes: a file of its own, which takes its name when it is whole, and which a broken
-//! export can be resumed from until then.
+//! The file of an export. Until it is complete it has a temporary name, and the export can be resumed.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
@@ -8,45 +7,45 @@ use std::path::{Path, PathBuf};
 
 use super::Place;
 use super::entry::{Counts, Entry, Kind};
-use super::files::{beside, open_locked, private};
+use super::files::{open_locked, private, with_suffix};
 use super::heading::{Heading, Record};
 use super::lines::{BUFFER, Reader};
 use crate::failure::{Failure, Result};
 
-/// What to do about a part that cannot be gone on with.
+/// The hint for a partial file that cannot be resumed.
 const HINT: &str = "--force begins anew";
 
-/// What to do with files that are there.
+/// What to do if the file exists.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct IfThere {
-    /// Go on with what was broken off.
+pub(crate) struct IfExists {
+    /// Resume a partial export.
     pub(crate) resume: bool,
-    /// Replace the file itself, and begin anew unless that is gone on with.
+    /// Replace the file, and discard a partial export unless it is resumed.
     pub(crate) force: bool,
 }
 
-/// What an export has so far.
+/// The contents of a partial export.
 #[derive(Debug, Default)]
-pub(crate) struct Had {
+pub(crate) struct Partial {
     objects: HashSet<Place>,
-    /// The object that comes last. All before it are complete.
-    pub(crate) last: Option<Last>,
+    /// The position of the last line. All objects before it are complete.
+    pub(crate) last: Option<Position>,
     pub(crate) counts: Counts,
-    /// Whether it has its heading.
-    pub(crate) is_begun: bool,
+    /// Whether it has a heading.
+    pub(crate) has_heading: bool,
 }
 
-/// The last object of an export that was broken off.
+/// A position in an export: an object, and the last item of it.
 #[derive(Debug)]
-pub(crate) struct Last {
+pub(crate) struct Position {
     pub(crate) place: Place,
-    /// The index of its last item.
+    /// The index of the item, in a List.
     pub(crate) index: Option<i64>,
-    /// The key of its last item.
+    /// The key of the item, in a Map.
     pub(crate) key: Option<String>,
 }
 
-impl From<Place> for Last {
+impl From<Place> for Position {
     fn from(place: Place) -> Self {
         Self {
             place,
@@ -56,13 +55,13 @@ impl From<Place> for Last {
     }
 }
 
-impl Had {
+impl Partial {
     pub(crate) fn contains(&self, place: &Place) -> bool {
         self.objects.contains(place)
     }
 
-    /// Takes a line; why not, if it cannot follow on those before.
-    fn take(&mut self, entry: Entry<'_>) -> Result<(), String> {
+    /// Adds a line. The error says why it cannot follow the lines before it.
+    fn add(&mut self, entry: Entry<'_>) -> Result<(), String> {
         let Some(place) = entry.place() else {
             return Err("it has no name".to_owned());
         };
@@ -90,9 +89,9 @@ impl Had {
 #[derive(Debug)]
 pub(crate) struct ExportFile {
     to: BufWriter<File>,
-    /// What it is to be.
+    /// Its final path.
     path: PathBuf,
-    /// What it is until then; none of what is no regular file, such as a pipe.
+    /// Its path until it is complete; none unless it is a regular file.
     part: Option<PathBuf>,
 }
 
@@ -107,28 +106,32 @@ impl Write for ExportFile {
 }
 
 impl ExportFile {
-    /// A file, with what it has already.
-    pub(crate) fn open(path: &Path, if_there: IfThere, heading: &Heading) -> Result<(Self, Had)> {
+    /// Opens a file, with what it contains.
+    pub(crate) fn open(
+        path: &Path,
+        if_exists: IfExists,
+        heading: &Heading,
+    ) -> Result<(Self, Partial)> {
         let found = fs::metadata(path);
         if found.as_ref().is_ok_and(|file| !file.is_file()) {
             let file = File::options().write(true).open(path);
             let file = file.map_err(|error| Failure::io(path.display(), &error))?;
-            return Ok((Self::new(file, path.to_owned(), None), Had::default()));
+            return Ok((Self::new(file, path.to_owned(), None), Partial::default()));
         }
-        // What is empty is as good as nothing.
-        if found.is_ok_and(|file| file.len() > 0) && !if_there.force {
+        // An empty file may be replaced.
+        if found.is_ok_and(|file| file.len() > 0) && !if_exists.force {
             return Err(
                 Failure::usage(format!("{} is there already", path.display()))
                     .hint("--force replaces it, at the end of the export"),
             );
         }
-        // What a link leads to is replaced, and not the link.
+        // The target of a link is replaced, not the link.
         let path = match fs::symlink_metadata(path) {
             Ok(found) if found.is_symlink() => fs::canonicalize(path).ok(),
             _ => None,
         }
         .unwrap_or_else(|| path.to_owned());
-        let part = beside(&path, ".part");
+        let part = with_suffix(&path, ".part");
         let failed = |error: io::Error| Failure::io(part.display(), &error);
         let locked = |options: &OpenOptions| {
             open_locked(&part, options).map_err(failed)?.ok_or_else(|| {
@@ -138,15 +141,15 @@ impl ExportFile {
         };
         if fs::symlink_metadata(&part).is_ok() {
             let mut file = locked(&private())?;
-            if if_there.resume {
-                let had = read(&part, &mut file, heading)?;
-                // Whoever made it.
+            if if_exists.resume {
+                let partial = read(&part, &mut file, heading)?;
+                // It may have been created by another program.
                 #[cfg(unix)]
                 file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
                     .map_err(failed)?;
-                return Ok((Self::new(file, path, Some(part)), had));
+                return Ok((Self::new(file, path, Some(part)), partial));
             }
-            if !if_there.force && !file.metadata().is_ok_and(|file| file.len() == 0) {
+            if !if_exists.force && !file.metadata().is_ok_and(|file| file.len() == 0) {
                 return Err(Failure::usage(format!(
                     "an export to {} was broken off: {} is there already",
                     path.display(),
@@ -154,11 +157,11 @@ impl ExportFile {
                 ))
                 .hint("--resume goes on with it; --force begins anew"));
             }
-            // A new one, which nobody else has open.
+            // A new file, which no other process has open.
             fs::remove_file(&part).map_err(failed)?;
         }
         let file = locked(private().create_new(true))?;
-        Ok((Self::new(file, path, Some(part)), Had::default()))
+        Ok((Self::new(file, path, Some(part)), Partial::default()))
     }
 
     fn new(file: File, path: PathBuf, part: Option<PathBuf>) -> Self {
@@ -169,7 +172,7 @@ impl ExportFile {
         }
     }
 
-    /// Gives it its name: it is whole.
+    /// Renames it to its final path.
     pub(crate) fn finish(mut self) -> Result<()> {
         self.to
             .flush()
@@ -183,11 +186,11 @@ impl ExportFile {
             .map_err(|error| Failure::io(self.path.display(), &error))
     }
 
-    /// Leaves what there is to be gone on with: where it is. If that is nothing it is removed.
-    pub(crate) fn leave(self, is_empty: bool) -> Option<PathBuf> {
+    /// Keeps the partial file and returns its path, or removes it if it is empty.
+    pub(crate) fn keep(self, is_empty: bool) -> Option<PathBuf> {
         let part = self.part?;
         if is_empty {
-            // If it stays, it is in nobody's way.
+            // If that fails, an empty file stays, which does no harm.
             let _ = fs::remove_file(part);
             return None;
         }
@@ -195,10 +198,10 @@ impl ExportFile {
     }
 }
 
-/// Reads what a part has, and cuts off a line that is not complete.
-fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Had> {
+/// Reads a partial file, and cuts off an incomplete line.
+fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Partial> {
     let failed = |error: io::Error| Failure::io(path.display(), &error);
-    let mut had = Had::default();
+    let mut partial = Partial::default();
     let mut complete = 0;
     let mut reader = Reader::new(BufReader::with_capacity(BUFFER, &mut *file));
     while let Some(line) = reader.next().map_err(failed)? {
@@ -211,15 +214,17 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Had> {
             Failure::usage(format!("{}, is not of this export: {why}", title())).hint(HINT)
         };
         match record {
-            Record::Heading(found) if found == *heading && !had.is_begun => had.is_begun = true,
+            Record::Heading(found) if found == *heading && !partial.has_heading => {
+                partial.has_heading = true;
+            }
             Record::Heading(found) => {
                 return Err(wrong(&format!(
                     "it is of {found}, and this is of {heading}"
                 )));
             }
-            _ if !had.is_begun => return Err(wrong("it has no heading")),
-            Record::Entry(entry) => had.take(entry).map_err(|why| wrong(&why))?,
-            // It only lacks its name; what came since then is taken along.
+            _ if !partial.has_heading => return Err(wrong("it has no heading")),
+            Record::Entry(entry) => partial.add(entry).map_err(|why| wrong(&why))?,
+            // Complete, but not renamed: new objects are added.
             Record::End(_) => break,
         }
         complete = line.end;
@@ -228,5 +233,5 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Had> {
     file.set_len(complete)
         .and_then(|()| file.seek(SeekFrom::Start(complete)))
         .map_err(failed)?;
-    Ok(had)
+    Ok(partial)
 }

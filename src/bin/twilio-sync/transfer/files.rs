@@ -1,4 +1,4 @@
-//! Files of the program's own beside those of its user: for the owner alone, and locked while in use.
+//! The program's own files: private to the owner, and locked while in use.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 
 use fs4::{FileExt, TryLockError};
 
-/// The path of a file beside another.
-pub(crate) fn beside(path: &Path, ending: &str) -> PathBuf {
+/// The path of another with a suffix.
+pub(crate) fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(ending);
+    name.push(suffix);
     name.into()
 }
 
-/// How a file is opened that holds what is of customers.
+/// The options of a file that holds data of customers.
 pub(crate) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -22,8 +22,8 @@ pub(crate) fn private() -> OpenOptions {
     options
 }
 
-/// Opens a file that nobody else has; none if a program that runs has it. The system takes the lock
-/// away with the end of the program, however it ends.
+/// Opens and locks a file; none if another process has locked it. The system releases the lock when the
+/// process ends.
 pub(crate) fn open_locked(path: &Path, options: &OpenOptions) -> io::Result<Option<File>> {
     loop {
         let file = options.open(path)?;
@@ -32,14 +32,14 @@ pub(crate) fn open_locked(path: &Path, options: &OpenOptions) -> io::Result<Opti
             Err(TryLockError::WouldBlock) => return Ok(None),
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        // Who had it may have removed it just now.
+        // The previous owner may have removed it meanwhile.
         if is_at(&file, path) {
             return Ok(Some(file));
         }
     }
 }
 
-/// Whether a path still leads to a file that was opened.
+/// Whether an open file is still the one at a path.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -50,7 +50,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Whether a path still leads to a file that was opened: what is open is not removed here.
+/// Whether an open file is still the one at a path: open files cannot be removed here.
 #[cfg(not(unix))]
 fn is_at(_: &File, path: &Path) -> bool {
     path.exists()

@@ -1,4 +1,4 @@
-//! The first and the last line of an export: what it is of, and that it is whole.
+//! The first and the last line of an export: its scope, and that it is complete.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -9,7 +9,7 @@ use super::Place;
 use super::entry::{Entry, Kind};
 use crate::failure::Failure;
 
-/// The version of exports that this program writes and reads.
+/// The version of the format.
 const VERSION: u32 = 1;
 
 /// The first line.
@@ -19,7 +19,7 @@ pub(crate) struct Heading {
     kind: Frame,
     version: u32,
     pub(crate) service_sid: String,
-    /// The one object, where it is not of the whole Service.
+    /// The object, if it is not an export of the whole Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     object: Option<Object>,
 }
@@ -29,7 +29,7 @@ pub(crate) struct Heading {
 #[serde(deny_unknown_fields)]
 pub(crate) struct End {
     kind: Frame,
-    /// How many lines are between the first and this.
+    /// The number of lines between the first and this one.
     pub(crate) lines: u64,
 }
 
@@ -40,14 +40,14 @@ enum Frame {
     End,
 }
 
-/// An object as its own line names it.
+/// An object, named as in its own line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Object {
     kind: Kind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unique_name: Option<String>,
-    /// Of an object without a unique name.
+    /// The SID of an object without a unique name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sid: Option<String>,
 }
@@ -70,7 +70,7 @@ impl Heading {
         }
     }
 
-    /// The one object that it is of.
+    /// The object, if it is not an export of the whole Service.
     pub(crate) fn object(&self) -> Option<Place> {
         let object = self.object.as_ref()?;
         let name = object.unique_name.as_ref().or(object.sid.as_ref())?;
@@ -99,7 +99,7 @@ impl End {
     }
 }
 
-/// What a line of an export is.
+/// A line of an export.
 #[derive(Debug)]
 pub(crate) enum Record {
     Heading(Heading),
@@ -107,15 +107,15 @@ pub(crate) enum Record {
     End(End),
 }
 
-/// Why a line is none of an export.
+/// Why a line is not a line of an export.
 #[derive(Debug)]
-pub(crate) struct NoRecord {
+pub(crate) struct InvalidRecord {
     why: String,
     is_newer: bool,
 }
 
-impl NoRecord {
-    /// The failure that it is, of a file that is named, with what to do about it.
+impl InvalidRecord {
+    /// The failure, with the name of the line and a hint.
     pub(crate) fn failure(self, line: impl Display, hint: &str) -> Failure {
         Failure::usage(format!("{line}: {}", self.why)).hint(if self.is_newer {
             "a newer twilio-sync wrote it, and reads it"
@@ -125,7 +125,7 @@ impl NoRecord {
     }
 }
 
-impl From<String> for NoRecord {
+impl From<String> for InvalidRecord {
     fn from(why: String) -> Self {
         Self {
             why: format!("it is no line of an export: {why}"),
@@ -134,7 +134,7 @@ impl From<String> for NoRecord {
     }
 }
 
-/// What tells one kind of line from another.
+/// The members that identify a kind of line.
 #[derive(Deserialize)]
 struct Peek<'a> {
     #[serde(borrow)]
@@ -143,9 +143,9 @@ struct Peek<'a> {
 }
 
 impl Record {
-    /// Reads a line; why not, if it is none.
-    pub(crate) fn parse(line: &[u8]) -> Result<Self, NoRecord> {
-        // Almost all are entries.
+    /// Parses a line.
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, InvalidRecord> {
+        // Almost all lines are entries.
         let why = match Entry::parse(line) {
             Ok(entry) => return Ok(Self::Entry(entry)),
             Err(why) => why,
@@ -156,7 +156,7 @@ impl Record {
         match peek.kind.as_ref() {
             "export" => {
                 if let Some(version) = peek.version.filter(|version| *version != VERSION) {
-                    return Err(NoRecord {
+                    return Err(InvalidRecord {
                         why: format!(
                             "it is an export of version {version}, and this program reads version \
                              {VERSION}"
@@ -179,7 +179,7 @@ impl Record {
     }
 }
 
-/// A line as something; why not, without the place, which would be that in a text of one line.
+/// Parses a line as JSON. The error has no position, since that would be within the line.
 pub(crate) fn parsed<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, String> {
     serde_json::from_slice(line).map_err(|error| {
         let text = error.to_string();
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_heading_is_what_it_says_and_no_more() {
+    fn headings_are_parsed_strictly() {
         let parse = |line: &str| Record::parse(line.as_bytes());
         let place = Place {
             kind: ObjectKind::Map,

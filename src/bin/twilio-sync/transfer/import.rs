@@ -6,24 +6,27 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use futures_util::TryStreamExt;
-use twilio_sync::api::Data;
-use twilio_sync::{DocumentSid, List, ListSid, MapSid, Order, StreamSid, SyncClient};
+use twilio_sync::kind::Dataless;
+use twilio_sync::listing::Order;
+use twilio_sync::value::{Data, DocumentSid};
+use twilio_sync::{List, ListItems, Map, MapItems, MessageStream, SyncClient, Ttl};
 
 use super::concurrently::{self, CONCURRENCY};
 use super::contents::{Contents, Item, Object};
-use super::entry::{Counts, Kind, ObjectKind, many};
+use super::entry::{Counts, Kind, ObjectKind, plural};
 use super::expiry::is_expiry_within;
 use super::journal::{IfUnfinished, Journal, Mark};
-use super::objects::{self, Existing, service_sid};
+use super::objects::{Existing, service_sid};
 use super::progress::Progress;
-use super::{FileOption, Scope, and_then, left};
+use super::{FileOption, Scope, ttl_until, with_hint};
 use crate::failure::{Exit, Failure, Result};
-use crate::input::{Reference, by};
+use crate::input::Reference;
+use crate::lifecycle::Noun;
 use crate::session::{Session, blocking};
 
-/// How long a request may be under way after the program that sent it was killed.
+/// How long a request may still take effect after the program was killed.
 const SETTLING: Duration = Duration::from_secs(1);
-/// How far the clocks of this machine and the service may be apart.
+/// The maximum difference between the clocks of this machine and the service.
 const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// Write what an export has into the Service, or one object of it into an object
@@ -50,8 +53,8 @@ impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<()> {
         let target = self.scope.place();
         let path = self.file.path();
-        // Only a file can be read again, and has a place for the journal beside it.
-        let file = path.filter(|path| is_kept(path));
+        // Only a regular file can be read again and have a journal beside it.
+        let file = path.filter(|path| is_readable_again(path));
         if file.is_none() && (self.resume || self.restart) {
             return Err(
                 Failure::usage("this import cannot be resumed: it is not from a file")
@@ -59,7 +62,7 @@ impl Arguments {
             );
         }
         let contents = Contents::read(path, target.as_ref()).await?;
-        contents.tell_if_not_whole(&session.out);
+        contents.warn_if_incomplete(&session.out);
         let journal = match file {
             Some(file) => {
                 let if_unfinished = match (self.resume, self.restart) {
@@ -104,37 +107,36 @@ impl Arguments {
         if before > 0 {
             out.notice(format_args!(
                 "{} {} imported before.",
-                many(before, "line"),
+                plural(before, "line"),
                 if before == 1 { "was" } else { "were" }
             ));
         }
         if expired > 0 {
             out.notice(format_args!(
                 "Left out {} that expired meanwhile.",
-                many(expired, "line")
+                plural(expired, "line")
             ));
         }
         Ok(())
     }
 }
 
-/// Whether a path leads to a file that stays, so that it can be read again, and not to what is another
-/// name of standard input.
-fn is_kept(path: &Path) -> bool {
+/// Whether a path leads to a regular file, and is not another name of standard input.
+fn is_readable_again(path: &Path) -> bool {
     let is_opened = path.starts_with("/proc") || path.starts_with("/dev/fd");
     !is_opened && path != Path::new("/dev/stdin") && path.is_file()
 }
 
-/// An import under way.
+/// A running import.
 struct Import<'a> {
     sync: &'a SyncClient,
-    /// What the file is called in messages.
+    /// The name of the file in messages.
     title: &'a str,
     journal: Option<Journal>,
     progress: Progress,
     counts: Counts,
     expired: u64,
-    /// Lines of items that an import that was broken off has imported.
+    /// The number of items that an interrupted import has written.
     before: u64,
 }
 
@@ -154,7 +156,7 @@ impl Import<'_> {
                 self.progress.advance(object.lines());
                 continue;
             }
-            if left(object.date_expires).is_none() {
+            if ttl_until(object.date_expires).is_none() {
                 self.expired += object.lines();
                 self.progress.advance(object.lines());
                 continue;
@@ -164,7 +166,7 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Writes Documents, some at a time.
+    /// Writes Documents concurrently.
     async fn documents(&mut self, documents: Vec<Object>) -> Result<()> {
         let sync = self.sync;
         let writes = documents.into_iter().map(|document| async move {
@@ -175,8 +177,8 @@ impl Import<'_> {
         self.run(Kind::Document, writes).await
     }
 
-    /// Runs writes, each of a line, some at a time, and counts those that were made: not those of what
-    /// has expired.
+    /// Runs writes concurrently, and counts those that were made and those that were skipped as expired.
+    /// Each yields the number of its line.
     async fn run(
         &mut self,
         kind: Kind,
@@ -193,7 +195,7 @@ impl Import<'_> {
         done.await.map_err(|(line, error)| self.failed(line, error))
     }
 
-    /// Sees to it that an object is there, and writes its items.
+    /// Ensures that an object exists, and writes its items.
     async fn object(&mut self, object: Object) -> Result<()> {
         let first = object.items.first().map(|item| item.line);
         let line = object.line.or(first).unwrap_or_default();
@@ -213,10 +215,10 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Adds items to a List, one after the other, but those that were added before.
+    /// Adds the items of a List one after the other, except those that were added before.
     async fn list_items(&mut self, object: &Object, sid: String) -> Result<()> {
-        // By its SID: another List that takes its place meanwhile is not the one in the journal.
-        let list = objects::list(self.sync, &sid);
+        // By its SID, which the journal has: another List may get its name meanwhile.
+        let list = self.sync.list(Reference::new(&sid));
         let begin = match &mut self.journal {
             None => 0,
             Some(journal) => {
@@ -234,7 +236,7 @@ impl Import<'_> {
             }
         };
         for item in object.items.iter().skip(begin) {
-            if let Some(ttl) = left(item.date_expires) {
+            if let Some(ttl) = ttl_until(item.date_expires) {
                 let added = list.add(&item.data).ttl(ttl).await;
                 added.map_err(|error| self.failed(item.line, error))?;
                 self.counts.add(Kind::ListItem, 1);
@@ -246,13 +248,13 @@ impl Import<'_> {
         Ok(())
     }
 
-    /// Sets items of a Map, some at a time.
+    /// Sets the items of a Map concurrently.
     async fn map_items(&mut self, sid: &str, items: Vec<Item>) -> Result<()> {
-        let map = objects::map(self.sync, sid);
+        let map: MapItems<Data> = self.sync.map(Reference::new(sid));
         let writes = items.into_iter().map(|item| {
             let map = &map;
             async move {
-                let done = match left(item.date_expires) {
+                let done = match ttl_until(item.date_expires) {
                     Some(ttl) => {
                         let key = item.key.unwrap_or_default();
                         let set = map.set(key, &item.data).ttl(ttl).await;
@@ -266,7 +268,7 @@ impl Import<'_> {
         self.run(Kind::MapItem, writes).await
     }
 
-    /// A line that could not be written.
+    /// The failure to write a line.
     fn failed(&self, line: u64, error: twilio_sync::Error) -> Failure {
         let failure = Failure::from(error).about(format_args!("{}, line {line}", self.title));
         let what_next = if self.journal.is_some() {
@@ -275,57 +277,58 @@ impl Import<'_> {
             "import again what it has of Documents and Maps; what was added to Lists before this line \
              stays there. From a --file it could be resumed"
         };
-        and_then(failure, what_next)
+        with_hint(failure, what_next)
     }
 }
 
-/// Writes a Document; whether it has not expired.
+/// Writes a Document unless it has expired: whether it did.
 async fn write_document(sync: &SyncClient, document: &Object) -> twilio_sync::Result<bool> {
-    let (Some(ttl), Some(data)) = (left(document.date_expires), &document.data) else {
+    let (Some(ttl), Some(data)) = (ttl_until(document.date_expires), &document.data) else {
         return Ok(false);
     };
     let documents = sync.documents::<Data>();
     match Reference::<DocumentSid>::new(&document.place.name) {
         Reference::Name(name) => drop(documents.update_or_create(name, data).ttl(ttl).await?),
-        Reference::Sid(sid) => drop(documents.update_by_id(&sid, data).ttl(ttl).await?),
+        Reference::Sid(sid) => drop(documents.update(sid, data).ttl(ttl).await?),
     }
     Ok(true)
 }
 
-/// Finds the List, Map or Message Stream of a unique name or SID, or creates that of the name.
+/// Finds the List, Map or Message Stream with a unique name or SID, or creates the one with the name.
 async fn ensure(sync: &SyncClient, object: &Object) -> twilio_sync::Result<Existing> {
-    // If there are only lines of its items, nothing is known of its expiry.
-    let ttl = left(object.date_expires).unwrap_or_default();
-    macro_rules! ensure {
-        ($facade:expr, $sid:ty) => {
-            match Reference::<$sid>::new(&object.place.name) {
-                Reference::Name(name) => $facade.ensure(name).ttl(ttl).await?.object.into(),
-                Reference::Sid(sid) => $facade.get_by_id(&sid).await?.into(),
-            }
+    async fn ensure<K: Noun + Dataless + Into<Existing>>(
+        sync: &SyncClient,
+        object: &Object,
+    ) -> twilio_sync::Result<Existing> {
+        // Without a line of the object, its expiry is not known.
+        let ttl = ttl_until(object.date_expires).unwrap_or(Ttl::NEVER);
+        let objects = K::objects(sync);
+        let found = match Reference::<K::Sid>::new(&object.place.name) {
+            Reference::Name(name) => objects.ensure(name).ttl(ttl).await?.object,
+            Reference::Sid(sid) => objects.get(sid).await?,
         };
+        Ok(found.into())
     }
-    Ok(match object.place.kind {
-        ObjectKind::Document => by!(
-            await sync.documents::<Data>(),
-            Reference::<DocumentSid>::new(&object.place.name),
-            get / get_by_id()
-        )?
-        .into(),
-        ObjectKind::List => ensure!(sync.lists(), ListSid),
-        ObjectKind::Map => ensure!(sync.maps(), MapSid),
-        ObjectKind::Stream => ensure!(sync.streams(), StreamSid),
-    })
+    match object.place.kind {
+        ObjectKind::Document => {
+            let name = Reference::new(&object.place.name);
+            Ok(sync.documents::<Data>().get(name).await?.into())
+        }
+        ObjectKind::List => ensure::<List>(sync, object).await,
+        ObjectKind::Map => ensure::<Map>(sync, object).await,
+        ObjectKind::Stream => ensure::<MessageStream>(sync, object).await,
+    }
 }
 
 /// The index of the last item of a List.
-async fn last_index(list: &List<Data>) -> Result<Option<i64>> {
+async fn last_index(list: &ListItems<Data>) -> Result<Option<i64>> {
     let mut newest = list.items().order(Order::Desc).limit(1);
     Ok(newest.try_next().await?.map(|item| item.index))
 }
 
-/// How many of the lines of a List are accounted for by the items after an index: those that were
-/// added, and those before them that are gone as they expired.
-async fn added(list: &List<Data>, after: Option<i64>, object: &Object) -> Result<usize> {
+/// The number of lines of a List that an interrupted import has handled, found by comparing them with the
+/// items after an index. Items that have expired since then count too.
+async fn added(list: &ListItems<Data>, after: Option<i64>, object: &Object) -> Result<usize> {
     let mut stored = list.export(after);
     let items = &object.items;
     let mut at = 0;
@@ -358,7 +361,7 @@ async fn added(list: &List<Data>, after: Option<i64>, object: &Object) -> Result
     Ok(at)
 }
 
-/// Whether a date may be past by the clock of the service.
+/// Whether a date may have passed by the clock of the service.
 fn is_past(date: DateTime<Utc>) -> bool {
     date <= Utc::now() + SKEW
 }

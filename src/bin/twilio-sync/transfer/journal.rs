@@ -1,8 +1,8 @@
-//! How far an import is, in a file beside the one it reads.
+//! The journal of an import: its progress, in a file beside the one it reads.
 //!
-//! Writing a Document or a Map's item again is harmless. Adding to a List is not, and whether the
-//! last item was added nobody knows after a crash. So the journal has the last index of each List
-//! before the first item was added: what comes after it was added by the import, and can be counted.
+//! Writing a Document or a Map's item again is harmless. Adding to a List is not, and after a crash it is
+//! not known whether the last item was added. So the journal holds the last index of each List before the
+//! import: items after it were added by the import, and can be counted.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -14,11 +14,11 @@ use serde::{Deserialize, Serialize};
 use super::Place;
 use super::contents::Fingerprint;
 use super::entry::Kind;
-use super::files::{beside, open_locked, private};
+use super::files::{open_locked, private, with_suffix};
 use super::lines::Reader;
 use crate::failure::{Exit, Failure, Result};
 
-/// What to do with a journal that is there.
+/// What to do if there is a journal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum IfUnfinished {
     Refuse,
@@ -26,39 +26,39 @@ pub(crate) enum IfUnfinished {
     Restart,
 }
 
-/// The first line: what the import is of.
+/// The first line: source and destination of the import.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Heading {
-    /// The Service's SID.
+    /// The SID of the Service.
     service: String,
-    /// The file as it was.
+    /// The file that is imported.
     file: Fingerprint,
-    /// The kind and name of the one object, if it is named on the command line.
+    /// The kind and name of the object, if one is given on the command line.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     object: Option<(String, String)>,
 }
 
-/// How a heading begins, which tells a journal that was broken off at once from another file.
+/// The beginning of a heading, to recognise a journal with an incomplete one.
 const BEGINNING: &[u8] = br#"{"service":""#;
 
 /// Each further line.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 enum Step {
-    /// Items will be added to a List.
+    /// Items are going to be added to a List.
     Begin { list: String, mark: Mark },
     /// A List or Map is complete.
     Complete { kind: Kind, name: String },
 }
 
-/// Where in a List its items begin.
+/// The position in a List where the import begins.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mark {
-    /// The List's SID: another of its name begins anew.
+    /// The SID of the List, since another one may get its name.
     pub(crate) sid: String,
-    /// The last index it had; none if it was empty.
+    /// Its last index before the import; none if it was empty.
     pub(crate) last_index: Option<i64>,
 }
 
@@ -72,7 +72,7 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// The journal of an import of a file into a Service.
+    /// Opens the journal of an import of a file into a Service.
     pub(crate) fn open(
         of: &Path,
         fingerprint: Fingerprint,
@@ -80,14 +80,14 @@ impl Journal {
         service: String,
         target: Option<&Place>,
     ) -> Result<Self> {
-        let path = beside(of, ".import");
+        let path = with_suffix(of, ".import");
         let failed = |error: io::Error| Failure::io(path.display(), &error);
         let heading = Heading {
             service,
             file: fingerprint,
             object: target.map(|target| (target.kind.word().to_owned(), target.name.clone())),
         };
-        // It may have been done: its Lists would be added to once more.
+        // The import may be complete: it would add to the Lists once more.
         if matches!(if_unfinished, IfUnfinished::Resume) && !path.exists() {
             return Err(Failure::usage(format!(
                 "no import of {} was broken off: there is no {}",
@@ -112,27 +112,27 @@ impl Journal {
             complete: HashSet::new(),
             path: path.clone(),
         };
-        // What is no journal is left as it is, whatever is to be done.
+        // Another file in its place is never changed.
         let (found, complete) = journal.read()?;
-        // Nothing that would matter was done: this is as good as the first time.
+        // Without steps, there is nothing to resume.
         let found = found.filter(|_| !journal.is_blank());
         match (found, if_unfinished) {
             (Some(found), IfUnfinished::Refuse) => return Err(unfinished(of, &path, &found)),
             (Some(found), IfUnfinished::Resume) => {
                 check_same(of, &found, &heading)?;
-                journal.cut(complete)?;
+                journal.truncate(complete)?;
             }
             _ => {
                 journal.marks.clear();
                 journal.complete.clear();
-                journal.cut(0)?;
-                journal.note(&heading)?;
+                journal.truncate(0)?;
+                journal.append(&heading)?;
             }
         }
         Ok(journal)
     }
 
-    /// Reads it up to the last line that is complete, and says where that ends.
+    /// Reads it up to the last complete line, and returns the offset of its end.
     fn read(&mut self) -> Result<(Option<Heading>, u64)> {
         let path = &self.path;
         let failed = |error: io::Error| Failure::io(path.display(), &error);
@@ -163,7 +163,7 @@ impl Journal {
             }
             match serde_json::from_slice(line.text).map_err(|error| wrong(&error.to_string()))? {
                 Step::Begin { list, mark } => {
-                    // Another List of the name, if there was one, is gone.
+                    // The List replaces an earlier one with the same name.
                     self.marks.insert(list, mark);
                 }
                 Step::Complete { kind, name } => {
@@ -175,8 +175,8 @@ impl Journal {
         Ok((heading, complete))
     }
 
-    /// Cuts off what comes after a place, and goes on there.
-    fn cut(&mut self, length: u64) -> Result<()> {
+    /// Cuts off everything after an offset.
+    fn truncate(&mut self, length: u64) -> Result<()> {
         self.file
             .set_len(length)
             .and_then(|()| self.file.seek(SeekFrom::Start(length)))
@@ -184,8 +184,8 @@ impl Journal {
             .map_err(|error| Failure::io(self.path.display(), &error))
     }
 
-    /// Adds a line, which is on disk when this is done.
-    fn note(&mut self, step: &impl Serialize) -> Result<()> {
+    /// Appends a line and waits until it is on disk.
+    fn append(&mut self, step: &impl Serialize) -> Result<()> {
         let failed = |error: io::Error| Failure::io(self.path.display(), &error);
         let mut line = serde_json::to_vec(step).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
@@ -199,7 +199,7 @@ impl Journal {
         self.marks.is_empty() && self.complete.is_empty()
     }
 
-    /// Where the import's items begin in a List, if it has begun.
+    /// The position in a List where the import began, if it has.
     pub(crate) fn mark(&self, list: &str, sid: &str) -> Option<&Mark> {
         self.marks.get(list).filter(|mark| mark.sid == sid)
     }
@@ -208,23 +208,23 @@ impl Journal {
         self.complete.contains(place)
     }
 
-    /// Notes that items will be added to a List.
+    /// Records that items are going to be added to a List.
     pub(crate) fn begin(&mut self, list: &str, mark: Mark) -> Result<()> {
-        self.note(&Step::Begin {
+        self.append(&Step::Begin {
             list: list.to_owned(),
             mark,
         })
     }
 
-    /// Notes that a List or Map is complete.
+    /// Records that a List or Map is complete.
     pub(crate) fn complete(&mut self, place: Place) -> Result<()> {
-        self.note(&Step::Complete {
+        self.append(&Step::Complete {
             kind: place.kind.kind(),
             name: place.name,
         })
     }
 
-    /// Removes it: the import is done.
+    /// Removes it, after the import.
     pub(crate) fn remove(self) -> Result<()> {
         std::fs::remove_file(&self.path).map_err(|error| Failure::io(self.path.display(), &error))
     }
@@ -243,8 +243,7 @@ impl Heading {
     }
 }
 
-/// Refuses to go on with another import, or where the file is not what it was: what is complete would
-/// be skipped.
+/// Fails if the journal belongs to another import, or the file was changed.
 fn check_same(of: &Path, found: &Heading, heading: &Heading) -> Result<()> {
     if (&found.service, &found.object) != (&heading.service, &heading.object) {
         return Err(Failure::usage(format!(

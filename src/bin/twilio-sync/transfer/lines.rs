@@ -1,10 +1,10 @@
-//! Lines of a file: read one by one with their numbers, and written.
+//! Reading and writing the lines of a file.
 
 use std::io::{self, BufRead, Write};
 
 use serde::Serialize;
 
-/// How much is read or written at a time.
+/// The size of a buffer.
 pub(crate) const BUFFER: usize = 128 * 1024;
 
 /// A line that was read.
@@ -12,14 +12,14 @@ pub(crate) const BUFFER: usize = 128 * 1024;
 pub(crate) struct Line<'a> {
     /// From 1.
     pub(crate) number: u64,
-    /// With its end.
+    /// With the line break.
     pub(crate) text: &'a [u8],
-    /// Where in the file the next one begins.
+    /// The offset of the next line.
     pub(crate) end: u64,
 }
 
 impl Line<'_> {
-    /// Whether it has its end: who wrote it may have been broken off.
+    /// Whether it has a line break: the writer may have been interrupted.
     pub(crate) fn is_complete(&self) -> bool {
         self.text.ends_with(b"\n")
     }
@@ -29,7 +29,7 @@ impl Line<'_> {
     }
 }
 
-/// Reads lines.
+/// Reads lines, with their numbers.
 #[derive(Debug)]
 pub(crate) struct Reader<R> {
     from: R,
@@ -82,8 +82,8 @@ impl<W: Write> Writer<W> {
         }
     }
 
-    /// Data is kept as it came; the ends of lines in it are no more than white space. What others
-    /// stored must not steer a terminal.
+    /// Writes a record as one line. Data is kept as received, but for line breaks in it, which are white
+    /// space in JSON. On a terminal, control characters are escaped.
     pub(crate) fn write(&mut self, record: &impl Serialize) -> io::Result<()> {
         if self.is_terminal {
             let line = crate::output::json_line(record)

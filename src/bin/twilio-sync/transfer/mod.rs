@@ -1,10 +1,10 @@
 //! `twilio-sync export`, `import`, `diff` and `apply`: a Service, or an object of it, as a file.
 //!
-//! Of a file, `entry` is a line, `heading` the first and the last one, `contents` all of it; `lines` reads
-//! and writes lines, and `files` makes the program's own files. `objects` is what a Service has. `export`
-//! writes a file, by way of `export_file`; `import` reads one, and `journal` is how far it came. `expiry`
-//! says when two dates of it are one, and `plan` what is to be done to a Service for it to be as a file says,
-//! which `diff` prints and `apply` does.
+//! The file: `lines` reads and writes lines, `entry` parses the line of an object or item, `heading` the
+//! first and last line, `contents` all of them. `files` opens the program's own files. `objects` reads the
+//! objects of a Service. `export` writes to an `export_file`; `import` records its progress in a `journal`.
+//! `plan` compares a file with a Service, with the dates compared by `expiry`; `diff` prints the plan and
+//! `apply` executes it.
 
 pub(crate) mod apply;
 mod concurrently;
@@ -25,13 +25,13 @@ mod progress;
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use clap::Args;
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
-use twilio_sync::{MAX_TTL, NEVER};
+use twilio_sync::Ttl;
+use twilio_sync::value::{DocumentSid, ListSid, MapSid, StreamSid};
 
 use self::entry::ObjectKind;
 use crate::failure::{Failure, Result};
@@ -50,7 +50,7 @@ pub(crate) struct Scope {
     name: Option<String>,
 }
 
-/// Parses a kind, and says where a file goes that was given in its place.
+/// Parses a kind. If a file was given instead, the error names the option for it.
 #[derive(Clone)]
 struct KindParser;
 
@@ -89,7 +89,7 @@ impl TypedValueParser for KindParser {
     }
 }
 
-/// What an object is found by.
+/// The address of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Place {
     kind: ObjectKind,
@@ -106,14 +106,12 @@ impl Scope {
 
 impl Place {
     fn is_sid(&self) -> bool {
-        fn is<S: std::str::FromStr>(name: &str) -> bool {
-            name.parse::<S>().is_ok()
-        }
+        let name = &self.name;
         match self.kind {
-            ObjectKind::Document => is::<twilio_sync::DocumentSid>(&self.name),
-            ObjectKind::List => is::<twilio_sync::ListSid>(&self.name),
-            ObjectKind::Map => is::<twilio_sync::MapSid>(&self.name),
-            ObjectKind::Stream => is::<twilio_sync::StreamSid>(&self.name),
+            ObjectKind::Document => name.parse::<DocumentSid>().is_ok(),
+            ObjectKind::List => name.parse::<ListSid>().is_ok(),
+            ObjectKind::Map => name.parse::<MapSid>().is_ok(),
+            ObjectKind::Stream => name.parse::<StreamSid>().is_ok(),
         }
     }
 
@@ -137,30 +135,30 @@ pub(crate) struct FileOption {
 }
 
 impl FileOption {
-    /// The file; none for standard input.
+    /// The path of the file; none for standard input.
     fn path(&self) -> Option<&Path> {
-        named(self.file.as_deref())
+        unless_dash(self.file.as_deref())
     }
 }
 
-/// A path, unless it says standard input or output.
-fn named(path: Option<&Path>) -> Option<&Path> {
+/// A path, unless it is `-`: standard input or output.
+fn unless_dash(path: Option<&Path>) -> Option<&Path> {
     path.filter(|path| *path != Path::new("-"))
 }
 
-/// What is left of a time to live; none if nothing is.
-fn left(date_expires: Option<DateTime<Utc>>) -> Option<Duration> {
+/// The time to live until a date; none if the date has passed.
+fn ttl_until(date_expires: Option<DateTime<Utc>>) -> Option<Ttl> {
     let Some(expires) = date_expires else {
-        // Not "as it is": what is overwritten may have been about to expire.
-        return Some(NEVER);
+        // Sent explicitly, since what is overwritten may have an expiry.
+        return Some(Ttl::NEVER);
     };
     let left = expires.signed_duration_since(Utc::now()).to_std().ok()?;
-    // Of two clocks one may be fast.
-    Some(left.clamp(Duration::from_secs(1), MAX_TTL))
+    // Clocks differ.
+    Some(Ttl::from(left).clamp(Ttl::from_secs(1), Ttl::MAX))
 }
 
-/// A failure with what to do once that is done which it says already.
-fn and_then(failure: Failure, hint: &str) -> Failure {
+/// Adds a hint after the one that the failure has.
+fn with_hint(failure: Failure, hint: &str) -> Failure {
     let hint = match failure.hinted() {
         Some(first) => format!("{first}; then {hint}"),
         None => hint.to_owned(),

@@ -1,19 +1,17 @@
-//! The objects of a Service, whatever their kind.
+//! The objects of a Service, of any kind.
 
 use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
-use twilio_sync::api::Data;
-use twilio_sync::{
-    Document, DocumentSid, List, ListSid, Map, MapSid, Revision, ServiceSid, StreamSid, SyncClient,
-    SyncList, SyncMap, SyncStream,
-};
+use twilio_sync::value::{Data, ServiceSid};
+use twilio_sync::{Document, List, Map, MessageStream, Revision, SyncClient};
 
 use super::Place;
 use super::entry::ObjectKind;
-use crate::input::{Reference, by};
+use crate::input::Reference;
+use crate::lifecycle::Noun;
 
-/// An object that is there.
+/// An object that exists.
 #[derive(Clone, Debug)]
 pub(crate) struct Existing {
     pub(crate) sid: String,
@@ -26,7 +24,7 @@ pub(crate) struct Existing {
 }
 
 impl Existing {
-    /// What it is found by.
+    /// Its unique name, or its SID if it has none.
     pub(crate) fn place(&self, kind: ObjectKind) -> Place {
         Place {
             kind,
@@ -38,7 +36,7 @@ impl Existing {
 impl From<Document<Data>> for Existing {
     fn from(document: Document<Data>) -> Self {
         Self {
-            sid: document.sid.to_string(),
+            sid: document.sid.into(),
             unique_name: document.unique_name,
             date_expires: document.date_expires,
             data: Some(document.data),
@@ -47,13 +45,13 @@ impl From<Document<Data>> for Existing {
     }
 }
 
-/// Of the kinds that have no data of their own.
+/// Derives the conversion of the kinds without data.
 macro_rules! without_data {
-    ($($object:ty),*) => {$(
-        impl From<$object> for Existing {
-            fn from(object: $object) -> Self {
+    ($($kind:ty),*) => {$(
+        impl From<$kind> for Existing {
+            fn from(object: $kind) -> Self {
                 Self {
-                    sid: object.sid.to_string(),
+                    sid: object.sid.into(),
                     unique_name: object.unique_name,
                     date_expires: object.date_expires,
                     data: None,
@@ -64,13 +62,14 @@ macro_rules! without_data {
     )*};
 }
 
-without_data!(SyncList, SyncMap, SyncStream);
+without_data!(List, Map, MessageStream);
 
 /// The SID of the Service: `default` is another one for each account.
 pub(crate) async fn service_sid(sync: &SyncClient) -> twilio_sync::Result<String> {
-    match sync.service().as_str().parse::<ServiceSid>() {
-        Ok(sid) => Ok(sid.to_string()),
-        Err(_) => Ok(sync.services().get_default().await?.sid.to_string()),
+    let service = sync.service();
+    match service.as_str().parse::<ServiceSid>() {
+        Ok(sid) => Ok(sid.into()),
+        Err(_) => Ok(sync.services().get(service).await?.sid.into()),
     }
 }
 
@@ -79,14 +78,16 @@ pub(crate) fn all(
     sync: &SyncClient,
     kind: ObjectKind,
 ) -> BoxStream<'static, twilio_sync::Result<Existing>> {
+    fn all<K: Noun + Into<Existing>>(
+        sync: &SyncClient,
+    ) -> BoxStream<'static, twilio_sync::Result<Existing>> {
+        K::objects(sync).all().map_ok(K::into).boxed()
+    }
     match kind {
-        ObjectKind::Document => {
-            let documents = sync.documents::<Data>().all();
-            documents.map_ok(Existing::from).boxed()
-        }
-        ObjectKind::List => sync.lists().all().map_ok(Existing::from).boxed(),
-        ObjectKind::Map => sync.maps().all().map_ok(Existing::from).boxed(),
-        ObjectKind::Stream => sync.streams().all().map_ok(Existing::from).boxed(),
+        ObjectKind::Document => all::<Document<Data>>(sync),
+        ObjectKind::List => all::<List>(sync),
+        ObjectKind::Map => all::<Map>(sync),
+        ObjectKind::Stream => all::<MessageStream>(sync),
     }
 }
 
@@ -95,39 +96,18 @@ pub(crate) async fn find(
     sync: &SyncClient,
     place: &Place,
 ) -> twilio_sync::Result<Option<Existing>> {
+    async fn find<K: Noun + Into<Existing>>(
+        sync: &SyncClient,
+        name: &str,
+    ) -> twilio_sync::Result<Option<Existing>> {
+        let found = K::objects(sync).find(Reference::new(name)).await?;
+        Ok(found.map(K::into))
+    }
     let name = &place.name;
-    macro_rules! get {
-        ($facade:expr, $sid:ty) => {
-            by!(await $facade, Reference::<$sid>::new(name), get / get_by_id()).map(Existing::from)
-        };
+    match place.kind {
+        ObjectKind::Document => find::<Document<Data>>(sync, name).await,
+        ObjectKind::List => find::<List>(sync, name).await,
+        ObjectKind::Map => find::<Map>(sync, name).await,
+        ObjectKind::Stream => find::<MessageStream>(sync, name).await,
     }
-    let found = match place.kind {
-        ObjectKind::Document => get!(sync.documents::<Data>(), DocumentSid),
-        ObjectKind::List => get!(sync.lists(), ListSid),
-        ObjectKind::Map => get!(sync.maps(), MapSid),
-        ObjectKind::Stream => get!(sync.streams(), StreamSid),
-    };
-    match found {
-        Ok(existing) => Ok(Some(existing)),
-        Err(error) if error.is_not_found() => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
-/// The List with a unique name or SID.
-pub(crate) fn list(sync: &SyncClient, name: &str) -> List<Data> {
-    by!(
-        sync,
-        Reference::<ListSid>::new(name),
-        list / list_by_id::<Data>()
-    )
-}
-
-/// The Map with a unique name or SID.
-pub(crate) fn map(sync: &SyncClient, name: &str) -> Map<Data> {
-    by!(
-        sync,
-        Reference::<MapSid>::new(name),
-        map / map_by_id::<Data>()
-    )
 }

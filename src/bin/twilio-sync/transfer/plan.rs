@@ -1,65 +1,66 @@
-//! What is to be done to a Service, or an object of it, for it to be as a file says.
+//! The changes that make a Service, or an object of it, equal to a file.
 //!
-//! What a file says is in memory; what the Service has is read once, as it comes.
+//! The file is in memory; the Service is read once, as a stream.
 
 use std::collections::{HashMap, VecDeque};
 
 use chrono::{DateTime, Utc};
 use futures_core::Stream;
 use futures_util::{TryStreamExt, stream};
-use twilio_sync::api::Data;
+use twilio_sync::value::Data;
 use twilio_sync::{Revision, SyncClient};
 
 use super::contents::{Contents, Item, Object};
-use super::entry::{Kind, ObjectKind, State, many};
+use super::entry::{Kind, ObjectKind, State, plural};
 use super::expiry::is_same_expiry;
 use super::objects::{self, Existing};
 use super::progress::Progress;
-use super::{Place, left};
+use super::{Place, ttl_until};
 use crate::failure::Result;
+use crate::input::Reference;
 use crate::output::Output;
 
-/// All changes there are to make.
+/// The changes to make.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     pub(crate) changes: Vec<Change>,
-    /// Whether the file has anything that has not expired.
+    /// Whether the file has an object that has not expired.
     pub(crate) has_any: bool,
-    /// The unique name of the object that is named on the command line, as it is there.
+    /// The unique name, in the Service, of the object given on the command line.
     pub(crate) found: Option<String>,
-    /// Objects without a unique name, which no file has.
+    /// The number of objects in the Service without a unique name.
     unnamed: u64,
-    /// Lines of what has expired: it is neither to be created nor too much.
+    /// The number of expired lines: they are neither created nor removed.
     expired: u64,
 }
 
-/// One change. An object that is to be removed goes with all that is in it, which is not listed.
+/// One change. An object is removed with its items, which are not listed.
 #[derive(Clone, Debug)]
 pub(crate) struct Change {
     pub(crate) kind: Kind,
-    /// The unique name, or SID, of the object or of what the item is in.
+    /// The unique name or SID of the object; of an item, that of its List or Map.
     pub(crate) name: String,
-    /// The SID of that, if it is there: another that takes its name is not what was compared.
+    /// The SID of that object, if it exists, since another one may get its name.
     pub(crate) sid: Option<String>,
-    /// Of a List's item: the index it has, or had where it is to be created.
+    /// The index of a List's item; of a new one, the index in the file.
     pub(crate) index: Option<i64>,
-    /// Of a Map's item.
+    /// The key of a Map's item.
     pub(crate) key: Option<String>,
-    /// What is there; none if it is to be created.
+    /// The old state; none if it is created.
     pub(crate) old: Option<Old>,
-    /// What is to be there; none if it is to be removed.
+    /// The new state; none if it is removed.
     pub(crate) new: Option<State>,
 }
 
-/// What is there.
+/// The state in the Service.
 #[derive(Clone, Debug)]
 pub(crate) struct Old {
     pub(crate) state: State,
-    /// Of what has data.
+    /// Of a Document or item.
     pub(crate) revision: Option<Revision>,
 }
 
-/// What is done by a change.
+/// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verb {
     Create,
@@ -76,7 +77,7 @@ impl Change {
         }
     }
 
-    /// What it is addressed by.
+    /// The SID, or the name of an object that does not exist.
     pub(crate) fn address(&self) -> &str {
         self.sid.as_deref().unwrap_or(&self.name)
     }
@@ -129,12 +130,12 @@ impl State {
     }
 
     fn has_expired(&self) -> bool {
-        left(self.date_expires).is_none()
+        ttl_until(self.date_expires).is_none()
     }
 }
 
 impl Plan {
-    /// Compares what a file says with what is there.
+    /// Compares a file with the Service.
     pub(crate) async fn make(
         sync: &SyncClient,
         contents: Contents,
@@ -142,7 +143,7 @@ impl Plan {
         progress: Progress,
     ) -> Result<Self> {
         let objects = contents.objects;
-        let mut making = Making {
+        let mut planner = Planner {
             sync,
             plan: Self::default(),
             progress,
@@ -150,64 +151,64 @@ impl Plan {
             wanted: HashMap::new(),
         };
         for object in objects {
-            making.plan.has_any |= left(object.date_expires).is_some();
-            making.wanted.insert(object.place.clone(), object);
+            planner.plan.has_any |= ttl_until(object.date_expires).is_some();
+            planner.wanted.insert(object.place.clone(), object);
         }
         if let Some(target) = target {
             let found = objects::find(sync, target).await?;
             if found.is_none() && target.is_sid() {
                 return Err(target.absent());
             }
-            making.plan.found = found.as_ref().and_then(|found| found.unique_name.clone());
+            planner.plan.found = found.as_ref().and_then(|found| found.unique_name.clone());
             let existing = stream::iter(found.map(|mut existing| {
-                // However it is addressed.
+                // It may be given by its SID.
                 existing.unique_name = Some(target.name.clone());
                 Ok(existing)
             }));
-            making.kind(target.kind, existing).await?;
+            planner.kind(target.kind, existing).await?;
         } else {
             for kind in ObjectKind::ALL {
-                making.kind(kind, objects::all(sync, kind)).await?;
+                planner.kind(kind, objects::all(sync, kind)).await?;
             }
         }
-        Ok(making.plan)
+        Ok(planner.plan)
     }
 
-    /// Tells of what was not compared.
-    pub(crate) fn tell_left_out(&self, out: &Output) {
+    /// Prints notices of what was not compared.
+    pub(crate) fn print_left_out(&self, out: &Output) {
         if self.unnamed > 0 {
             out.notice(format_args!(
                 "Left out {} without a unique name.",
-                many(self.unnamed, "object")
+                plural(self.unnamed, "object")
             ));
         }
         if self.expired > 0 {
             out.notice(format_args!(
                 "Left out {} that expired meanwhile.",
-                many(self.expired, "line")
+                plural(self.expired, "line")
             ));
         }
     }
 
-    /// How many of its changes do something.
+    /// The number of changes of a kind.
     pub(crate) fn count(&self, verb: Verb) -> u64 {
         let changes = self.changes.iter();
         changes.filter(|change| change.verb() == verb).count() as u64
     }
 }
 
-/// A plan that is being made.
-struct Making<'a> {
+/// Makes a plan.
+struct Planner<'a> {
     sync: &'a SyncClient,
     plan: Plan,
     progress: Progress,
-    /// What the file has, in its order.
+    /// The objects in the file, in order.
     order: Vec<Place>,
-    /// What of it was not met yet.
+    /// Those that were not found yet.
     wanted: HashMap<Place, Object>,
 }
 
-impl Making<'_> {
+impl Planner<'_> {
     /// Compares the objects of a kind.
     async fn kind(
         &mut self,
@@ -236,7 +237,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Compares an object that is there.
+    /// Compares an object that exists.
     async fn object(
         &mut self,
         place: &Place,
@@ -250,12 +251,12 @@ impl Making<'_> {
             self.compare(change, old, None);
             return Ok(());
         };
-        if left(object.date_expires).is_none() {
+        if ttl_until(object.date_expires).is_none() {
             self.plan.expired += object.lines();
             return Ok(());
         }
         self.progress.at(place.kind.noun(), &place.name);
-        // Lines of items alone say nothing of what they are in.
+        // Without a line of the object, only items are compared.
         if object.line.is_some() {
             let new = State {
                 data: object.data,
@@ -270,15 +271,15 @@ impl Making<'_> {
         }
     }
 
-    /// Compares the items of a List by position: indexes are not given out again.
+    /// Compares the items of a List by position, since indexes are not reused.
     async fn list_items(&mut self, name: &str, sid: String, items: Vec<Item>) -> Result<()> {
         let mut items = items
             .into_iter()
             .map(|item| (item.index, State::from(item)))
             .peekable();
-        // Before the next item: they may be gone there, or may be there for longer.
+        // Expired items before the next one: they may still exist, with a later expiry.
         let mut expired: VecDeque<State> = VecDeque::new();
-        let mut stored = objects::list(self.sync, &sid).items();
+        let mut stored = self.sync.list(Reference::new(&sid)).items();
         while let Some(found) = stored.try_next().await? {
             self.progress.advance(1);
             let old = Old::new(Some(found.data), found.date_expires, Some(found.revision));
@@ -315,7 +316,7 @@ impl Making<'_> {
             places.insert(item.key.clone().unwrap_or_default(), at);
         }
         let mut items: Vec<_> = items.into_iter().map(Some).collect();
-        let mut stored = objects::map(self.sync, &sid).items();
+        let mut stored = self.sync.map(Reference::new(&sid)).items();
         while let Some(found) = stored.try_next().await? {
             self.progress.advance(1);
             let item = places.get(&found.key).and_then(|at| items[*at].take());
@@ -332,7 +333,7 @@ impl Making<'_> {
         Ok(())
     }
 
-    /// Compares something that is there.
+    /// Compares an object or item that exists.
     fn compare(&mut self, mut change: Change, old: Old, new: Option<State>) {
         if new.as_ref().is_some_and(State::has_expired) {
             self.plan.expired += 1;
@@ -345,7 +346,7 @@ impl Making<'_> {
         }
     }
 
-    /// Takes something that is not there.
+    /// Adds an object or item that does not exist.
     fn add(&mut self, mut change: Change, new: State) {
         if new.has_expired() {
             self.plan.expired += 1;
@@ -355,9 +356,9 @@ impl Making<'_> {
         self.plan.changes.push(change);
     }
 
-    /// Takes an object that is not there, with its items.
+    /// Adds an object that does not exist, with its items.
     fn create(&mut self, object: Object) {
-        if left(object.date_expires).is_none() {
+        if ttl_until(object.date_expires).is_none() {
             self.plan.expired += object.lines();
             return;
         }

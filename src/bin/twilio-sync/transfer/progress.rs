@@ -1,4 +1,4 @@
-//! Progress, on a terminal and nowhere else.
+//! A progress bar, shown on a terminal only.
 
 use std::fmt;
 use std::io::{self, IsTerminal};
@@ -12,21 +12,21 @@ const COUNTING: &str = "{spinner} {human_pos} read, {rate}, {elapsed} {wide_msg}
 const FILLING: &str = "{bar:30} {human_pos}/{human_len} {rate}, {eta} left {wide_msg}";
 const TICK: Duration = Duration::from_millis(120);
 
-/// How far something is. It is gone from the screen with its end.
+/// A progress bar, or nothing. It is cleared when dropped.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// Of something whose length is not known.
+    /// A counter of an unknown number of steps.
     pub(crate) fn counting(out: &Output) -> Self {
         Self::new(out, ProgressBar::no_length(), COUNTING)
     }
 
-    /// Of so many steps.
+    /// A bar of a known number of steps.
     pub(crate) fn of(out: &Output, steps: u64) -> Self {
         Self::new(out, ProgressBar::new(steps), FILLING)
     }
 
-    /// None: it would stand between the lines that are printed.
+    /// No bar, for results that are printed on the terminal.
     pub(crate) fn none() -> Self {
         Self(ProgressBar::hidden())
     }
@@ -38,7 +38,7 @@ impl Progress {
         bar.set_draw_target(ProgressDrawTarget::stderr());
         if let Ok(style) = ProgressStyle::with_template(template) {
             let rate = |state: &ProgressState, to: &mut dyn fmt::Write| {
-                // If that is not shown, the rest is.
+                // The rest is shown anyway.
                 let _ = write!(to, "{:.0}/s", state.per_sec());
             };
             bar.set_style(style.with_key("rate", rate));
@@ -47,14 +47,14 @@ impl Progress {
         Self(bar)
     }
 
-    /// Says what it is at.
+    /// Shows the current object.
     pub(crate) fn at(&self, noun: &str, name: &str) {
         if !self.0.is_hidden() {
             self.0.set_message(format!("{noun} \"{}\"", visible(name)));
         }
     }
 
-    /// Says something, without a line of it that is drawn over.
+    /// Prints a notice above the bar.
     pub(crate) fn notice(&self, out: &Output, text: impl fmt::Display) {
         self.0.suspend(|| out.notice(text));
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
+use crate::api::Operation;
 use crate::emulator::faults::{Fault, is_of_connection};
-use crate::emulator::operation::Operation;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -81,8 +81,8 @@ impl FaultScript {
             fault = fault.delayed(Duration::from_millis(delay));
         }
         if let Some(name) = self.on {
-            let operation = Operation::ALL.iter().find(|known| known.as_str() == name);
-            fault = fault.on(*operation.ok_or_else(|| format!("there is no operation {name:?}"))?);
+            let operation = Operation::all().find(|known| known.name() == name);
+            fault = fault.on(operation.ok_or_else(|| format!("there is no operation {name:?}"))?);
         }
         if let Some(nth) = self.nth {
             fault = fault.nth(nth);

@@ -3,8 +3,8 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
+use crate::api::Operation;
 use crate::emulator::log::LoggedRequest;
-use crate::emulator::operation::Operation;
 use crate::emulator::webhooks::LoggedWebhook;
 
 /// A date as controls show it: with milliseconds, in UTC.
@@ -32,7 +32,7 @@ pub(super) struct ShownRequest<'a> {
 impl<'a> ShownRequest<'a> {
     pub(super) fn new(request: &'a LoggedRequest) -> Self {
         Self {
-            operation: request.operation().map(Operation::as_str),
+            operation: request.operation().map(Operation::name),
             method: request.method(),
             path: request.path(),
             query: request.query(),

@@ -1,0 +1,435 @@
+//! A request as a value, and the call that sends it.
+
+use std::borrow::Cow;
+use std::fmt::{self, Debug, Display};
+use std::future::ready;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderValue, Method};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use url::form_urlencoded;
+
+use super::operation::{Idempotence, Operation};
+use super::response::{self, RawResponse, Read, Response};
+use super::retry_policy::RetryPolicy;
+use crate::error::{CallSummary, Error, Result};
+use crate::value::{InputError, ObjectReference, Revision, Segment};
+
+/// Sends requests: the transport, which stands above this module.
+pub(crate) trait Sender: Debug + Send + Sync {
+    /// Sends a request, with retries where they are due and harmless. An error response is a response.
+    fn send(
+        self: Arc<Self>,
+        request: Request,
+        options: Options,
+    ) -> BoxFuture<'static, Result<RawResponse>>;
+}
+
+/// The options of a call, in place of the client's.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retry: Option<RetryPolicy>,
+}
+
+/// A request as it is built.
+pub(crate) struct Request {
+    operation: Option<Operation>,
+    method: Method,
+    /// Below the base URL, percent-encoded.
+    path: String,
+    /// Percent-encoded, without the question mark.
+    query: String,
+    /// The encoded form; none for a request without a body.
+    form: Option<Bytes>,
+    if_match: Option<HeaderValue>,
+    /// Set for requests of one's own.
+    is_idempotent: Option<bool>,
+    /// The first reason why the request cannot be sent.
+    failure: Option<Box<Error>>,
+}
+
+impl Request {
+    /// A request of an operation, with names in the places of its path parameters.
+    pub(super) fn new(operation: Operation, names: &[&dyn Segment]) -> Self {
+        let template = operation.path();
+        let mut path = String::with_capacity(2 * template.len());
+        let mut names = names.iter();
+        // Each part after a brace is `Name}` and the text up to the next one.
+        let mut parts = template.split('{');
+        path.push_str(parts.next().unwrap_or_default());
+        for part in parts {
+            if let Some(name) = names.next() {
+                name.append_to(&mut path);
+            }
+            path.push_str(part.split_once('}').map_or("", |(_, text)| text));
+        }
+        Self {
+            operation: Some(operation),
+            ..Self::of(operation.method().clone(), path)
+        }
+    }
+
+    /// A request of one's own.
+    pub(super) fn own(method: Method, segments: &[ObjectReference]) -> Self {
+        let mut path = String::new();
+        for segment in segments {
+            path.push('/');
+            segment.append_to(&mut path);
+        }
+        Self::of(method, path)
+    }
+
+    fn of(method: Method, path: String) -> Self {
+        Self {
+            operation: None,
+            method,
+            path,
+            query: String::new(),
+            form: None,
+            if_match: None,
+            is_idempotent: None,
+            failure: None,
+        }
+    }
+
+    pub(super) fn failed(mut self, error: impl Into<Error>) -> Self {
+        self.failure.get_or_insert_with(|| Box::new(error.into()));
+        self
+    }
+
+    pub(crate) fn operation(&self) -> Option<Operation> {
+        self.operation
+    }
+
+    /// The name that errors and logs show.
+    pub(crate) fn name(&self) -> &'static str {
+        self.operation.map_or("request", Operation::id)
+    }
+
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    pub(crate) fn query(&self) -> &str {
+        &self.query
+    }
+
+    pub(crate) fn form(&self) -> Option<&Bytes> {
+        self.form.as_ref()
+    }
+
+    pub(crate) fn if_match(&self) -> Option<&HeaderValue> {
+        self.if_match.as_ref()
+    }
+
+    fn fields(&self) -> form_urlencoded::Parse<'_> {
+        form_urlencoded::parse(self.form.as_deref().unwrap_or_default())
+    }
+
+    /// Whether a second attempt leaves what the first left, or cannot create a second object.
+    pub(crate) fn is_idempotent(&self) -> bool {
+        match self.operation.map(Operation::idempotence) {
+            Some(Idempotence::Safe | Idempotence::Idempotent) => true,
+            Some(Idempotence::WithField(name)) => self.fields().any(|(field, _)| field == name),
+            Some(Idempotence::Never) => false,
+            None => self.is_idempotent.unwrap_or(self.method.is_idempotent()),
+        }
+    }
+
+    /// The account of a call of this request, for an error.
+    pub(crate) fn summary(
+        &self,
+        attempts: u32,
+        elapsed: Duration,
+        headers: Option<&HeaderMap>,
+        outcome_unknown: bool,
+    ) -> CallSummary {
+        CallSummary {
+            operation: self.name(),
+            method: self.method.clone(),
+            path: self.path.clone(),
+            attempts,
+            elapsed,
+            request_id: headers.and_then(response::request_id),
+            date: headers.and_then(response::date),
+            outcome_unknown,
+        }
+    }
+}
+
+impl Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Query and form are data of the user's.
+        f.debug_struct("Request")
+            .field("operation", &self.operation)
+            .field("method", &self.method)
+            .field("path", &self.path)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The encoded fields of a form, as they are added.
+#[derive(Debug, Default)]
+pub(crate) struct Form(String);
+
+impl Form {
+    /// A form with room for data of a size.
+    pub(crate) fn with_capacity(size: usize) -> Self {
+        Self(String::with_capacity(size + size / 2 + 64))
+    }
+
+    /// Adds a field, if there is a value.
+    #[must_use]
+    pub(crate) fn field(mut self, name: &str, value: Option<&str>) -> Self {
+        if let Some(value) = value {
+            append(&mut self.0, name, value);
+        }
+        self
+    }
+}
+
+/// Appends an encoded pair to a query or form.
+fn append(text: &mut String, name: &str, value: &str) {
+    let encoded = std::mem::take(text);
+    let mut pairs = form_urlencoded::Serializer::for_suffix(encoded, 0);
+    *text = pairs.append_pair(name, value).finish();
+}
+
+/// One call of the API: a request that `.await` sends, and how its response is read as a `T`.
+///
+/// A call is a value. Nothing is sent before `.await`, and until then the request can be looked at
+/// without a network:
+///
+/// ```
+/// # use twilio_sync::{Credentials, SyncClient};
+/// # let sync = SyncClient::builder()
+/// #     .credentials(Credentials::auth_token("AC0123456789abcdef0123456789abcdef", "secret")?)
+/// #     .service("default")
+/// #     .base_url("http://localhost:8080")
+/// #     .build()?;
+/// let call = sync.documents::<serde_json::Value>().get("desk 7");
+/// assert_eq!(call.method(), "GET");
+/// assert_eq!(call.path(), "/v1/Services/default/Documents/desk%207");
+/// # Ok::<(), twilio_sync::Error>(())
+/// ```
+///
+/// It needs a Tokio runtime with time and IO. Dropped before it is done, it may have taken effect.
+/// Functions that take a future, such as `tokio::spawn`, want `call.into_future()`.
+///
+/// # Errors
+///
+/// `.await` gives [`Error`](crate::Error) if the request cannot be sent, no complete response comes, or
+/// the response is an error or does not fit `T`. It says which call failed, after how many attempts,
+/// and whether a write may have taken effect.
+#[must_use = "nothing is sent before `.await`"]
+pub struct Call<T> {
+    sender: Arc<dyn Sender>,
+    request: Request,
+    options: Options,
+    read: Read<T>,
+}
+
+impl<T> Debug for Call<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Call").field(&self.request).finish()
+    }
+}
+
+impl<T: DeserializeOwned + Send + 'static> Call<T> {
+    pub(super) fn new(sender: Arc<dyn Sender>, request: Request) -> Self {
+        Self {
+            sender,
+            request,
+            options: Options::default(),
+            read: Box::new(|response| response.json()),
+        }
+    }
+}
+
+impl<T> Call<T> {
+    /// The operation; `None` for a [request of one's own](super::Client::request).
+    #[must_use]
+    pub fn operation(&self) -> Option<Operation> {
+        self.request.operation
+    }
+
+    /// The HTTP method.
+    #[must_use]
+    pub fn method(&self) -> &Method {
+        &self.request.method
+    }
+
+    /// The path below the base URL, names percent-encoded.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.request.path
+    }
+
+    /// The pairs of the query.
+    pub fn query(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        form_urlencoded::parse(self.request.query.as_bytes())
+    }
+
+    /// The fields of the form.
+    pub fn form(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        self.request.fields()
+    }
+
+    /// The revision that the object or item must have.
+    #[must_use]
+    pub fn if_match(&self) -> Option<&str> {
+        self.request.if_match.as_ref()?.to_str().ok()
+    }
+
+    /// How long one attempt may take, in place of the client's
+    /// [`timeout`](crate::SyncClientBuilder::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.timeout = Some(timeout);
+        self
+    }
+
+    /// How the call is retried, in place of the client's [`retry`](crate::SyncClientBuilder::retry).
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.options.retry = Some(policy);
+        self
+    }
+
+    pub(crate) fn with_options(mut self, options: &Options) -> Self {
+        self.options.clone_from(options);
+        self
+    }
+
+    /// Adds a pair to the query, if there is a value.
+    pub fn with_query(mut self, name: &str, value: Option<impl Display>) -> Self {
+        if let Some(value) = value {
+            append(&mut self.request.query, name, &value.to_string());
+        }
+        self
+    }
+
+    /// Sets the form, of a struct or map whose members are its fields.
+    ///
+    /// What cannot be encoded as a form fails the call when it is sent.
+    pub fn with_form(mut self, form: &(impl Serialize + ?Sized)) -> Self {
+        match serde_urlencoded::to_string(form) {
+            Ok(form) => self.request.form = Some(form.into()),
+            Err(error) => {
+                let reason = format!("its form cannot be encoded: {error}");
+                return self.failed(InputError::Request { reason });
+            }
+        }
+        self
+    }
+
+    pub(crate) fn with_fields(mut self, form: Form) -> Self {
+        self.request.form = Some(form.0.into());
+        self
+    }
+
+    /// Sets the revision that the object or item must have, if one is given.
+    pub fn with_if_match(mut self, revision: Option<&Revision>) -> Self {
+        match revision.map(Revision::header).transpose() {
+            Ok(header) => self.request.if_match = header,
+            Err(error) => return self.failed(error),
+        }
+        self
+    }
+
+    /// Says whether a second attempt of a [request of one's own](super::Client::request) does no harm.
+    /// Default: it does none for GET, PUT and DELETE.
+    pub fn idempotent(mut self, is_idempotent: bool) -> Self {
+        self.request.is_idempotent = Some(is_idempotent);
+        self
+    }
+
+    /// The same call failing with an error when it is sent, unless it fails with an earlier one.
+    pub(crate) fn failed(mut self, error: impl Into<Error>) -> Self {
+        self.request = self.request.failed(error);
+        self
+    }
+
+    /// The same call with its response read in another way.
+    pub(crate) fn read_by<U>(self, read: Read<U>) -> Call<U> {
+        Call {
+            sender: self.sender,
+            request: self.request,
+            options: self.options,
+            read,
+        }
+    }
+}
+
+impl<T> Call<T> {
+    /// Begins to send the request, if there is one to be sent.
+    fn send(self) -> (BoxFuture<'static, Result<RawResponse>>, Read<T>) {
+        let mut request = self.request;
+        let sending = match request.failure.take() {
+            Some(error) => Box::pin(ready(Err(*error))),
+            None => self.sender.send(request, self.options),
+        };
+        (sending, self.read)
+    }
+}
+
+impl<T: Send + 'static> Call<T> {
+    /// Sends the call, and gives the value with status, headers, number of attempts and request id.
+    ///
+    /// # Errors
+    ///
+    /// As `.await`.
+    pub fn response(self) -> BoxFuture<'static, Result<Response<T>>> {
+        let (sending, read) = self.send();
+        Box::pin(async move {
+            let response = sending.await?;
+            Ok(Response::new(read(&response)?, response))
+        })
+    }
+}
+
+impl<T> IntoFuture for Call<T> {
+    type Output = Result<T>;
+    type IntoFuture = CallFuture<T>;
+
+    fn into_future(self) -> CallFuture<T> {
+        let (sending, read) = self.send();
+        let read = Some(read);
+        CallFuture { sending, read }
+    }
+}
+
+/// A [`Call`] that is being sent.
+#[must_use = "nothing is sent before it is polled"]
+pub struct CallFuture<T> {
+    sending: BoxFuture<'static, Result<RawResponse>>,
+    /// None once the response was read.
+    read: Option<Read<T>>,
+}
+
+impl<T> Debug for CallFuture<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallFuture").finish_non_exhaustive()
+    }
+}
+
+impl<T> Future for CallFuture<T> {
+    type Output = Result<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
+        let response = ready!(self.sending.as_mut().poll(cx));
+        let Some(read) = self.read.take() else {
+            return Poll::Pending;
+        };
+        Poll::Ready(response.and_then(|response| read(&response)))
+    }
+}

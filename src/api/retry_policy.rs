@@ -1,0 +1,77 @@
+//! How often and how long a failed call is retried.
+
+use std::time::Duration;
+
+/// How often and how long a client retries a call that failed for a passing reason.
+///
+/// Retried are calls refused with 429, failed with 502, 503 or 504, or without a complete response;
+/// the latter two only where a second write does no harm: never the adding of a list item or the
+/// publishing of a message. Between attempts the client waits a random part of a delay that doubles
+/// each time, and never less than a `Retry-After` asks for.
+///
+/// ```
+/// use std::time::Duration;
+/// use twilio_sync::RetryPolicy;
+///
+/// let patient = RetryPolicy::default().max_attempts(10).max_elapsed(Duration::from_secs(300));
+/// let never = RetryPolicy::none();
+/// assert_ne!(patient, never);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    pub(crate) max_attempts: u32,
+    pub(crate) base_delay: Duration,
+    pub(crate) max_delay: Duration,
+    pub(crate) max_elapsed: Duration,
+}
+
+impl Default for RetryPolicy {
+    /// At most 5 attempts within 60 seconds, with delays from 100 milliseconds to 5 seconds.
+    fn default() -> Self {
+        Self {
+            max_attempts: 5,
+            base_delay: Duration::from_millis(100),
+            max_delay: Duration::from_secs(5),
+            max_elapsed: Duration::from_secs(60),
+        }
+    }
+}
+
+impl RetryPolicy {
+    /// One attempt a call.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default().max_attempts(1)
+    }
+
+    /// How many requests one call may take, the first included. 0 counts as 1.
+    #[must_use]
+    pub fn max_attempts(self, max_attempts: u32) -> Self {
+        Self {
+            max_attempts: max_attempts.max(1),
+            ..self
+        }
+    }
+
+    /// The longest wait before the second attempt; it doubles with each further one.
+    #[must_use]
+    pub fn base_delay(self, base_delay: Duration) -> Self {
+        Self { base_delay, ..self }
+    }
+
+    /// The longest wait between two attempts, unless a `Retry-After` asks for more.
+    #[must_use]
+    pub fn max_delay(self, max_delay: Duration) -> Self {
+        Self { max_delay, ..self }
+    }
+
+    /// No attempt is planned for later than this after the first one began. Waiting for the client's
+    /// rate limit comes on top.
+    #[must_use]
+    pub fn max_elapsed(self, max_elapsed: Duration) -> Self {
+        Self {
+            max_elapsed,
+            ..self
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The address of the service.
+
+use std::net::IpAddr;
+
+use url::{Host, Url};
+
+use crate::error::ConfigurationError;
+use crate::value::InputError;
+
+/// The address of Twilio's own service: `sync[.edge][.region].twilio.com`.
+pub(super) fn twilio_url(
+    region: Option<&str>,
+    edge: Option<&str>,
+) -> Result<Url, ConfigurationError> {
+    // An edge without a region is one of the first region's.
+    let region = region.or(edge.map(|_| "us1"));
+    let mut host = "sync".to_owned();
+    for (setting, label) in [("the edge", edge), ("the region", region)] {
+        let Some(label) = label else { continue };
+        let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if label.is_empty() || !label.chars().all(is_label) {
+            return Err(ConfigurationError::Value {
+                setting: setting.to_owned(),
+                source: InputError::Request {
+                    reason: format!(
+                        "\"{label}\" is not part of a host name: lower-case letters, digits and \
+                         hyphens are"
+                    ),
+                },
+            });
+        }
+        host.push('.');
+        host.push_str(label);
+    }
+    checked_base_url(&format!("https://{host}.twilio.com"))
+}
+
+pub(super) fn checked_base_url(text: &str) -> Result<Url, ConfigurationError> {
+    let refuse = |url: &str, reason: &str| {
+        Err(ConfigurationError::BaseUrl {
+            url: url.to_owned(),
+            reason: reason.to_owned(),
+        })
+    };
+    let mut url = match Url::parse(text) {
+        Ok(url) => url,
+        // The text may hold a password where it cannot be told apart; it is not shown.
+        Err(error) => return refuse("given", &format!("{error}")),
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        // Neither fails on a URL with a host, and one without has no user either.
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        return refuse(
+            url.as_str(),
+            "credentials do not belong in it; use `credentials`",
+        );
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return refuse(url.as_str(), "it must end with its path");
+    }
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(&url) => Ok(url),
+        "http" => refuse(
+            url.as_str(),
+            "credentials travel with each request, so it needs https; only a loopback address may \
+             have http",
+        ),
+        _ => refuse(url.as_str(), "it must begin with https://"),
+    }
+}
+
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
+        None => false,
+    }
+}

@@ -1,0 +1,140 @@
+//! [`SyncClient`], and the ways to set one up.
+
+mod builder;
+mod credentials;
+mod endpoint;
+mod environment;
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use url::Url;
+
+pub use builder::SyncClientBuilder;
+pub use credentials::Credentials;
+
+use crate::api;
+use crate::error::Result;
+use crate::transport::Random;
+use crate::value::ServiceReference;
+
+/// A client of one Sync Service.
+///
+/// It is cheap to clone, and the clones share their connections. The helpers are grouped by the kind
+/// of object: [`documents`](Self::documents), [`lists`](Self::lists), [`maps`](Self::maps) and
+/// [`streams`](Self::streams) create, find and remove objects; [`list`](Self::list),
+/// [`map`](Self::map) and [`stream`](Self::stream) work with what is in one of them.
+///
+/// It speaks HTTP/1.1. Each call at a time has a connection of its own, which is kept for the next.
+///
+/// ```
+/// # #[cfg(feature = "emulator")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use serde_json::{Value, json};
+/// use twilio_sync::Emulator;
+///
+/// let emulator = Emulator::start().await?;
+/// let sync = emulator.client()?; // or SyncClient::from_env()?
+///
+/// let desks = sync.documents::<Value>();
+/// desks.create("desk-7", &json!({"busy": false})).await?;
+/// desks.mutate("desk-7", |desk| desk["busy"] = json!(true)).await?;
+/// assert_eq!(desks.get("desk-7").await?.data, json!({"busy": true}));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "emulator"))]
+/// # fn main() {}
+/// ```
+#[derive(Clone)]
+pub struct SyncClient(Arc<Shared>);
+
+/// The state that the clones of a client share.
+#[derive(Clone)]
+struct Shared {
+    api: api::Client,
+    base_url: Url,
+    random: Arc<Random>,
+    service: ServiceReference,
+    credentials: Credentials,
+}
+
+impl Debug for SyncClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SyncClient")
+            .field("base_url", &self.0.base_url.as_str())
+            .field("service", &self.0.service.as_str())
+            .finish_non_exhaustive()
+    }
+}
+
+impl SyncClient {
+    /// A client set up step by step.
+    pub fn builder() -> SyncClientBuilder {
+        SyncClientBuilder::default()
+    }
+
+    /// A client set up from environment variables.
+    ///
+    /// | variable | or | what |
+    /// | --- | --- | --- |
+    /// | `TWILIO_ACCOUNT_SID` | `MASTER_ACCOUNT_SID`, `ACCOUNT_SID` | the account, `AC…` |
+    /// | `TWILIO_API_KEY` and `TWILIO_API_SECRET` | `ACCOUNT_SID` (holding `SK…`) and `AUTH_TOKEN` | an API key |
+    /// | `TWILIO_AUTH_TOKEN` | `AUTH_TOKEN` | the auth token, instead of an API key |
+    /// | `TWILIO_SYNC_SERVICE_SID` | `SYNC_SERVICE_SID` | the Service, `IS…` or `default` |
+    /// | `TWILIO_REGION`, `TWILIO_EDGE` | | where to call, optional |
+    /// | `TWILIO_SYNC_BASE_URL` | | another address of the service, optional |
+    ///
+    /// # Errors
+    ///
+    /// If variables are missing, which are named all at once, or have unusable values.
+    pub fn from_env() -> Result<Self> {
+        Self::builder().from_env()?.build()
+    }
+
+    /// The same client for another Service: a SID, or `default`.
+    ///
+    /// # Errors
+    ///
+    /// If it is neither.
+    pub fn with_service(&self, service: impl Into<String>) -> Result<Self> {
+        Ok(self.of_service(ServiceReference::new(service)?))
+    }
+
+    /// The same client for another Service.
+    pub(crate) fn of_service(&self, service: ServiceReference) -> Self {
+        Self(Arc::new(Shared {
+            service,
+            ..Shared::clone(&self.0)
+        }))
+    }
+
+    /// The Service this client works with.
+    #[must_use]
+    pub fn service(&self) -> &ServiceReference {
+        &self.0.service
+    }
+
+    /// The low-level API, with a method for each of the 48 operations. See [`api`].
+    #[must_use]
+    pub fn api(&self) -> &api::Client {
+        &self.0.api
+    }
+
+    /// The generator of the client's random waits.
+    pub(crate) fn random(&self) -> &Random {
+        &self.0.random
+    }
+
+    /// The credentials of the client.
+    #[must_use]
+    pub fn credentials(&self) -> &Credentials {
+        &self.0.credentials
+    }
+
+    /// The address of the service.
+    #[must_use]
+    pub fn base_url(&self) -> &Url {
+        &self.0.base_url
+    }
+}

@@ -1,0 +1,210 @@
+//! Everything that can go wrong, in one [`Error`] whose `Display` is the whole account.
+
+mod body;
+mod configuration;
+mod connection;
+mod contention;
+#[cfg(feature = "schema")]
+mod contract;
+mod data;
+mod response;
+mod service;
+mod summary;
+
+use http::StatusCode;
+
+pub use body::ErrorBody;
+pub(crate) use body::excerpt;
+pub use configuration::ConfigurationError;
+pub use connection::{ConnectionError, ConnectionFailure};
+pub use contention::ContentionError;
+#[cfg(feature = "schema")]
+pub use contract::{ContractError, Violation};
+pub use data::DataError;
+pub use response::ResponseError;
+pub use service::ServiceError;
+pub use summary::CallSummary;
+
+pub use crate::value::InputError;
+
+/// A result with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Any failure of this crate.
+///
+/// `Display` says which call failed, how, and what to do about it, in one line; `source` has the
+/// cause. The predicates answer what a program asks:
+///
+/// ```
+/// # use twilio_sync::{Error, SyncClient};
+/// # async fn f(sync: SyncClient) -> Result<(), Error> {
+/// match sync.documents::<serde_json::Value>().get("desk-7").await {
+///     Ok(document) => println!("{}", document.data),
+///     Err(error) if error.is_not_found() => println!("no such desk"),
+///     Err(error) => return Err(error),
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The client could not be set up.
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    /// An input was refused before a request was made.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// The service refused the request, or failed.
+    #[error(transparent)]
+    Service(Box<ServiceError>),
+    /// No answer came, or not all of it.
+    #[error(transparent)]
+    Connection(Box<ConnectionError>),
+    /// An answer came that is none the service should give.
+    #[error(transparent)]
+    Response(Box<ResponseError>),
+    /// The way on from one page of a list leads nowhere, or in a circle.
+    #[error(
+        "the address of the next page, {next_page_url}, leads nowhere new: what was read is not the \
+         whole list"
+    )]
+    Paging {
+        /// The address the service gave.
+        next_page_url: String,
+    },
+    /// A list has more pages than were to be read.
+    #[error(
+        "{pages} pages were read, as many as allowed, and there are more; raise the cap or narrow the search"
+    )]
+    PageCap {
+        /// The cap.
+        pages: usize,
+    },
+    /// A line of an export that is none.
+    #[error("not a line of an export, {reason}: {line}")]
+    Line {
+        /// The line, cut if long.
+        line: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Stored data does not fit the type it was asked for as.
+    #[error(transparent)]
+    Data(Box<DataError>),
+    /// Data breaks the contract it is under.
+    #[cfg(feature = "schema")]
+    #[error(transparent)]
+    Contract(Box<ContractError>),
+    /// A function given to `mutate` failed. Nothing was written.
+    #[error("the change was refused: {0}")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// Others wrote each time between the reads and the writes of a `mutate`.
+    #[error(transparent)]
+    Contention(Box<ContentionError>),
+}
+
+impl Error {
+    /// The refusal behind this error, if the service answered with one.
+    #[must_use]
+    pub fn service_error(&self) -> Option<&ServiceError> {
+        match self {
+            Self::Service(error) => Some(error),
+            Self::Contention(error) => error.source.service_error(),
+            _ => None,
+        }
+    }
+
+    /// The call that failed, if one was made.
+    #[must_use]
+    pub fn call(&self) -> Option<&CallSummary> {
+        match self {
+            Self::Service(error) => Some(&error.call),
+            Self::Connection(error) => Some(&error.call),
+            Self::Response(error) => Some(&error.call),
+            Self::Contention(error) => error.source.call(),
+            _ => None,
+        }
+    }
+
+    /// The same error, once it is known that the write did not take effect.
+    pub(crate) fn without_effect(mut self) -> Self {
+        if let Self::Service(error) = &mut self {
+            error.call.outcome_unknown = false;
+        }
+        self
+    }
+
+    /// The HTTP status, if an answer came.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        match self {
+            Self::Response(error) => Some(error.status),
+            _ => self.service_error().map(ServiceError::status),
+        }
+    }
+
+    /// Twilio's error code, if the answer had one.
+    #[must_use]
+    pub fn code(&self) -> Option<i64> {
+        self.service_error().and_then(|error| error.body.code)
+    }
+
+    fn has_status(&self, status: StatusCode) -> bool {
+        self.service_error()
+            .is_some_and(|error| error.body.status == status.as_u16())
+    }
+
+    /// Whether the object or item does not exist, or the Service it should be in.
+    ///
+    /// A 404 that is not Twilio's, such as a proxy's, says nothing about that and is another error.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.has_status(StatusCode::NOT_FOUND) && self.code().is_some()
+    }
+
+    /// Whether the unique name or key is taken.
+    #[must_use]
+    pub fn is_already_exists(&self) -> bool {
+        self.has_status(StatusCode::CONFLICT)
+    }
+
+    /// Whether the object or item has another revision than `if_match` asked for.
+    #[must_use]
+    pub fn is_revision_conflict(&self) -> bool {
+        self.has_status(StatusCode::PRECONDITION_FAILED)
+    }
+
+    /// Whether the service was asked too much in too short a time.
+    #[must_use]
+    pub fn is_rate_limited(&self) -> bool {
+        self.has_status(StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// Whether the credentials were refused.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        self.has_status(StatusCode::UNAUTHORIZED)
+    }
+
+    /// Whether the same call may succeed later: a full service, a fault on the way, contention.
+    ///
+    /// It says nothing about whether a repeated write would be one write too many; ask
+    /// [`is_outcome_unknown`](Self::is_outcome_unknown) too.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Service(error) => service::is_transient(error.status()),
+            Self::Connection(_) | Self::Contention(_) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the call was a write that may have taken effect all the same.
+    ///
+    /// Read before you repeat such a call.
+    #[must_use]
+    pub fn is_outcome_unknown(&self) -> bool {
+        self.call().is_some_and(|call| call.outcome_unknown)
+    }
+}

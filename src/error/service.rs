@@ -1,0 +1,76 @@
+//! Error responses of the service.
+
+use std::fmt::{self, Display};
+
+use http::StatusCode;
+
+use super::body::ErrorBody;
+use super::summary::CallSummary;
+
+/// An error response of the service.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ServiceError {
+    /// The call that failed.
+    pub call: CallSummary,
+    /// The body of the response.
+    pub body: ErrorBody,
+}
+
+impl ServiceError {
+    /// The HTTP status.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.body.status).unwrap_or_default()
+    }
+
+    /// What to do about it, where that can be said.
+    fn advice(&self) -> Option<&'static str> {
+        Some(match self.body.status {
+            401 => "check the account SID and the API key with its secret, or the auth token",
+            409 => "there is one already: update it, or choose another name or key",
+            412 => "somebody else wrote meanwhile: read it again and decide anew",
+            413 => "send less data",
+            429 => {
+                "slow down: the service allows 20 writes a second to one object, and fewer of large data"
+            }
+            500.. => "the fault is the service's: try again later",
+            _ => return None,
+        })
+    }
+}
+
+impl Display for ServiceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} failed: {}", self.call.operation, self.status())?;
+        if let Some(code) = self.body.code {
+            write!(f, ", code {code}")?;
+        }
+        match (&self.body.message, &self.body.excerpt) {
+            (Some(message), _) => write!(f, ": {message}")?,
+            (None, Some(excerpt)) => write!(f, ": no error of Twilio's but {excerpt}")?,
+            (None, None) => {}
+        }
+        write!(f, " [{}]", self.call)?;
+        if let Some(more_info) = &self.body.more_info {
+            write!(f, " See {more_info}.")?;
+        }
+        if let Some(advice) = self.advice() {
+            write!(f, " What to do: {advice}.")?;
+        }
+        self.call.fmt_outcome(f)
+    }
+}
+
+impl std::error::Error for ServiceError {}
+
+/// Whether the same request may succeed later.
+pub(crate) fn is_transient(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
+}

@@ -1,0 +1,323 @@
+//! Many calls at once, a bounded number at a time, with an account of what was done.
+
+use std::fmt::{self, Debug};
+use std::future::IntoFuture;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{BoxStream, Fuse, FuturesUnordered};
+
+use crate::api::{Options, RetryPolicy};
+use crate::error::{Error, Result};
+use crate::resource::found;
+use crate::value::{InputError, Ttl};
+
+/// The work still to be done: for each piece its key and its call, in order.
+type Jobs<K, R> = Fuse<BoxStream<'static, Result<(K, Job<R>)>>>;
+
+type Running<K, R> = BoxFuture<'static, (K, Result<R>)>;
+
+/// The call of one piece of work, made when its turn has come, with the options of the whole.
+pub(crate) type Job<R> = Box<dyn FnOnce(&JobOptions) -> BoxFuture<'static, Result<R>> + Send>;
+
+/// The options of all calls of a [`Bulk`].
+#[derive(Clone, Debug, Default)]
+pub(crate) struct JobOptions {
+    pub(crate) options: Options,
+    pub(crate) ttl: Option<Ttl>,
+}
+
+/// A call that can be one of many.
+pub(crate) trait Work<R>:
+    IntoFuture<Output = Result<R>, IntoFuture = BoxFuture<'static, Result<R>>> + Send + 'static
+{
+    /// The same call with options of the whole.
+    fn with(self, options: &JobOptions) -> Self;
+}
+
+/// How many calls are in flight at a time, unless it is set. The service allows 20 writes a
+/// second to one object.
+const CONCURRENCY: usize = 8;
+
+/// Many calls, each for a key: a stream of their results, as they come.
+///
+/// `.await` runs all of it and gives a [`Done`], or a [`BulkError`] that accounts for what was done
+/// and what was not. As a stream it shows progress: each element is a key with the result of its call,
+/// or the error that the rest of the work is not known, which is the end.
+/// After a failure no more calls are made, and those in flight are finished; with
+/// [`keep_going`](Self::keep_going) all is tried.
+///
+/// ```
+/// # #[cfg(feature = "emulator")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let emulator = twilio_sync::Emulator::start().await?;
+/// # let sync = emulator.client()?;
+/// use futures_util::TryStreamExt;
+/// use serde_json::{Value, json};
+///
+/// sync.maps().create("phonebook").await?;
+/// let phones = sync.map::<Value>("phonebook");
+/// let entries = (0..100).map(|n| (format!("+8150{n:08}"), json!({"n": n})));
+/// let mut bulk = phones.set_many(entries).concurrency(4);
+/// let mut count = 0;
+/// while let Some((key, result)) = bulk.try_next().await? {
+///     result?;
+///     count += 1; // key is set
+/// }
+/// assert_eq!(count, 100);
+/// assert_eq!(phones.remove_all().await?.keys.len(), 100);
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "emulator"))]
+/// # fn main() {}
+/// ```
+#[must_use = "nothing is sent before it is awaited or polled"]
+pub struct Bulk<K, R> {
+    jobs: Jobs<K, R>,
+    running: FuturesUnordered<Running<K, R>>,
+    options: JobOptions,
+    concurrency: usize,
+    /// Whether one call must end before the next begins.
+    in_order: bool,
+    keep_going: bool,
+    state: State,
+    /// An error that belongs to no key: the work itself could not be listed. It is told last.
+    listing_failure: Option<Error>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Going,
+    /// Nothing more is begun.
+    Stopping,
+}
+
+impl<K, R> Debug for Bulk<K, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bulk")
+            .field("concurrency", &self.concurrency)
+            .field("state", &self.state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All of a bulk's work was done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Done<K> {
+    /// The keys, in the order in which they were done.
+    pub keys: Vec<K>,
+}
+
+/// Not all of a bulk's work was done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct BulkError<K> {
+    /// What was done.
+    pub done: Vec<K>,
+    /// What was tried and failed, with why.
+    pub failed: Vec<(K, Error)>,
+    /// What was not tried, as far as it was given rather than read from a list.
+    pub untried: Vec<K>,
+    /// Whether there may be more that was not tried: the rest of a list, which was not read.
+    pub more: bool,
+    /// Why the rest of the work is not known: it is read from a list, and that failed.
+    pub listing: Option<Error>,
+}
+
+impl<K> fmt::Display for BulkError<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (done, failed, untried) = (self.done.len(), self.failed.len(), self.untried.len());
+        let more = if self.more { " or more" } else { "" };
+        write!(f, "{done} done, {failed} failed, {untried}{more} not tried")?;
+        match (self.failed.first(), &self.listing) {
+            (Some((_, error)), _) => write!(f, "; the first failure: {error}"),
+            (None, Some(error)) => write!(f, "; the rest is not known: {error}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+impl<K: Debug> std::error::Error for BulkError<K> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        let first = self.failed.first().map(|(_, error)| error);
+        first.or(self.listing.as_ref()).map(|error| error as _)
+    }
+}
+
+/// The first failure of bulk work, for functions whose error is [`Error`].
+impl<K> From<Box<BulkError<K>>> for Error {
+    fn from(error: Box<BulkError<K>>) -> Self {
+        let first = error.failed.into_iter().next().map(|(_, error)| error);
+        first.or(error.listing).unwrap_or_else(|| {
+            // Work that ends without a failure ends without an error.
+            InputError::Request {
+                reason: "the work was not done".to_owned(),
+            }
+            .into()
+        })
+    }
+}
+
+impl<K, R> Bulk<K, R> {
+    pub(crate) fn new(jobs: impl Stream<Item = Result<(K, Job<R>)>> + Send + 'static) -> Self {
+        Self {
+            jobs: jobs.boxed().fuse(),
+            running: FuturesUnordered::new(),
+            options: JobOptions::default(),
+            concurrency: CONCURRENCY,
+            in_order: false,
+            keep_going: false,
+            state: State::Going,
+            listing_failure: None,
+        }
+    }
+
+    /// One call after the other, since their order matters.
+    pub(crate) fn in_order(jobs: impl Stream<Item = Result<(K, Job<R>)>> + Send + 'static) -> Self {
+        Self {
+            in_order: true,
+            concurrency: 1,
+            ..Self::new(jobs)
+        }
+    }
+
+    /// How many calls are in flight at a time. Default: 8. 0 counts as 1. Calls whose order matters, as
+    /// those of [`add_many`](crate::ListItems::add_many), are made one after the other whatever is set.
+    pub fn concurrency(mut self, concurrency: usize) -> Self {
+        if !self.in_order {
+            self.concurrency = concurrency.max(1);
+        }
+        self
+    }
+
+    /// How long one attempt of a call may take, in place of the client's
+    /// [`timeout`](crate::SyncClientBuilder::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.options.options.timeout = Some(timeout);
+        self
+    }
+
+    /// How each call is retried, in place of the client's [`retry`](crate::SyncClientBuilder::retry).
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.options.options.retry = Some(policy);
+        self
+    }
+
+    pub(crate) fn with_ttl(mut self, ttl: Ttl) -> Self {
+        self.options.ttl = Some(ttl);
+        self
+    }
+
+    /// Goes on after a failure.
+    pub fn keep_going(mut self) -> Self {
+        self.keep_going = true;
+        self
+    }
+}
+
+impl<K, R> Unpin for Bulk<K, R> {}
+
+impl<K: Send + 'static, R: 'static> Bulk<K, R> {
+    /// Begins as many calls as may be in flight.
+    fn begin(&mut self, cx: &mut Context<'_>) {
+        while self.state == State::Going && self.running.len() < self.concurrency {
+            match self.jobs.poll_next_unpin(cx) {
+                Poll::Ready(Some(Ok((key, job)))) => {
+                    let call = job(&self.options);
+                    self.running
+                        .push(Box::pin(async move { (key, call.await) }));
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.listing_failure = Some(error);
+                    self.state = State::Stopping;
+                }
+                Poll::Ready(None) => self.state = State::Stopping,
+                Poll::Pending => return,
+            }
+        }
+    }
+}
+
+impl<K: Send + 'static, R: 'static> Stream for Bulk<K, R> {
+    type Item = Result<(K, Result<R>)>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.begin(cx);
+        match self.running.poll_next_unpin(cx) {
+            Poll::Ready(Some((key, result))) => {
+                if result.is_err() && !self.keep_going {
+                    self.state = State::Stopping;
+                }
+                Poll::Ready(Some(Ok((key, result))))
+            }
+            // Nothing is in flight, and nothing more will be, or it is still being listed.
+            Poll::Ready(None) if self.state == State::Stopping => {
+                Poll::Ready(self.listing_failure.take().map(Err))
+            }
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<K, R> IntoFuture for Bulk<K, R>
+where
+    K: Send + 'static,
+    R: Send + 'static,
+{
+    type Output = Result<Done<K>, Box<BulkError<K>>>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
+
+    fn into_future(mut self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (mut done, mut failed) = (Vec::new(), Vec::new());
+            let mut listing = None;
+            while let Some(element) = self.next().await {
+                match element {
+                    Ok((key, Ok(_))) => done.push(key),
+                    Ok((key, Err(error))) => failed.push((key, error)),
+                    Err(error) => listing = Some(error),
+                }
+            }
+            if failed.is_empty() && listing.is_none() {
+                return Ok(Done { keys: done });
+            }
+            // What was given can be told; a list is not read on only to tell what is in it.
+            let is_given = self.jobs.size_hint().1.is_some();
+            let mut untried = Vec::new();
+            while is_given && let Some(Ok((key, _))) = self.jobs.next().await {
+                untried.push(key);
+            }
+            Err(Box::new(BulkError {
+                done,
+                failed,
+                untried,
+                more: !is_given,
+                listing,
+            }))
+        })
+    }
+}
+
+/// The work of a call.
+pub(crate) fn job<R>(call: impl Work<R>) -> Job<R> {
+    Box::new(|options| call.with(options).into_future())
+}
+
+/// A removal that also succeeds for what is gone already.
+pub(crate) fn gone(removal: impl Work<()>) -> Job<()> {
+    Box::new(|options| {
+        let removal = removal.with(options).into_future();
+        Box::pin(async move { found(removal.await).map(drop) })
+    })
+}
+
+/// Work that failed before it began.
+pub(crate) fn failed<R: Send + 'static>(error: Error) -> Job<R> {
+    Box::new(|_| Box::pin(std::future::ready(Err(error))))
+}

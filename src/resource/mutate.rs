@@ -1,0 +1,307 @@
+//! Read, change, write if nobody else did meanwhile, and again if somebody did.
+
+use std::fmt::{self, Debug};
+use std::marker::PhantomData;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+
+use crate::api::RetryPolicy;
+use crate::error::{Error, Result};
+use crate::resource::call::Written;
+use crate::resource::kind::{Item, Named};
+use crate::resource::record::Versioned;
+use crate::resource::swap::{Known, Rounds, Step, swap};
+use crate::resource::target::Target;
+use crate::resource::upsert::written;
+use crate::resource::write::Draft;
+use crate::value::{MAX_DATA_SIZE, Ttl, encode};
+
+/// How long a call follows others that write at the same time, unless it is told otherwise.
+pub(super) const ROUNDS: Rounds = Rounds {
+    limit: 100,
+    max_elapsed: Duration::from_secs(30),
+    delays: (Duration::from_millis(50), Duration::from_secs(2)),
+};
+
+/// The values that a function given to `mutate` may return.
+///
+/// - `()`: the change is written.
+/// - [`ControlFlow<()>`]: `Break` declines, and nothing is written; `Continue` goes on.
+/// - `Result<(), E>` or `Result<ControlFlow<()>, E>`: `Err` fails the call, and nothing is written.
+///
+/// Implemented for these only.
+#[diagnostic::on_unimplemented(
+    message = "a function given to `mutate` cannot return `{Self}`",
+    label = "returned by the function given to `mutate`",
+    note = "it may return `()`, `ControlFlow<()>`, or a `Result` of one of these; end the last expression \
+            with a semicolon to return `()`, and do without `async`"
+)]
+pub trait Verdict: private::Sealed {
+    #[doc(hidden)]
+    fn into_flow(self) -> Result<ControlFlow<()>>;
+}
+
+mod private {
+    pub trait Sealed {}
+
+    impl Sealed for () {}
+    impl Sealed for std::ops::ControlFlow<()> {}
+    impl<V: super::Verdict, E> Sealed for Result<V, E> {}
+}
+
+impl Verdict for () {
+    fn into_flow(self) -> Result<ControlFlow<()>> {
+        Ok(ControlFlow::Continue(()))
+    }
+}
+
+impl Verdict for ControlFlow<()> {
+    fn into_flow(self) -> Result<ControlFlow<()>> {
+        Ok(self)
+    }
+}
+
+impl<V: Verdict, E: Into<Box<dyn std::error::Error + Send + Sync>>> Verdict for Result<V, E> {
+    fn into_flow(self) -> Result<ControlFlow<()>> {
+        self.map_err(|error| Error::Refused(error.into()))?
+            .into_flow()
+    }
+}
+
+/// Changes the data of a Document or item by a function of what is there.
+///
+/// The function runs on what was read, and the result is written only if nobody wrote meanwhile;
+/// else all is done again, so the function may run more than once. It may decline or fail, see
+/// [`Verdict`]. If it changes nothing, nothing is written. Cost: two requests in the quiet case, one
+/// if nothing changes.
+///
+/// The whole of the data is written back. A type that does not know some members of what others wrote
+/// removes them: let it keep them in a `#[serde(flatten)]` map, or use `serde_json::Value`.
+///
+/// If the connection breaks while the change is on its way, reading back tells whether it took place:
+/// it did if the data is what was written. Where that cannot be told the call fails with
+/// [`is_outcome_unknown`](crate::Error::is_outcome_unknown), and does not do it twice. Of two programs that
+/// make the very same value at the same moment, one may so take the other's change for its own: where
+/// that matters, as for a counter, keep a member for each program in the data.
+#[must_use = "nothing is sent before `.await`"]
+pub struct Mutate<'a, R, F> {
+    target: Target,
+    draft: Draft,
+    change: F,
+    rounds: Rounds,
+    /// What the function borrows lives as long as the call.
+    borrowed: PhantomData<&'a fn() -> R>,
+}
+
+/// A [`Mutate`] that starts from a value of its own if there is nothing.
+#[must_use = "nothing is sent before `.await`"]
+pub struct MutateOrCreate<'a, R, F, D> {
+    mutate: Mutate<'a, R, F>,
+    start: D,
+}
+
+impl<R, F> Debug for Mutate<'_, R, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mutate")
+            .field("target", &self.target)
+            .field("rounds", &self.rounds)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<R, F, D> Debug for MutateOrCreate<'_, R, F, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("MutateOrCreate").field(&self.mutate).finish()
+    }
+}
+
+impl<'a, R, F> Mutate<'a, R, F> {
+    pub(crate) fn new(target: Target, change: F) -> Self {
+        Self {
+            target,
+            draft: Draft::default(),
+            change,
+            rounds: ROUNDS,
+            borrowed: PhantomData,
+        }
+    }
+
+    /// How often to try. Default: 100 times. 0 counts as 1.
+    pub fn max_attempts(mut self, max_attempts: u32) -> Self {
+        self.rounds.limit = max_attempts;
+        self
+    }
+
+    /// How long to go on trying: no attempt begins later. Default: 30 seconds.
+    pub fn max_elapsed(mut self, max_elapsed: Duration) -> Self {
+        self.rounds.max_elapsed = max_elapsed;
+        self
+    }
+
+    /// How long one attempt of a request may take, in place of the client's
+    /// [`timeout`](crate::SyncClientBuilder::timeout).
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.target.options.timeout = Some(timeout);
+        self
+    }
+
+    /// How each request is retried, in place of the client's
+    /// [`retry`](crate::SyncClientBuilder::retry).
+    pub fn retry(mut self, policy: RetryPolicy) -> Self {
+        self.target.options.retry = Some(policy);
+        self
+    }
+
+    /// After how long it expires and is removed, set by a write of this call. Without it, its expiry
+    /// stays as it is.
+    pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.draft.ttl(ttl.into());
+        self
+    }
+
+    /// Starts from the default if there is nothing, and creates it. Cost then: two requests.
+    pub fn or_default(self) -> MutateOrCreate<'a, R, F, fn() -> R::Data>
+    where
+        R: Versioned<Data: Default> + Named,
+    {
+        self.or_insert_with(R::Data::default)
+    }
+
+    /// Starts from the value of a function if there is nothing, and creates it. Cost then: two requests.
+    pub fn or_insert_with<D>(self, start: D) -> MutateOrCreate<'a, R, F, D>
+    where
+        R: Versioned + Named,
+        D: FnMut() -> R::Data,
+    {
+        MutateOrCreate {
+            mutate: self,
+            start,
+        }
+    }
+}
+
+impl<R: Item, F> Mutate<'_, R, F> {
+    /// After how long, from a write of this call, the List or Map with all its items expires.
+    pub fn collection_ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.draft.collection_ttl(ttl.into());
+        self
+    }
+}
+
+impl<R, F, D> MutateOrCreate<'_, R, F, D> {
+    /// After how long it expires and is removed, set by a write of this call. Without it, what is new
+    /// never expires, and the expiry of what exists stays as it is.
+    pub fn ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.mutate = self.mutate.ttl(ttl);
+        self
+    }
+}
+
+impl<R: Item, F, D> MutateOrCreate<'_, R, F, D> {
+    /// After how long, from a write of this call, the Map with all its items expires.
+    pub fn collection_ttl(mut self, ttl: impl Into<Ttl>) -> Self {
+        self.mutate = self.mutate.collection_ttl(ttl);
+        self
+    }
+}
+
+/// Lets a function change data: the new JSON text, or `None` if it is what it was or the function
+/// declines.
+fn changed<R: Versioned<Data: Serialize>, V: Verdict>(
+    target: &Target,
+    data: &mut R::Data,
+    change: &mut impl FnMut(&mut R::Data) -> V,
+) -> Result<Option<String>> {
+    // Not the text that was read, which another program may have written in another member order.
+    // Whatever its size, it is there.
+    let before = encode("data", usize::MAX, data)?;
+    if change(data).into_flow()?.is_break() {
+        // What the function did before it declined is not what is there.
+        if let Ok(unchanged) = serde_json::from_str(&before) {
+            *data = unchanged;
+        }
+        return Ok(None);
+    }
+    let after = checked(target, data)?;
+    Ok((after != before).then_some(after))
+}
+
+/// The JSON text of data, as the contract of its target wants it.
+fn checked<T: Serialize>(target: &Target, data: &T) -> Result<String> {
+    let text = encode("data", MAX_DATA_SIZE, data)?;
+    target.check("data", &text)?;
+    Ok(text)
+}
+
+impl<'a, R, F, V> Mutate<'a, R, F>
+where
+    R: Versioned<Data: Serialize>,
+    F: FnMut(&mut R::Data) -> V + Send + 'a,
+    V: Verdict,
+{
+    /// Makes the change to what is there, or to what a function starts from.
+    async fn run(self, mut start: impl FnMut() -> Option<R::Data> + Send) -> Result<Written<R>> {
+        let Self {
+            target,
+            draft,
+            mut change,
+            rounds,
+            ..
+        } = self;
+        let write = draft.finish()?;
+        let decide = |known: &mut Known<R>| {
+            Ok(match known {
+                Known::Unread => Step::Read,
+                Known::Found(object) => {
+                    let changed = changed::<R, V>(&target, object.data_mut(), &mut change)?;
+                    changed.map_or(Step::Keep, |data| {
+                        Step::Replace(data, object.revision().clone())
+                    })
+                }
+                Known::Absent(_) => {
+                    let Some(mut data) = start() else {
+                        return Ok(Step::Keep);
+                    };
+                    match change(&mut data).into_flow()? {
+                        ControlFlow::Continue(()) => Step::Create(checked(&target, &data)?),
+                        ControlFlow::Break(()) => Step::Keep,
+                    }
+                }
+            })
+        };
+        written(swap(&target, &write, rounds, Known::Unread, decide).await?)
+    }
+}
+
+impl<'a, R, F, V> IntoFuture for Mutate<'a, R, F>
+where
+    R: Versioned<Data: Serialize>,
+    F: FnMut(&mut R::Data) -> V + Send + 'a,
+    V: Verdict + 'a,
+{
+    type Output = Result<Written<R>>;
+    type IntoFuture = BoxFuture<'a, Result<Written<R>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run(|| None))
+    }
+}
+
+impl<'a, R, F, D, V> IntoFuture for MutateOrCreate<'a, R, F, D>
+where
+    R: Versioned<Data: Serialize> + Named,
+    F: FnMut(&mut R::Data) -> V + Send + 'a,
+    D: FnMut() -> R::Data + Send + 'a,
+    V: Verdict + 'a,
+{
+    type Output = Result<Written<R>>;
+    type IntoFuture = BoxFuture<'a, Result<Written<R>>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { mutate, mut start } = self;
+        Box::pin(mutate.run(move || Some(start())))
+    }
+}

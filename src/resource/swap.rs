@@ -1,0 +1,189 @@
+//! The one compare-and-swap loop: read, decide, write if nobody else did meanwhile, and again if
+//! somebody did.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::error::{ContentionError, Error, Result};
+use crate::resource::call::Outcome;
+use crate::resource::kind::Resource;
+use crate::resource::outcome::{create_resolved, update_resolved};
+use crate::resource::target::Target;
+use crate::resource::write::Write;
+use crate::transport::backoff;
+use crate::value::Revision;
+
+/// What is known about a target within a round.
+#[derive(Debug)]
+pub(crate) enum Known<R> {
+    /// Nothing: this is the first step of a round.
+    Unread,
+    /// There is nothing, as this error says.
+    Absent(Error),
+    /// This was read.
+    Found(Box<R>),
+}
+
+/// The next step, by what is known.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Reads it.
+    Read,
+    /// Writes the call's own data, whatever is there.
+    Overwrite,
+    /// Writes this JSON text, if what was read is still there.
+    Replace(String, Revision),
+    /// Creates it with the call's own data. Whoever else created it meanwhile, the next round finds it.
+    Ensure,
+    /// Creates it with this JSON text.
+    Create(String),
+    /// Removes it, if what was read is still there.
+    Remove(Revision),
+    /// Leaves it as it is.
+    Keep,
+}
+
+/// How a loop ended.
+#[derive(Debug)]
+pub(crate) enum Swapped<R> {
+    /// It is there, after so many rounds.
+    Present(R, Outcome, u32),
+    /// It was removed.
+    Removed,
+    /// There is nothing, as this error says.
+    Absent(Error),
+}
+
+/// How many rounds a loop makes, within which time, and how long it waits between two.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rounds {
+    pub(crate) limit: u32,
+    pub(crate) max_elapsed: Duration,
+    /// The longest wait before the second round, and before any later one.
+    pub(crate) delays: (Duration, Duration),
+}
+
+impl Rounds {
+    /// So many rounds without a wait between them.
+    pub(crate) const fn at_once(limit: u32) -> Self {
+        Self {
+            limit,
+            max_elapsed: Duration::MAX,
+            delays: (Duration::ZERO, Duration::ZERO),
+        }
+    }
+}
+
+/// Takes the steps that a function decides on until one of them ends the loop: a step that writes does,
+/// unless another's write came first, which begins a new round.
+pub(crate) async fn swap<R: Resource>(
+    target: &Target,
+    write: &Write,
+    rounds: Rounds,
+    mut known: Known<R>,
+    mut decide: impl FnMut(&mut Known<R>) -> Result<Step> + Send,
+) -> Result<Swapped<R>> {
+    let started = Instant::now();
+    let mut round = 1;
+    loop {
+        let step = decide(&mut known)?;
+        let (read, conflict) = match step {
+            Step::Read => {
+                known = match target.fetch::<R>().await {
+                    Ok(object) => Known::Found(Box::new(object)),
+                    Err(error) if error.is_not_found() => Known::Absent(error),
+                    Err(error) => return Err(error),
+                };
+                continue;
+            }
+            Step::Overwrite => match target.update::<R>(write).await {
+                Ok(object) => return Ok(Swapped::Present(object, Outcome::Updated, round)),
+                Err(error) if error.is_not_found() => {
+                    known = Known::Absent(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            },
+            Step::Ensure => match create_resolved::<R>(target, write).await {
+                Ok(object) => return Ok(Swapped::Present(object, Outcome::Created, round)),
+                Err(error) if error.is_already_exists() => (None, error),
+                Err(error) => return Err(error),
+            },
+            Step::Create(data) => {
+                let write = with(write, data, None);
+                match create_resolved::<R>(target, &write).await {
+                    Ok(object) => return Ok(Swapped::Present(object, Outcome::Created, round)),
+                    Err(error) if error.is_already_exists() && is_known(&error) => (None, error),
+                    Err(error) => return Err(error),
+                }
+            }
+            Step::Replace(data, revision) => {
+                let write = with(write, data, Some(revision));
+                match update_resolved::<R>(target, &write).await {
+                    Ok(object) => return Ok(Swapped::Present(object, Outcome::Updated, round)),
+                    // What is gone by now is found to be in the next round.
+                    Err(error)
+                        if (error.is_revision_conflict() || error.is_not_found())
+                            && is_known(&error) =>
+                    {
+                        (write.if_match, error)
+                    }
+                    Err(error) => return Err(error),
+                }
+            }
+            Step::Remove(revision) => match target.delete::<R>(Some(&revision)).await {
+                Ok(()) => return Ok(Swapped::Removed),
+                Err(error) if error.is_not_found() => return Ok(Swapped::Absent(error)),
+                Err(error) if error.is_revision_conflict() => (Some(revision), error),
+                Err(error) => return Err(error),
+            },
+            Step::Keep => match known {
+                Known::Found(object) => {
+                    return Ok(Swapped::Present(*object, Outcome::Unchanged, round));
+                }
+                Known::Absent(error) => return Ok(Swapped::Absent(error)),
+                // There is nothing to keep before it is read.
+                Known::Unread => continue,
+            },
+        };
+        let delay = backoff(
+            rounds.delays.0,
+            rounds.delays.1,
+            round,
+            target.sync.random(),
+        );
+        let elapsed = started.elapsed();
+        if round >= rounds.limit || elapsed + delay > rounds.max_elapsed {
+            let object = match &known {
+                Known::Found(object) => object.title(),
+                _ => target.describe(),
+            };
+            return Err(Error::Contention(Box::new(ContentionError {
+                object,
+                attempts: round,
+                elapsed,
+                revision: read,
+                source: conflict,
+            })));
+        }
+        tokio::time::sleep(delay).await;
+        round += 1;
+        known = Known::Unread;
+    }
+}
+
+/// A write of JSON text with the options of another.
+fn with(write: &Write, data: String, if_match: Option<Revision>) -> Write {
+    Write {
+        data: Some(data),
+        if_match,
+        ..write.clone()
+    }
+}
+
+/// Whether it is known that a conflict is with another's write. If it is not, doing it again may do it
+/// twice.
+fn is_known(conflict: &Error) -> bool {
+    !conflict.is_outcome_unknown()
+}

@@ -1,0 +1,141 @@
+//! When a request is retried, and how long to wait before.
+
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+
+use super::http_service::{HttpError, HttpResponse};
+use super::random::Random;
+use crate::api::RetryPolicy;
+
+impl RetryPolicy {
+    /// How long to hold other requests back after a refusal that is not retried.
+    pub(super) fn pause(&self, asked: Option<Duration>, random: &Random) -> Duration {
+        let pause = asked.unwrap_or_else(|| backoff(self.base_delay, self.max_delay, 1, random));
+        pause.min(self.max_delay)
+    }
+
+    /// How long to wait after so many failed attempts; `None` to give up.
+    pub(super) fn delay(
+        &self,
+        attempts: u32,
+        elapsed: Duration,
+        asked: Option<Duration>,
+        random: &Random,
+    ) -> Option<Duration> {
+        if attempts >= self.max_attempts {
+            return None;
+        }
+        // Clients that were all told the same time to wait should not all come back at once.
+        let delay = backoff(self.base_delay, self.max_delay, attempts, random)
+            .saturating_add(asked.unwrap_or_default());
+        (elapsed.saturating_add(delay) <= self.max_elapsed).then_some(delay)
+    }
+}
+
+/// Full jitter: any wait from nothing to a bound that doubles with each attempt.
+pub(crate) fn backoff(base: Duration, max: Duration, attempts: u32, random: &Random) -> Duration {
+    let doubled = base.saturating_mul(1 << attempts.saturating_sub(1).min(20));
+    random.part_of(doubled.min(max))
+}
+
+/// The wait a response asks for, given in seconds or as a date.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
+/// How an attempt failed, as far as a retry goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    /// It did not: this is the response to keep.
+    None,
+    /// The service refused the request for its rate.
+    RateLimited,
+    /// The request did not reach the service.
+    NotSent,
+    /// A passing fault, after which a write may have taken effect or not.
+    Ambiguous,
+    /// A fault of the service that is no reason to try again at once; a write may have taken effect.
+    Fault,
+}
+
+impl Failure {
+    pub(super) fn of(result: &Result<HttpResponse, HttpError>) -> Self {
+        match result {
+            Ok(response) => Self::of_status(response.status),
+            Err(error) if error.may_have_been_processed() => Self::Ambiguous,
+            Err(_) => Self::NotSent,
+        }
+    }
+
+    fn of_status(status: StatusCode) -> Self {
+        match status {
+            StatusCode::TOO_MANY_REQUESTS => Self::RateLimited,
+            StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Self::Ambiguous,
+            status if status.is_server_error() => Self::Fault,
+            _ => Self::None,
+        }
+    }
+
+    /// Whether a write may have taken effect.
+    pub(super) fn may_have_written(self) -> bool {
+        matches!(self, Self::Ambiguous | Self::Fault)
+    }
+
+    /// Whether to send the request again.
+    pub(super) fn permits_retry(self, is_idempotent: impl FnOnce() -> bool) -> bool {
+        match self {
+            Self::RateLimited | Self::NotSent => true,
+            Self::Ambiguous => is_idempotent(),
+            Self::Fault | Self::None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_caps_hold() {
+        let policy = RetryPolicy::default();
+        let random = Random::new(None);
+        assert!(policy.delay(4, Duration::ZERO, None, &random).is_some());
+        assert_eq!(policy.delay(5, Duration::ZERO, None, &random), None);
+        assert_eq!(
+            policy.delay(1, Duration::from_secs(61), None, &random),
+            None
+        );
+        let asked = Duration::from_secs(7);
+        assert!(policy.delay(1, Duration::ZERO, Some(asked), &random) >= Some(asked));
+        assert_eq!(
+            policy.delay(1, Duration::ZERO, Some(Duration::from_secs(61)), &random),
+            None
+        );
+        assert_eq!(
+            RetryPolicy::none().delay(1, Duration::ZERO, None, &random),
+            None
+        );
+    }
+
+    #[test]
+    fn retry_after_in_seconds_and_as_a_date() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers)
+        };
+        assert_eq!(read("3"), Some(Duration::from_secs(3)));
+        assert_eq!(read("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        assert!(read(&later) > Some(Duration::from_secs(90)));
+        assert_eq!(read("soon"), None);
+    }
+}

@@ -1,0 +1,147 @@
+//! The JSON data of documents, items and messages: encoded within the service's limits, decoded
+//! straight from the text that came.
+
+#[cfg(feature = "schema")]
+use std::borrow::Cow;
+use std::fmt::{self, Debug, Display};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use super::input_error::InputError;
+
+/// Most bytes of JSON text in a document, list item or map item: 16 KiB.
+pub const MAX_DATA_SIZE: usize = 16 * 1024;
+
+/// Most bytes of JSON text in a message of a Message Stream: 4 KiB.
+pub const MAX_MESSAGE_SIZE: usize = 4 * 1024;
+
+/// JSON data as the service sent it: text, not yet decoded into a type.
+///
+/// The generated client has it in `data` fields. Numbers, member order and repeated members are
+/// kept as they came.
+///
+/// ```
+/// use twilio_sync::value::Data;
+///
+/// let data = Data::from_json(r#"{"busy": true}"#.to_owned())?;
+/// let value: serde_json::Value = data.decode()?;
+/// assert_eq!(value["busy"], true);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Data(Box<RawValue>);
+
+impl Data {
+    /// Takes a JSON text.
+    ///
+    /// # Errors
+    ///
+    /// If the text is not one JSON value.
+    pub fn from_json(text: String) -> serde_json::Result<Self> {
+        RawValue::from_string(text).map(Self)
+    }
+
+    /// The JSON text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// Whether this is the same JSON as another: white space and the order of members do not matter.
+    ///
+    /// ```
+    /// use twilio_sync::value::Data;
+    ///
+    /// let data = |text: &str| Data::from_json(text.to_owned());
+    /// assert!(data(r#"{"a":1,"b":2}"#)?.is_same_json(&data(r#"{"b": 2, "a": 1}"#)?));
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub fn is_same_json(&self, other: &Self) -> bool {
+        is_same_json(self.as_str(), other.as_str())
+    }
+
+    /// Decodes the text into a type.
+    ///
+    /// # Errors
+    ///
+    /// If the data does not fit the type.
+    pub fn decode<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_str(self.as_str())
+    }
+}
+
+impl Debug for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Display for Data {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Data {
+    fn schema_name() -> Cow<'static, str> {
+        "Data".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        true.into()
+    }
+}
+
+/// Encodes a value as the JSON text of a `Data` field of at most `limit` bytes.
+pub(crate) fn encode<T: Serialize + ?Sized>(
+    what: &'static str,
+    limit: usize,
+    value: &T,
+) -> Result<String, InputError> {
+    let text = serde_json::to_string(value).map_err(|error| InputError::Encode {
+        what,
+        reason: error.to_string(),
+    })?;
+    check_size(what, limit, &text)?;
+    // A scalar or an array is sent as it is: the service documents objects, and says no itself.
+    Ok(text)
+}
+
+/// Checks the size of JSON text.
+pub(crate) fn check_size(what: &'static str, limit: usize, json: &str) -> Result<(), InputError> {
+    if json.len() > limit {
+        return Err(InputError::DataTooLarge {
+            what,
+            limit,
+            size: json.len(),
+        });
+    }
+    Ok(())
+}
+
+/// Whether two texts are the same JSON, whatever the order of members.
+pub(crate) fn is_same_json(one: &str, other: &str) -> bool {
+    let value = |json| serde_json::from_str::<Value>(json).ok();
+    one == other || value(one).is_some_and(|one| value(other) == Some(one))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_is_compared_as_json() {
+        let same = |one: &str, other: &str| {
+            let data = |text: &str| Data::from_json(text.to_owned()).unwrap();
+            data(one).is_same_json(&data(other))
+        };
+        assert!(same(r#"{"a":1,"b":2}"#, r#"{ "b": 2, "a": 1 }"#));
+        assert!(!same(r#"{"a":1}"#, r#"{"a":2}"#) && !same(r#"{"a":1}"#, r#"{"a":"1"}"#));
+    }
+}

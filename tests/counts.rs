@@ -75,7 +75,7 @@ struct Bare {
 
 impl Bare {
     fn of(emulator: &Emulator) -> Self {
-        let http = bare_http::client(emulator.api_key(), emulator.api_secret());
+        let http = bare_http::client(emulator.api_key().as_str(), emulator.api_secret());
         Self {
             http: http.expect("a client"),
             service: format!("{}/v1/Services/{}", emulator.url(), emulator.service_sid()),

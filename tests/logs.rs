@@ -166,7 +166,7 @@ async fn secrets_of_a_failing_run() {
         .search("desk")
         .await;
     shown.push(format!("{by_token:?} {searched:?}"));
-    let misplaced = Credentials::auth_token(token, emulator.account_sid()).unwrap_err();
+    let misplaced = Credentials::auth_token(token, emulator.account_sid().as_str()).unwrap_err();
     shown.push(format!("{misplaced} {misplaced:?}"));
     let misplaced =
         Credentials::api_key(emulator.account_sid(), emulator.api_secret(), "x").unwrap_err();

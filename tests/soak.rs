@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use futures_util::TryStreamExt;
+use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use twilio_sync::emulator::Fault;
@@ -316,7 +317,10 @@ async fn no_message_is_published_twice() {
     let mut arrived = BTreeMap::<String, u64>::new();
     for request in emulator.requests() {
         // A request refused for the rate was not processed, and is rightly sent again.
-        if let (Some(data), true) = (request.form_value("Data"), request.status() != Some(429)) {
+        if let (Some(data), true) = (
+            request.form_value("Data"),
+            request.status() != Some(StatusCode::TOO_MANY_REQUESTS),
+        ) {
             let data: Value = serde_json::from_str(&data).unwrap();
             *arrived
                 .entry(data["id"].as_str().unwrap().to_owned())

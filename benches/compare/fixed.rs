@@ -58,10 +58,10 @@ async fn answers() -> Result<[Bytes; 2], Failure> {
     }]}))?;
     let bare = Bare::connect(&Address {
         url: emulator.url().to_owned(),
-        account_sid: emulator.account_sid().to_owned(),
-        api_key: emulator.api_key().to_owned(),
+        account_sid: emulator.account_sid().as_str().to_owned(),
+        api_key: emulator.api_key().as_str().to_owned(),
         api_secret: emulator.api_secret().to_owned(),
-        service_sid: emulator.service_sid().to_owned(),
+        service_sid: emulator.service_sid().as_str().to_owned(),
     })?;
     Ok([
         bare.body("Documents/doc-7").await?,

@@ -104,10 +104,10 @@ pub(crate) async fn serve() -> Result<(), Failure> {
         .await?;
     let address = Address {
         url: emulator.url().to_owned(),
-        account_sid: emulator.account_sid().to_owned(),
-        api_key: emulator.api_key().to_owned(),
+        account_sid: emulator.account_sid().as_str().to_owned(),
+        api_key: emulator.api_key().as_str().to_owned(),
         api_secret: emulator.api_secret().to_owned(),
-        service_sid: emulator.service_sid().to_owned(),
+        service_sid: emulator.service_sid().as_str().to_owned(),
     };
     println!("{}", serde_json::to_string(&address)?);
     tokio::task::spawn_blocking(move || {

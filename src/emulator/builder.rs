@@ -1,4 +1,4 @@
-//! Setting up an emulator, and starting it.
+//! The builder of an emulator.
 
 use std::fmt;
 use std::io;
@@ -6,33 +6,27 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
+use chrono::Utc;
 use tokio::net::TcpListener;
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::clock::Clock;
-use super::data_file::{self, Account, DataFile, Unusable};
-use super::faults::Faults;
-use super::http::{Api, Credentials};
-use super::log::{LoggedRequest, Observer, RequestLog};
-use super::store::{Change, Event, Kind, Outlet, Sid, State, Store, looks_like_sid};
-use super::webhooks::{self, Endpoints, Outbox, WebhookLog};
-use super::{Emulator, EmulatorError, Kept, server};
-use crate::webhooks::Validator;
+use super::core::{self, AccountSettings, Contents, Core, LoggedRequest, Observer, OpenDataFile};
+use super::random::Random;
+use super::{Emulator, EmulatorError, Server, server};
 
-/// Sets up an [`Emulator`]: what is not set is chosen.
+/// Host and port in the URL of an emulator in process: no socket can have that port.
+const IN_PROCESS: &str = "localhost:0";
+
+/// Sets up an [`Emulator`]. Everything is optional.
 #[derive(Clone)]
-#[must_use = "nothing runs until `start`"]
+#[must_use = "nothing runs until `start` or `in_process`"]
 pub struct EmulatorBuilder {
     address: SocketAddr,
-    account_sid: Option<String>,
-    auth_token: Option<String>,
-    api_key: Option<String>,
-    api_secret: Option<String>,
-    service_sid: Option<String>,
-    clock: Clock,
+    account: AccountSettings,
+    clock: Option<Clock>,
+    random_seed: Option<u64>,
     data_file: Option<PathBuf>,
     observer: Option<Observer>,
 }
@@ -41,12 +35,9 @@ impl Default for EmulatorBuilder {
     fn default() -> Self {
         Self {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
-            account_sid: None,
-            auth_token: None,
-            api_key: None,
-            api_secret: None,
-            service_sid: None,
-            clock: Clock::system(),
+            account: AccountSettings::default(),
+            clock: None,
+            random_seed: None,
             data_file: None,
             observer: None,
         }
@@ -68,57 +59,67 @@ impl EmulatorBuilder {
 
     /// Sets the account SID: `AC` and 32 hex digits.
     pub fn account_sid(mut self, sid: impl Into<String>) -> Self {
-        self.account_sid = Some(sid.into());
+        self.account.account_sid = Some(sid.into());
         self
     }
 
     /// Sets the auth token.
     pub fn auth_token(mut self, token: impl Into<String>) -> Self {
-        self.auth_token = Some(token.into());
+        self.account.auth_token = Some(token.into());
         self
     }
 
     /// Sets the API key: `SK` and 32 hex digits.
     pub fn api_key(mut self, key: impl Into<String>) -> Self {
-        self.api_key = Some(key.into());
+        self.account.api_key = Some(key.into());
         self
     }
 
     /// Sets the API secret.
     pub fn api_secret(mut self, secret: impl Into<String>) -> Self {
-        self.api_secret = Some(secret.into());
+        self.account.api_secret = Some(secret.into());
         self
     }
 
     /// Sets the SID of the default service: `IS` and 32 lower-case hex digits.
     pub fn service_sid(mut self, sid: impl Into<String>) -> Self {
-        self.service_sid = Some(sid.into());
+        self.account.service_sid = Some(sid.into());
         self
     }
 
-    /// Sets the clock; the default is the system's.
+    /// Sets the clock. The default is the system's, and for an emulator
+    /// [in process](Self::in_process) Tokio's, which starts with the system's time.
     pub fn clock(mut self, clock: Clock) -> Self {
-        self.clock = clock;
+        self.clock = Some(clock);
         self
     }
 
-    /// Keeps everything in this file, which is made if it is not there.
+    /// Stores everything in this file, which is created if it does not exist.
     ///
-    /// A write is answered when it is on disk: whatever ends the process, the
+    /// The response to a write follows when it is on disk: however the process ends, the
     /// next emulator with the file has it. It has the credentials and the
-    /// default service too, unless they are set otherwise. One emulator at a
-    /// time can have the file.
+    /// default Service too, unless others are set. One emulator at a
+    /// time can have the file open.
     pub fn data_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.data_file = Some(path.into());
         self
     }
 
-    /// Tells `observer` of each request once it is answered.
+    /// Calls `observer` with each request after its response.
     ///
     /// It is called where requests are handled, so it must not take long. A
-    /// panic in it costs the connection of the request, and no more.
+    /// panic in it ends the connection of the request, and no more.
     pub fn observe(mut self, observer: impl Fn(&LoggedRequest) + Send + Sync + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// Seeds the emulator's random numbers, so that its SIDs, secrets and request ids are the same
+    /// each time. By default they differ.
+    ///
+    /// Anybody can compute the secrets of a seed.
+    pub fn random_seed(mut self, seed: u64) -> Self {
+        self.random_seed = Some(seed);
         self
     }
 
@@ -126,94 +127,69 @@ impl EmulatorBuilder {
     ///
     /// # Errors
     ///
-    /// If a SID is none of its kind, the address cannot be listened on, or the
+    /// If a SID has another form, the address cannot be listened on, or the
     /// data file cannot be used.
     pub async fn start(self) -> Result<Emulator, EmulatorError> {
-        self.check_sids()?;
+        self.account.check()?;
         let (listener, authority) = self.listen().await?;
-        let clock = self.clock.clone();
-        let observer = self.observer.clone();
-        // Reading and making files blocks.
-        let began = tokio::task::spawn_blocking(|| self.begin());
-        let Began {
-            account,
-            default_service,
-            state,
-            data_file,
-        } = match began.await {
-            Ok(began) => began?,
+        let settings = self.settings(Clock::system);
+        let (now, random) = (settings.clock.millis(), settings.random.clone());
+        // Reading and creating files blocks.
+        let opening = tokio::task::spawn_blocking(move || self.open(now, &random));
+        let (contents, data_file) = match opening.await {
+            Ok(opened) => opened?,
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => resume_unwind(panic),
                 Err(error) => return Err(EmulatorError::Interrupted(io::Error::other(error))),
             },
         };
-
-        let webhooks = Arc::new(WebhookLog::default());
-        let sender = webhooks::Sender {
-            account_sid: account.account_sid.clone(),
-            validator: Validator::new(account.auth_token.as_str()),
-        };
-        let file = data_file.as_ref().map(|kept| Arc::clone(&kept.file));
-        let (outbox, posting) = Outbox::new(sender, file.clone(), Arc::clone(&webhooks));
+        let (core, posting) = Core::new(contents, settings)?;
         let posting = tokio::spawn(posting);
-
-        let url = format!("http://{authority}");
-        let outlets = Outlets {
-            data_file: file.clone(),
-            outbox,
-        };
-        let api = Arc::new(Api {
-            store: Store::new(state, clock.clone(), default_service, Box::new(outlets)),
-            credentials: Credentials::new(
-                account.account_sid,
-                account.auth_token,
-                account.api_key,
-                account.api_secret,
-            ),
-            clock,
-            faults: Faults::default(),
-            log: RequestLog::observed_by(observer),
-            webhooks,
-            endpoints: Endpoints::default(),
-            data_file: file,
-            authority,
-            under_way: AtomicUsize::new(0),
-            runtime: Handle::current(),
-        });
+        let mut emulator = Emulator::new(core, authority, data_file);
         let (stop, stopped) = oneshot::channel();
-        let serving = server::serve(listener, Arc::clone(&api), stopped);
-        let server = tokio::spawn(async move {
+        let serving = server::serve(listener, Arc::clone(&emulator.api), stopped);
+        let task = tokio::spawn(async move {
             serving.await;
-            // It would hold on to the data file for as long as receivers are slow.
+            // It would keep the data file open while receivers are slow.
             posting.abort();
         });
-        Ok(Emulator {
-            api,
-            url,
-            service_sid: default_service.to_string(),
-            stop,
-            server,
-            data_file,
-        })
+        emulator.server = Some(Server { stop, task });
+        Ok(emulator)
     }
 
-    fn check_sids(&self) -> Result<(), EmulatorError> {
-        for (what, prefix, given) in [
-            ("account SID", "AC", &self.account_sid),
-            ("API key", "SK", &self.api_key),
-            ("service SID", "IS", &self.service_sid),
-        ] {
-            if let Some(given) = given
-                && !(given.starts_with(prefix) && looks_like_sid(given))
-            {
-                return Err(EmulatorError::InvalidSid {
-                    what,
-                    prefix,
-                    given: given.clone(),
-                });
-            }
+    /// Creates the emulator in this process, without a socket or a task: see
+    /// [`Emulator::in_process`].
+    ///
+    /// With a data file this blocks while the file is read.
+    ///
+    /// # Errors
+    ///
+    /// If a SID has another form, or the data file cannot be used.
+    pub fn in_process(self) -> Result<Emulator, EmulatorError> {
+        self.account.check()?;
+        let settings = self.settings(|| Clock::tokio(Utc::now()));
+        let (contents, data_file) = self.open(settings.clock.millis(), &settings.random)?;
+        // Nothing runs the task, so webhooks are logged as not sent.
+        let (core, _) = Core::new(contents, settings)?;
+        Ok(Emulator::new(core, IN_PROCESS.to_owned(), data_file))
+    }
+
+    fn settings(&self, default_clock: impl FnOnce() -> Clock) -> core::Settings {
+        core::Settings {
+            clock: self.clock.clone().unwrap_or_else(default_clock),
+            observer: self.observer.clone(),
+            random: self
+                .random_seed
+                .map_or_else(Random::default, Random::seeded),
         }
-        Ok(())
+    }
+
+    fn open(
+        &self,
+        now: i64,
+        random: &Random,
+    ) -> Result<(Contents, Option<OpenDataFile>), EmulatorError> {
+        core::open(&self.account, self.data_file.as_deref(), now, random)
     }
 
     /// A listener, and its host and port.
@@ -234,141 +210,18 @@ impl EmulatorBuilder {
         let authority = listener.local_addr().map_err(unavailable)?.to_string();
         Ok((listener, authority))
     }
-
-    /// The account and its state: what the data file has, and new where it has nothing.
-    fn begin(self) -> Result<Began, EmulatorError> {
-        let Some(path) = self.data_file.clone() else {
-            let account = self.account(None)?;
-            let mut state = State::default();
-            let default_service = default_service(&account)?;
-            state.begin(default_service, self.clock.millis());
-            return Ok(Began {
-                account,
-                default_service,
-                state,
-                data_file: None,
-            });
-        };
-        let unusable = |error: Unusable| match error {
-            Unusable::InUse => EmulatorError::DataFileInUse { path: path.clone() },
-            error => EmulatorError::DataFile {
-                path: path.clone(),
-                source: error.into(),
-            },
-        };
-        let now = self.clock.millis();
-        let mut opened = data_file::open(&path, now).map_err(unusable)?;
-        let kept = opened.account.take();
-        let kept_service = kept.as_ref().map(|kept| kept.service_sid.clone());
-        let account = self.account(kept)?;
-        let mut default_service = default_service(&account)?;
-        let mut state = std::mem::take(&mut opened.state);
-        state.keep_journal();
-        match kept_service {
-            None => state.begin(default_service, now),
-            // A seed may have given it another SID since that was kept.
-            Some(kept) if kept == account.service_sid => {
-                default_service = state.default_service().unwrap_or(default_service);
-            }
-            Some(_) => state
-                .rename_default_service(default_service)
-                .map_err(|_| unusable(Unusable::ServiceTaken(default_service)))?,
-        }
-        let changes = state.take_journal();
-        let (file, writer) = opened.begin(&account, changes).map_err(unusable)?;
-        Ok(Began {
-            account,
-            default_service,
-            state,
-            data_file: Some(Kept {
-                file: Arc::new(file),
-                writer,
-            }),
-        })
-    }
-
-    /// What was set, else what was kept, else something new.
-    fn account(&self, kept: Option<Account>) -> Result<Account, EmulatorError> {
-        let given = |set: &Option<String>, kept: Option<String>, prefix| {
-            let new = || format!("{prefix}{:032x}", fastrand::u128(..));
-            set.clone().or(kept).unwrap_or_else(new)
-        };
-        let secret = |set: &Option<String>, kept: Option<String>| {
-            set.clone().or(kept).map_or_else(new_secret, Ok)
-        };
-        let kept = kept.map_or([const { None }; 5], |kept| {
-            [
-                kept.account_sid,
-                kept.auth_token,
-                kept.api_key,
-                kept.api_secret,
-                kept.service_sid,
-            ]
-            .map(Some)
-        });
-        let [account_sid, auth_token, api_key, api_secret, service_sid] = kept;
-        Ok(Account {
-            account_sid: given(&self.account_sid, account_sid, "AC"),
-            auth_token: secret(&self.auth_token, auth_token)?,
-            api_key: given(&self.api_key, api_key, "SK"),
-            api_secret: secret(&self.api_secret, api_secret)?,
-            service_sid: given(&self.service_sid, service_sid, "IS"),
-        })
-    }
 }
 
 impl fmt::Debug for EmulatorBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EmulatorBuilder")
             .field("address", &self.address)
-            .field("account_sid", &self.account_sid)
-            .field("api_key", &self.api_key)
-            .field("service_sid", &self.service_sid)
+            .field("account_sid", &self.account.account_sid)
+            .field("api_key", &self.account.api_key)
+            .field("service_sid", &self.account.service_sid)
             .field("clock", &self.clock)
+            .field("random_seed", &self.random_seed)
             .field("data_file", &self.data_file)
             .finish_non_exhaustive()
-    }
-}
-
-/// What an emulator begins with.
-struct Began {
-    account: Account,
-    default_service: Sid,
-    state: State,
-    data_file: Option<Kept>,
-}
-
-/// 32 hex digits that nobody can guess from what else the emulator makes up.
-fn new_secret() -> Result<String, EmulatorError> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(|error| EmulatorError::NoRandomness(error.into()))?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
-}
-
-fn default_service(account: &Account) -> Result<Sid, EmulatorError> {
-    let given = &account.service_sid;
-    Sid::parse(Kind::Service, given).ok_or_else(|| EmulatorError::InvalidSid {
-        what: "service SID",
-        prefix: "IS",
-        given: given.clone(),
-    })
-}
-
-/// Where the writes of the store lead.
-struct Outlets {
-    data_file: Option<Arc<DataFile>>,
-    outbox: Outbox,
-}
-
-impl Outlet for Outlets {
-    fn changed(&self, changes: Vec<Change>) {
-        if let Some(file) = &self.data_file {
-            file.keep(changes);
-        }
-    }
-
-    fn happened(&self, event: Event) {
-        let after = self.data_file.as_ref().map_or(0, |file| file.asked());
-        self.outbox.put(event, after);
     }
 }

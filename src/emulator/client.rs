@@ -1,16 +1,19 @@
 //! Clients of an emulator.
 
 use super::Emulator;
-use super::store::Service;
 use crate::client::{Credentials, SyncClient, SyncClientBuilder};
 use crate::error::Result;
 
 impl Emulator {
-    /// A client of this emulator and the default service it has now.
+    /// A client of this emulator and its current default Service.
+    ///
+    /// Keep the emulator alive for as long as the client is used: when it is dropped it stops, and
+    /// calls fail as they do where nothing listens. `Emulator::start().await?.client()?` gives a
+    /// client without an emulator.
     ///
     /// # Errors
     ///
-    /// If the HTTP client cannot be made.
+    /// If the HTTP client cannot be created.
     pub fn client(&self) -> Result<SyncClient> {
         self.client_builder()?.build()
     }
@@ -30,14 +33,19 @@ impl Emulator {
         let now = u64::try_from(self.clock().now().timestamp()).unwrap_or_default();
         let claims = crate::tokens::verify(
             token,
-            self.account_sid(),
-            self.api_key(),
+            self.account_sid().as_str(),
+            self.api_key().as_str(),
             self.api_secret(),
             now,
         )?;
         let service = claims.grants["data_sync"]["service_sid"].as_str();
         match service {
-            Some(service) if self.api.store.read(|store| store.service(service).is_ok()) => {
+            Some(service)
+                if self
+                    .core()
+                    .store
+                    .read(|store| store.service(service).is_ok()) =>
+            {
                 Ok(claims)
             }
             service => Err(crate::tokens::TokenError::Claim(format!(
@@ -46,7 +54,8 @@ impl Emulator {
         }
     }
 
-    /// A client of this emulator, with settings still to be made.
+    /// The builder of a client of this emulator, for more settings. As for [`client`](Self::client),
+    /// keep the emulator alive.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -61,22 +70,16 @@ impl Emulator {
     ///
     /// # Errors
     ///
-    /// Never, as long as the emulator's own SIDs are well-formed, which it sees to.
+    /// Never: the emulator's SIDs are well-formed.
     pub fn client_builder(&self) -> Result<SyncClientBuilder> {
-        let credentials =
-            Credentials::api_key(self.account_sid(), self.api_key(), self.api_secret())?;
-        Ok(SyncClient::builder()
-            .credentials(credentials)
-            .service(self.current_service())
-            .base_url(self.url()))
-    }
-
-    /// The SID of the default service, which a seed may have changed.
-    fn current_service(&self) -> String {
-        let service = self
-            .api
-            .store
-            .read(|store| store.service("default").map(Service::sid));
-        service.map_or_else(|_| self.service_sid().to_owned(), |sid| sid.to_string())
+        let (account, key) = (self.account_sid().as_str(), self.api_key().as_str());
+        let builder = SyncClient::builder()
+            .credentials(Credentials::api_key(account, key, self.api_secret())?)
+            .service(self.core().current_service())
+            .base_url(self.url());
+        Ok(match self.server {
+            Some(_) => builder,
+            None => builder.http_service(self.http_service()),
+        })
     }
 }

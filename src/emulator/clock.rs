@@ -1,21 +1,26 @@
 //! The emulator's clock: the time by which objects are dated and expire.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use chrono::{DateTime, Utc};
+use tokio::time::Instant;
 
 /// 9998-12-31T00:00:00Z: a year of TTL later, dates still have four-digit years.
 const LATEST: i64 = 253_370_678_400_000;
 
+/// The longest time between two looks at the system's time, which can be set.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
 /// The clock an [`Emulator`](super::Emulator) lives by.
 ///
-/// [`Clock::system`] runs with the system's time; [`Clock::manual`] stands
-/// still until it is moved. Both can be moved, so a test can pass a TTL of a
-/// year in no time. Clones share one time. Whole milliseconds count; the
-/// instants before 1970 and after 9998 are out of reach.
+/// [`Clock::system`] runs with the system's time, [`Clock::tokio`] with Tokio's,
+/// and [`Clock::manual`] stands still until it is moved. All of them can be moved,
+/// so a test can pass a TTL of a year in no time: what has expired by then is
+/// removed before the move returns. Clones share one time. It counts whole
+/// milliseconds, from 1970 to 9998.
 ///
 /// ```
 /// use std::time::Duration;
@@ -30,21 +35,46 @@ const LATEST: i64 = 253_370_678_400_000;
 #[derive(Clone)]
 pub struct Clock {
     source: Source,
-    /// Milliseconds: the offset from the system's time, or the time itself.
-    millis: Arc<AtomicI64>,
+    shared: Arc<Shared>,
+}
+
+/// What all clones of a clock share.
+#[derive(Default)]
+struct Shared {
+    /// Milliseconds: the offset from the source's time.
+    millis: AtomicI64,
+    on_move: Mutex<Vec<Weak<dyn OnMove>>>,
+}
+
+impl Shared {
+    fn starting(start: DateTime<Utc>) -> Arc<Self> {
+        Arc::new(Self {
+            millis: AtomicI64::new(start.timestamp_millis()),
+            ..Self::default()
+        })
+    }
+}
+
+/// What has to follow when a clock is moved.
+pub(crate) trait OnMove: Send + Sync {
+    /// The clock was moved. This is called in the thread that moves it.
+    fn moved(&self);
 }
 
 #[derive(Clone, Copy)]
 enum Source {
     System,
+    /// Tokio's clock, since this instant.
+    Tokio(Instant),
     Manual,
 }
 
 impl Source {
-    /// What the clock's own milliseconds are counted from.
+    /// The time of the source; the clock adds its own milliseconds to it.
     fn millis(self) -> i64 {
         match self {
             Self::System => system_millis(),
+            Self::Tokio(origin) => i64::try_from(origin.elapsed().as_millis()).unwrap_or(LATEST),
             Self::Manual => 0,
         }
     }
@@ -56,7 +86,19 @@ impl Clock {
     pub fn system() -> Self {
         Self {
             source: Source::System,
-            millis: Arc::default(),
+            shared: Arc::default(),
+        }
+    }
+
+    /// A clock that shows `start` now, and runs with Tokio's clock from there: where a test pauses
+    /// that or moves it, this one follows.
+    ///
+    /// Create it on the runtime whose clock it follows.
+    #[must_use]
+    pub fn tokio(start: DateTime<Utc>) -> Self {
+        Self {
+            source: Source::Tokio(Instant::now()),
+            shared: Shared::starting(start),
         }
     }
 
@@ -65,7 +107,7 @@ impl Clock {
     pub fn manual(start: DateTime<Utc>) -> Self {
         Self {
             source: Source::Manual,
-            millis: Arc::new(AtomicI64::new(start.timestamp_millis())),
+            shared: Shared::starting(start),
         }
     }
 
@@ -75,7 +117,7 @@ impl Clock {
         DateTime::from_timestamp_millis(self.millis()).unwrap_or_default()
     }
 
-    /// Moves it forward by `by`; a clock of the system's time runs on from there.
+    /// Moves it forward by `by`; a clock that runs does so from there.
     pub fn advance(&self, by: Duration) {
         let by = i64::try_from(by.as_millis()).unwrap_or(LATEST).min(LATEST);
         let system = self.source.millis();
@@ -85,22 +127,66 @@ impl Clock {
         };
         // It never refuses.
         let _ = self
+            .shared
             .millis
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, advanced);
+        self.moved();
     }
 
-    /// Sets it, forward or back; a clock of the system's time runs on from there.
+    /// Sets it, forward or back; a clock that runs does so from there.
     ///
-    /// What has expired stays gone when the clock is set back.
+    /// What has expired is not there again when the clock is set back.
     pub fn set(&self, to: DateTime<Utc>) {
         let to = to.timestamp_millis().clamp(0, LATEST);
-        self.millis
+        self.shared
+            .millis
             .store(to - self.source.millis(), Ordering::SeqCst);
+        self.moved();
+    }
+
+    /// Has `follower` called on each move, as long as it lives.
+    pub(crate) fn on_move(&self, follower: Weak<impl OnMove + 'static>) {
+        let mut followers = self.followers();
+        followers.retain(|follower| follower.strong_count() > 0);
+        followers.push(follower);
+    }
+
+    fn moved(&self) {
+        // Not under the lock: a follower may take its time.
+        let followers = self.followers().clone();
+        for follower in followers.iter().filter_map(Weak::upgrade) {
+            follower.moved();
+        }
+    }
+
+    fn followers(&self) -> MutexGuard<'_, Vec<Weak<dyn OnMove>>> {
+        let followers = self.shared.on_move.lock();
+        followers.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How long to sleep until it shows a time, if nobody moves it; none for a clock that stands still.
+    pub(crate) fn sleep_until(&self, millis: i64) -> Option<Duration> {
+        let millis = millis.saturating_sub(self.millis()).max(1);
+        let sleep = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+        match self.source {
+            Source::System => Some(sleep.min(LONGEST_SLEEP)),
+            Source::Tokio(_) => Some(sleep),
+            Source::Manual => None,
+        }
+    }
+
+    /// The time for logs: the system's, except that a clock by Tokio's time shows its own, so that a
+    /// run can be repeated with the same log.
+    pub(crate) fn log_time(&self) -> DateTime<Utc> {
+        match self.source {
+            Source::Tokio(_) => self.now(),
+            Source::System | Source::Manual => Utc::now(),
+        }
     }
 
     /// Milliseconds since 1970.
     pub(crate) fn millis(&self) -> i64 {
-        let value = self.millis.load(Ordering::SeqCst);
+        let value = self.shared.millis.load(Ordering::SeqCst);
         self.source.millis().saturating_add(value).clamp(0, LATEST)
     }
 }
@@ -115,6 +201,7 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let source = match self.source {
             Source::System => "system",
+            Source::Tokio(_) => "tokio",
             Source::Manual => "manual",
         };
         write!(f, "Clock({source}, {})", self.now())

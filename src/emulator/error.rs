@@ -1,209 +1,70 @@
-//! What the emulator refuses, and how Twilio says so.
+//! The errors of an emulator itself, as opposed to the [error responses](super::failure) it sends.
 
-use std::borrow::Cow;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use http::StatusCode;
-use serde::Serialize;
-
-/// A refusal of the service: one case for each documented error.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// No object, item, permission, service or path of that name.
-    NotFound,
-    MethodNotAllowed,
-    Unauthenticated,
-    /// Data, message or request body over its limit; list or map full.
-    TooLarge,
-    /// A body that is no form, `Data` that is no JSON object, a flag that is no boolean.
-    InvalidBody,
-    InvalidIfMatch,
-    NoParameters,
-    InvalidTtl,
-    InvalidWebhookUrl,
-    InvalidFriendlyName,
-    InvalidDocumentData,
-    DocumentRevisionMismatch,
-    ListItemRevisionMismatch,
-    InvalidListItemData,
-    MapItemRevisionMismatch,
-    InvalidMapItemData,
-    MapItemExists,
-    InvalidMapKey,
-    InvalidMessageData,
-    UniqueNameTaken,
-    InvalidUniqueName,
-    InvalidIdentity,
-    InvalidOrder,
-    InvalidBounds,
-    InvalidPageToken,
-    InvalidPageSize,
-    InvalidListIndex,
-    /// A required parameter without a code of its own is missing.
-    MissingParameter(&'static str),
-    /// A parameter without a code of its own has a value it cannot have.
-    InvalidParameter(&'static str),
-    /// A write that the data file could not take.
-    NotKept,
-}
-
-impl Failure {
-    /// The HTTP status, Twilio's code, and the fixed part of the message.
-    fn parts(self) -> (StatusCode, u32, &'static str) {
-        const BAD: StatusCode = StatusCode::BAD_REQUEST;
-        const CONFLICT: StatusCode = StatusCode::CONFLICT;
-        const STALE: StatusCode = StatusCode::PRECONDITION_FAILED;
-        match self {
-            Self::NotFound => (StatusCode::NOT_FOUND, 20404, "The requested resource"),
-            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, 20004, "Method not allowed"),
-            Self::Unauthenticated => (StatusCode::UNAUTHORIZED, 20003, "Authenticate"),
-            Self::TooLarge => (
-                StatusCode::PAYLOAD_TOO_LARGE,
-                54006,
-                "Request entity too large",
-            ),
-            Self::InvalidBody => (
-                BAD,
-                54008,
-                "Invalid request body: the type of one of the attributes is invalid",
-            ),
-            Self::InvalidIfMatch => (BAD, 54003, "Invalid If-Match header"),
-            Self::NoParameters => (BAD, 54010, "No parameters specified"),
-            Self::InvalidTtl => (
-                BAD,
-                54011,
-                "Invalid TTL. Expected an integer from 0 to 31536000, or nothing",
-            ),
-            Self::InvalidWebhookUrl => (BAD, 54051, "Invalid webhook URL"),
-            Self::InvalidFriendlyName => (
-                BAD,
-                54053,
-                "Invalid friendly name. Expected a string with length 1-255",
-            ),
-            Self::InvalidDocumentData => (BAD, 54101, "Invalid Document data"),
-            Self::DocumentRevisionMismatch => (
-                STALE,
-                54103,
-                "The revision of the Document does not match the expected revision",
-            ),
-            Self::ListItemRevisionMismatch => (
-                STALE,
-                54155,
-                "The revision of the List Item does not match the expected revision",
-            ),
-            Self::InvalidListItemData => (BAD, 54156, "Invalid List Item data"),
-            Self::MapItemRevisionMismatch => (
-                STALE,
-                54205,
-                "The revision of the Map Item does not match the expected revision",
-            ),
-            Self::InvalidMapItemData => (BAD, 54206, "Invalid Map Item data"),
-            Self::MapItemExists => (
-                CONFLICT,
-                54208,
-                "An Item with given key already exists in the Map",
-            ),
-            Self::InvalidMapKey => (
-                BAD,
-                54209,
-                "Invalid Map Item key. Expected a string with length 1-320",
-            ),
-            Self::InvalidMessageData => (BAD, 54251, "Invalid Stream Message data"),
-            Self::UniqueNameTaken => (CONFLICT, 54301, "Unique name already exists"),
-            Self::InvalidUniqueName => (
-                BAD,
-                54302,
-                "Invalid unique name. Expected a string with length 1-320 \
-                 not matching the SID pattern [A-Z]{2}[a-f0-9]{32}",
-            ),
-            Self::InvalidIdentity => (
-                BAD,
-                54351,
-                "Invalid identity. Expected a string with length 1-256",
-            ),
-            Self::InvalidOrder => (BAD, 54451, "Invalid Order. Expected asc or desc"),
-            Self::InvalidBounds => (
-                BAD,
-                54452,
-                "Invalid Bounds. Expected inclusive or exclusive",
-            ),
-            Self::InvalidPageToken => (BAD, 54453, "Invalid PageToken"),
-            Self::InvalidPageSize => (
-                BAD,
-                54454,
-                "Invalid PageSize. Expected an integer from 1 to 1000",
-            ),
-            Self::InvalidListIndex => (
-                BAD,
-                54458,
-                "Invalid List Item index. Expected a non-negative integer",
-            ),
-            Self::MissingParameter(_) => (BAD, 20001, "Missing required parameter"),
-            Self::InvalidParameter(_) => (BAD, 20422, "Invalid parameter"),
-            Self::NotKept => (
-                StatusCode::INTERNAL_SERVER_ERROR,
-                20500,
-                "Internal server error: the emulator's data file cannot be written any more",
-            ),
-        }
-    }
-
-    /// The HTTP status it is answered with.
-    pub(crate) fn status(self) -> StatusCode {
-        self.parts().0
-    }
-
-    /// Twilio's code.
-    pub(crate) fn code(self) -> u32 {
-        self.parts().1
-    }
-
-    /// The message; `path` is what was asked for, without `/v1`.
-    pub(crate) fn message(self, path: &str) -> Cow<'static, str> {
-        let (_, _, text) = self.parts();
-        match self {
-            Self::NotFound => format!("{text} {path} was not found").into(),
-            Self::MissingParameter(name) => format!("{text} {name} in the post body").into(),
-            Self::InvalidParameter(name) => format!("{text} {name}").into(),
-            _ => text.into(),
-        }
-    }
-
-    /// The JSON body it is answered with.
-    pub(crate) fn body(self, path: &str) -> Vec<u8> {
-        let (status, code, _) = self.parts();
-        error_body(status, code, &self.message(path))
-    }
-}
-
-/// Twilio's error body.
-pub(crate) fn error_body(status: StatusCode, code: u32, message: &str) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        code: u32,
-        message: &'a str,
-        more_info: String,
-        status: u16,
-    }
-    let body = Body {
-        code,
-        message,
-        more_info: format!("https://www.twilio.com/docs/errors/{code}"),
-        status: status.as_u16(),
-    };
-    // Nothing in this body can fail to serialise.
-    serde_json::to_vec(&body).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_body_of_not_found_is_twilios() {
-        let body = Failure::NotFound.body("/Services/IS1/Documents/foo");
-        assert_eq!(
-            String::from_utf8(body).unwrap(),
-            r#"{"code":20404,"message":"The requested resource /Services/IS1/Documents/foo was not found","more_info":"https://www.twilio.com/docs/errors/20404","status":404}"#
-        );
-    }
+/// An emulator that cannot be started or controlled.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EmulatorError {
+    /// Another program has the port.
+    #[error(
+        "{address} is in use: stop what listens there, or choose another port (0 takes a free one)"
+    )]
+    PortInUse {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: choose an address of this machine and a port you may use")]
+    Unavailable {
+        /// The address.
+        address: SocketAddr,
+        /// The error of the operating system.
+        source: io::Error,
+    },
+    /// A SID that was set has another form.
+    #[error(
+        "{given:?} is no {what}: give {prefix} and 32 lower-case hex digits, or none to have one chosen"
+    )]
+    InvalidSid {
+        /// The kind of the SID.
+        what: &'static str,
+        /// The prefix of that kind.
+        prefix: &'static str,
+        /// The text that was set.
+        given: String,
+    },
+    /// The operating system has no random bytes for secrets.
+    #[error(
+        "the system gives no random bytes for the secrets: set an auth token and an API secret"
+    )]
+    NoRandomness(#[source] io::Error),
+    /// The runtime shut down while the emulator started.
+    #[error("the runtime ended while the emulator started")]
+    Interrupted(#[source] io::Error),
+    /// Another process has the data file open.
+    #[error(
+        "another process has the data file {} open: stop that one, or choose another file",
+        path.display()
+    )]
+    DataFileInUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The data file cannot be used.
+    #[error("the data file {} cannot be used", path.display())]
+    DataFile {
+        /// The file.
+        path: PathBuf,
+        /// The cause.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The seed is invalid; the text says where.
+    #[error("the seed cannot be used: {0}")]
+    InvalidSeed(String),
+    /// There is no Service of that name.
+    #[error("there is no service {0:?}: give its SID, or \"default\"")]
+    UnknownService(String),
 }

@@ -1,13 +1,11 @@
 //! A local Twilio Sync service, for tests and for work without an account.
 //!
-//! [`Emulator::start`] gives a service of its own on a port of its own, with
-//! everything in memory; it ends when it is dropped. It keeps the rules of
-//! the real one (revisions and `If-Match`, unique names, list indexes, TTLs,
-//! paging, limits), answers with its errors and posts its webhooks. Beyond
-//! that a test can move its [`Clock`], script a [`Fault`], read its logs of
-//! requests and webhooks, and put everything in place with a
-//! [seed](Emulator::seed). With a [data file](EmulatorBuilder::data_file) it
-//! keeps what it has.
+//! [`Emulator::start`] starts one on a port of its own, with everything in memory; it stops when
+//! it is dropped. [`Emulator::in_process`] needs no socket and runs under paused time. Both have
+//! the rules of the real service (revisions and `If-Match`, unique names, list indexes, TTLs,
+//! paging, limits), its error responses and its webhooks. Beyond that a test can move the
+//! [`Clock`], inject a [`Fault`], read the logs of requests and webhooks, and set the contents by a
+//! [seed](Emulator::seed). A [data file](EmulatorBuilder::data_file) makes it persistent.
 //!
 //! ```
 //! # async fn example() -> Result<(), twilio_sync::emulator::EmulatorError> {
@@ -20,70 +18,83 @@
 //! # }
 //! ```
 //!
-//! What a test controls is there for programs in other languages too, over
+//! Programs in other languages have the same controls over
 //! HTTP under `/_emulator/`; the program `twilio-sync emulator` (feature
-//! `cli`) runs it for them. `docs/emulator.md` has both, and a table of what
-//! is documented of the service and what is inferred.
+//! `cli`) runs it for them. `docs/emulator.md` describes both, and says which rules
+//! are documented by the service and which are inferred.
 //!
-//! It is made for tests, not for the open network: rate limits are not
-//! applied, and it speaks plain HTTP/1.1.
+//! It is for tests, not for the open network: it has no rate limits and speaks plain HTTP/1.1.
 
 mod builder;
 mod client;
 mod clock;
-mod data_file;
+mod core;
 mod error;
-mod faults;
+mod failure;
 mod http;
-mod log;
+mod in_process;
+mod random;
 mod recent;
 mod server;
 mod store;
-mod webhooks;
+mod subscribers;
 
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::io;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::thread;
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use self::builder::EmulatorBuilder;
 pub use self::clock::Clock;
-pub use self::faults::Fault;
-pub use self::log::LoggedRequest;
-pub use self::webhooks::LoggedWebhook;
+pub use self::core::{Fault, LoggedRequest};
+pub use self::error::EmulatorError;
+pub use self::in_process::EmulatorService;
+pub use self::subscribers::LoggedWebhook;
 pub use crate::api::Operation;
 
-use self::data_file::DataFile;
+use self::core::{Core, OpenDataFile};
 use self::http::Api;
 use self::store::Records;
+use crate::value::{AccountSid, ApiKeySid, ServiceSid};
 
 /// A running emulator; dropping it stops it.
 pub struct Emulator {
     api: Arc<Api>,
     url: String,
-    service_sid: String,
-    /// Sent to stop when all is answered, dropped to stop at once.
-    stop: oneshot::Sender<()>,
-    server: JoinHandle<()>,
-    data_file: Option<Kept>,
+    /// None for an emulator in process.
+    server: Option<Server>,
+    /// Dropped with the emulator, which ends the calls in process.
+    running: watch::Sender<()>,
+    data_file: Option<OpenDataFile>,
 }
 
-/// A data file, and the thread that writes it.
-struct Kept {
-    file: Arc<DataFile>,
-    writer: thread::JoinHandle<()>,
+/// The task that serves the socket.
+struct Server {
+    /// Sent to complete the requests under way and stop, dropped to stop at once.
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 impl Emulator {
+    fn new(core: Core, authority: String, data_file: Option<OpenDataFile>) -> Self {
+        Self {
+            url: format!("http://{authority}"),
+            api: Arc::new(Api::new(Arc::new(core), authority)),
+            server: None,
+            running: watch::Sender::new(()),
+            data_file,
+        }
+    }
+
+    fn core(&self) -> &Arc<Core> {
+        &self.api.core
+    }
+
     /// Starts an emulator on 127.0.0.1 and a free port, with credentials and
     /// a default service of its own.
     ///
@@ -97,12 +108,60 @@ impl Emulator {
         Self::builder().start().await
     }
 
+    /// Creates an emulator in this process, without a socket or a task: its [`client`](Self::client)
+    /// calls it directly, as does any client with its [`http_service`](Self::http_service).
+    ///
+    /// It behaves as one over HTTP does, with faults, delays and cut connections, and all of its
+    /// waiting is by Tokio's clock. So client and emulator run in one thread and under paused time,
+    /// where retries and delays pass at once; with a
+    /// [`random_seed`](EmulatorBuilder::random_seed) of both, and a clock that starts at a
+    /// given time, each run is the same:
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use twilio_sync::emulator::{Clock, Emulator, Fault};
+    ///
+    /// // With #[tokio::test(start_paused = true)], the retry below takes no time.
+    /// let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    /// runtime.block_on(async {
+    ///     let emulator = Emulator::builder()
+    ///         .random_seed(7)
+    ///         .clock(Clock::tokio("2026-01-01T00:00:00Z".parse()?))
+    ///         .in_process()?;
+    ///     let sync = emulator.client_builder()?.random_seed(7).build()?;
+    ///     emulator.inject(Fault::status(503));
+    ///     let desks = sync.documents::<serde_json::Value>();
+    ///     desks.update_or_create("desk-7", &serde_json::json!({"busy": true})).await?;
+    ///     assert_eq!(emulator.requests()[0].status().map(|status| status.as_u16()), Some(503));
+    ///     Ok(())
+    /// })
+    /// # }
+    /// ```
+    ///
+    /// The runtime needs its time driver only. Differences to an emulator that was
+    /// [started](Self::start):
+    ///
+    /// - A request runs in the task of its caller. Only the write of a delayed fault, the
+    ///   debounced event of an endpoint and the removal of what expires run in tasks of the
+    ///   runtime, so that they happen even when nobody calls.
+    /// - Webhooks are not posted: the [log](Self::webhooks) has them, signed, as not sent.
+    /// - [`url`](Self::url) is an address that nothing listens on.
+    /// - [`stop`](Self::stop) does not wait: calls under way fail.
+    /// - With a data file, do not pause time: while its thread writes, paused time would run on.
+    ///
+    /// # Errors
+    ///
+    /// If the system has no random bytes for the secrets.
+    pub fn in_process() -> Result<Self, EmulatorError> {
+        Self::builder().in_process()
+    }
+
     /// Sets up an emulator before it starts.
     pub fn builder() -> EmulatorBuilder {
         EmulatorBuilder::default()
     }
 
-    /// Where it listens: `http://127.0.0.1:PORT`, the base URL for clients.
+    /// The base URL for clients: `http://127.0.0.1:PORT`.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
@@ -110,26 +169,26 @@ impl Emulator {
 
     /// The account SID, `AC…`: the user name that goes with the auth token.
     #[must_use]
-    pub fn account_sid(&self) -> &str {
-        self.api.credentials.account_sid()
+    pub fn account_sid(&self) -> &AccountSid {
+        self.core().credentials.account_sid()
     }
 
     /// The auth token.
     #[must_use]
     pub fn auth_token(&self) -> &str {
-        self.api.credentials.auth_token()
+        self.core().credentials.auth_token()
     }
 
     /// The API key, `SK…`: the user name that goes with the API secret.
     #[must_use]
-    pub fn api_key(&self) -> &str {
-        self.api.credentials.api_key()
+    pub fn api_key(&self) -> &ApiKeySid {
+        self.core().credentials.api_key()
     }
 
     /// The API secret.
     #[must_use]
     pub fn api_secret(&self) -> &str {
-        self.api.credentials.api_secret()
+        self.core().credentials.api_secret()
     }
 
     /// The SID of the default service that the emulator started with, `IS…`.
@@ -138,58 +197,57 @@ impl Emulator {
     /// have a default service with another SID, and a request may delete it:
     /// the reference `default` leads to what is there now.
     #[must_use]
-    pub fn service_sid(&self) -> &str {
-        &self.service_sid
+    pub fn service_sid(&self) -> &ServiceSid {
+        &self.core().service_sid
     }
 
     /// Its clock.
     #[must_use]
     pub fn clock(&self) -> &Clock {
-        &self.api.clock
+        &self.core().clock
     }
 
-    /// The requests it got, in the order they were answered.
+    /// The requests it received, in the order of their responses.
     #[must_use]
     pub fn requests(&self) -> Vec<LoggedRequest> {
-        self.api.log.requests()
+        self.core().log.requests()
     }
 
     /// Empties the log of requests.
     pub fn clear_requests(&self) {
-        self.api.log.clear();
+        self.core().log.clear();
     }
 
-    /// Makes something go wrong.
+    /// Injects a fault.
     pub fn inject(&self, fault: Fault) {
-        self.api.faults.inject(fault);
+        self.core().faults.inject(fault);
     }
 
-    /// Forgets the faults that were injected.
+    /// Drops the faults that were injected.
     pub fn clear_faults(&self) {
-        self.api.faults.clear();
+        self.core().faults.clear();
     }
 
-    /// The webhooks it posted, in the order of what they tell of; those it
-    /// dropped, as too many were waiting, come before the ones that waited.
+    /// The webhooks it posted, in the order of their events; those it
+    /// dropped because the queue was full come before those in the queue.
     ///
-    /// A service has them posted when it has a `webhook_url`, and
-    /// `webhooks_from_rest_enabled`. They follow the writes, so one may be
-    /// still on its way when the write is answered.
+    /// A Service has webhooks when it has a `webhook_url` and
+    /// `webhooks_from_rest_enabled`. They follow the writes, so one may
+    /// still be under way at the response to its write.
     #[must_use]
     pub fn webhooks(&self) -> Vec<LoggedWebhook> {
-        self.api.webhooks.entries()
+        self.core().webhooks.entries()
     }
 
     /// Empties the log of webhooks.
     pub fn clear_webhooks(&self) {
-        self.api.webhooks.clear();
+        self.core().webhooks.clear();
     }
 
-    /// Acts as if an endpoint had connected to a service, by its SID or `default`.
+    /// Simulates that an endpoint connects to a Service, given by its SID or `default`.
     ///
-    /// That is told by the webhook `endpoint_connected` where the service has
-    /// `reachability_webhooks_enabled`. Nothing else comes of it: no client
-    /// can really connect here.
+    /// The only effect is the webhook `endpoint_connected`, where the Service has
+    /// `reachability_webhooks_enabled`.
     ///
     /// # Errors
     ///
@@ -200,16 +258,16 @@ impl Emulator {
         identity: &str,
         endpoint: &str,
     ) -> Result<(), EmulatorError> {
-        self.api
+        self.core()
             .connect_endpoint(service, identity, endpoint)
             .map_err(|_| EmulatorError::UnknownService(service.to_owned()))
     }
 
-    /// Acts as if an endpoint that had connected were gone.
+    /// Simulates that a connected endpoint disconnects.
     ///
-    /// That is told by the webhook `endpoint_disconnected`: at once, or with
-    /// `reachability_debouncing_enabled` when the endpoint has stayed away for
-    /// the service's window, by the system's time.
+    /// The effect is the webhook `endpoint_disconnected`: at once, or with
+    /// `reachability_debouncing_enabled` when the endpoint stays disconnected for
+    /// the Service's window, by Tokio's clock.
     ///
     /// # Errors
     ///
@@ -220,7 +278,7 @@ impl Emulator {
         identity: &str,
         endpoint: &str,
     ) -> Result<(), EmulatorError> {
-        self.api
+        self.core()
             .disconnect_endpoint(service, identity, endpoint)
             .map_err(|_| EmulatorError::UnknownService(service.to_owned()))
     }
@@ -229,28 +287,27 @@ impl Emulator {
     /// first settings again, and all endpoints. Faults, logs and clock stay as
     /// they are.
     ///
-    /// A data file has it no later than the next write that is answered.
+    /// A data file has it by the response to the next write.
     pub fn reset(&self) {
-        self.api.reset();
+        self.core().reset();
     }
 
-    /// Everything it keeps, in the form [`seed`](Self::seed) takes.
+    /// Everything it stores, in the form of a [`seed`](Self::seed).
     ///
-    /// What has the same content is the same value, whenever it is asked for.
+    /// Equal contents give equal values.
     #[must_use]
     pub fn dump(&self) -> Value {
         // No record has anything that can fail to serialise.
-        serde_json::to_value(self.api.store.dump()).unwrap_or_default()
+        serde_json::to_value(self.core().store.dump()).unwrap_or_default()
     }
 
-    /// Puts a seed in place of everything: a dump, or something written by hand.
+    /// Replaces everything by a seed: a dump, or one written by hand.
     ///
     /// The names are those of the API's bodies; all of them may be left out
     /// but an item's `data` and `key`. SIDs are then new ones (of the service
-    /// named `default`, the one this emulator began with), and dates now. A
-    /// seed without the service `default` leaves none. Endpoints are gone.
-    /// Nothing is told by webhooks. A data file has it no later than the next write that is
-    /// answered.
+    /// named `default`, the one this emulator started with), and dates now. A
+    /// seed without the service `default` leaves none. Endpoints are dropped.
+    /// No webhooks are posted. A data file has it by the response to the next write.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -281,28 +338,34 @@ impl Emulator {
     pub fn seed(&self, seed: Value) -> Result<(), EmulatorError> {
         let seed: Records = serde_json::from_value(seed)
             .map_err(|error| EmulatorError::InvalidSeed(error.to_string()))?;
-        self.api
+        self.core()
             .seed(seed)
             .map_err(|flaw| EmulatorError::InvalidSeed(flaw.to_string()))
     }
 
-    /// Stops: takes no more connections, answers what has been asked, for up
+    /// Stops: accepts no more connections, completes the requests under way, for up
     /// to ten seconds, and closes the data file.
     ///
     /// An emulator that is dropped ends its connections at once. Its data
-    /// file has all that was acknowledged then too.
+    /// file has all acknowledged writes then too.
     pub async fn stop(self) {
-        // If it has ended already, there is nothing to be told.
-        let _ = self.stop.send(());
-        if let Err(error) = self.server.await {
-            tracing::warn!(%error, "the emulator ended badly");
-        }
-        if let Some(Kept { file, writer }) = self.data_file {
-            file.close();
-            // The thread ends when it has written what it was handed.
-            if tokio::task::spawn_blocking(|| writer.join()).await.is_err() {
-                tracing::warn!("the data file of the emulator was not closed");
+        let Self {
+            api,
+            server,
+            running,
+            data_file,
+            ..
+        } = self;
+        if let Some(Server { stop, task }) = server {
+            // If the task has ended already, it receives nothing.
+            let _ = stop.send(());
+            if let Err(error) = task.await {
+                tracing::warn!(%error, "the task of the emulator failed");
             }
+        }
+        drop((api, running));
+        if let Some(data_file) = data_file {
+            data_file.close().await;
         }
     }
 }
@@ -312,73 +375,8 @@ impl fmt::Debug for Emulator {
         f.debug_struct("Emulator")
             .field("url", &self.url)
             .field("account_sid", &self.account_sid())
-            .field("service_sid", &self.service_sid)
+            .field("service_sid", &self.service_sid())
             .field("clock", self.clock())
             .finish_non_exhaustive()
     }
-}
-
-/// What can go wrong with an emulator itself.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EmulatorError {
-    /// Another program has the port.
-    #[error(
-        "{address} is in use: stop what listens there, or choose another port (0 takes a free one)"
-    )]
-    PortInUse {
-        /// What was to be listened on.
-        address: SocketAddr,
-    },
-    /// The address cannot be listened on.
-    #[error("cannot listen on {address}: choose an address of this machine and a port you may use")]
-    Unavailable {
-        /// What was to be listened on.
-        address: SocketAddr,
-        /// What the system says.
-        source: io::Error,
-    },
-    /// A SID that was set is none of its kind.
-    #[error(
-        "{given:?} is no {what}: give {prefix} and 32 lower-case hex digits, or none to have one chosen"
-    )]
-    InvalidSid {
-        /// Which one.
-        what: &'static str,
-        /// What it has to begin with.
-        prefix: &'static str,
-        /// What was given.
-        given: String,
-    },
-    /// The system has no random bytes to make secrets of.
-    #[error(
-        "the system gives no random bytes for the secrets: set an auth token and an API secret"
-    )]
-    NoRandomness(#[source] io::Error),
-    /// The runtime it was to start on is shutting down.
-    #[error("the runtime ended while the emulator started")]
-    Interrupted(#[source] io::Error),
-    /// Another emulator has the data file.
-    #[error(
-        "another process has the data file {} open: stop that one, or choose another file",
-        path.display()
-    )]
-    DataFileInUse {
-        /// Which file.
-        path: PathBuf,
-    },
-    /// The data file cannot be used.
-    #[error("the data file {} cannot be used", path.display())]
-    DataFile {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    /// A seed has a flaw.
-    #[error("the seed cannot be used: {0}")]
-    InvalidSeed(String),
-    /// There is no such service.
-    #[error("there is no service {0:?}: give its SID, or \"default\"")]
-    UnknownService(String),
 }

@@ -1,4 +1,4 @@
-//! Connections: taken, served and ended.
+//! The sockets of an emulator: its listener and its connections.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,27 +20,27 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long a request under way may take when the emulator stops.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Serves connections until told by `stop` to answer what is under way and
-/// end, or until its sender is gone, which ends all connections at once.
+/// Serves connections until `stop` is sent, which lets requests under way complete, or until its
+/// sender is dropped, which ends all connections at once.
 pub(super) async fn serve(listener: TcpListener, api: Arc<Api>, mut stop: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     let (ending, ends) = watch::channel(());
-    let told = loop {
+    let graceful = loop {
         match select(pin!(listener.accept()), &mut stop).await {
             Either::Left((Ok((stream, _)), _)) => {
                 connections.spawn(serve_connection(stream, Arc::clone(&api), ends.clone()));
-                // What has ended is forgotten.
+                // Those that have ended are dropped.
                 while connections.try_join_next().is_some() {}
             }
             Either::Left((Err(error), _)) => {
                 tracing::warn!(%error, "the emulator cannot take a connection");
                 tokio::time::sleep(PAUSE).await;
             }
-            Either::Right((told, _)) => break told.is_ok(),
+            Either::Right((stopped, _)) => break stopped.is_ok(),
         }
     };
     drop(listener);
-    if told {
+    if graceful {
         drop(ending);
         let all = async { while connections.join_next().await.is_some() {} };
         if timeout(PATIENCE, all).await.is_err() {
@@ -50,16 +50,16 @@ pub(super) async fn serve(listener: TcpListener, api: Arc<Api>, mut stop: onesho
     connections.shutdown().await;
 }
 
-/// Serves a connection until it ends, or until the sender of `ends` is gone
-/// and what is under way is answered.
+/// Serves a connection until it ends, or until the sender of `ends` is dropped and its request under
+/// way is complete.
 async fn serve_connection(stream: TcpStream, api: Arc<Api>, mut ends: watch::Receiver<()>) {
-    // Answers are written whole, so waiting for more to send only delays them.
+    // Responses are written in one piece, so waiting for more to send only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
     }
     let service = service_fn(|request| {
         let api = Arc::clone(&api);
-        async move { api.answer(request).await }
+        async move { api.respond(request).await }
     });
     // An error of the service, `Cut`, makes hyper drop the connection.
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);

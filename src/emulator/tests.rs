@@ -1,5 +1,8 @@
 //! The emulator over real HTTP.
 
+mod in_process;
+
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use ::http::{HeaderValue, Method, header};
@@ -363,7 +366,7 @@ async fn faults_strike_the_connection_itself() {
     let statuses: Vec<_> = log
         .iter()
         .filter(|request| request.operation() == Some(Operation::CreateSyncListItem))
-        .map(LoggedRequest::status)
+        .map(|request| request.status().map(|status| status.as_u16()))
         .collect();
     assert_eq!(
         statuses,
@@ -449,7 +452,7 @@ async fn sids_are_checked() {
         .await
         .unwrap();
     assert_eq!(
-        (emulator.account_sid(), emulator.auth_token()),
+        (emulator.account_sid().as_str(), emulator.auth_token()),
         (sid.as_str(), "t")
     );
 }

@@ -37,10 +37,13 @@ impl Program {
         command
             .args(arguments)
             .env("HOME", self.folder.path())
-            .env("TWILIO_ACCOUNT_SID", self.emulator.account_sid())
-            .env("TWILIO_API_KEY", self.emulator.api_key())
+            .env("TWILIO_ACCOUNT_SID", self.emulator.account_sid().as_str())
+            .env("TWILIO_API_KEY", self.emulator.api_key().as_str())
             .env("TWILIO_API_SECRET", self.emulator.api_secret())
-            .env("TWILIO_SYNC_SERVICE_SID", self.emulator.service_sid())
+            .env(
+                "TWILIO_SYNC_SERVICE_SID",
+                self.emulator.service_sid().as_str(),
+            )
             .env("TWILIO_SYNC_BASE_URL", self.emulator.url())
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
@@ -160,7 +163,7 @@ async fn each_operation_is_answered_with_its_status() {
             panic!("{call}: {requests:?}");
         };
         assert_eq!(request.operation().map(Operation::name), Some(name));
-        assert_eq!(request.status().unwrap().to_string(), *status, "{call}");
+        assert_eq!(request.status().unwrap().as_str(), status, "{call}");
 
         // All that was given has arrived, where the description says.
         let decode = |text: &str| {

@@ -26,9 +26,9 @@ async fn no_output_has_a_secret() {
         .unwrap();
     let mut session = Session::new();
     for (name, value) in [
-        ("TWILIO_ACCOUNT_SID", emulator.account_sid()),
+        ("TWILIO_ACCOUNT_SID", emulator.account_sid().as_str()),
         ("TWILIO_AUTH_TOKEN", TOKEN),
-        ("TWILIO_API_KEY", emulator.api_key()),
+        ("TWILIO_API_KEY", emulator.api_key().as_str()),
         ("TWILIO_API_SECRET", SECRET),
         ("TWILIO_SYNC_BASE_URL", emulator.url()),
         ("RUST_LOG", "trace"),

@@ -43,8 +43,8 @@ async fn settings() {
     let mut session = Session::new();
     for (name, value) in [
         ("URL", emulator.url()),
-        ("ACCOUNT", emulator.account_sid()),
-        ("KEY", emulator.api_key()),
+        ("ACCOUNT", emulator.account_sid().as_str()),
+        ("KEY", emulator.api_key().as_str()),
         ("SECRET", emulator.api_secret()),
     ] {
         session.export(name, value);

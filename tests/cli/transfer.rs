@@ -53,8 +53,8 @@ impl Program {
         command
             .args(arguments.split(' '))
             .env("HOME", self.folder.path())
-            .env("TWILIO_ACCOUNT_SID", self.emulator.account_sid())
-            .env("TWILIO_API_KEY", self.emulator.api_key())
+            .env("TWILIO_ACCOUNT_SID", self.emulator.account_sid().as_str())
+            .env("TWILIO_API_KEY", self.emulator.api_key().as_str())
             .env("TWILIO_API_SECRET", self.emulator.api_secret())
             .env("TWILIO_SYNC_SERVICE_SID", "default")
             .env("TWILIO_SYNC_BASE_URL", self.emulator.url())

@@ -43,7 +43,7 @@ async fn a_seed_is_what_the_api_shows() {
     emulator.seed(seed()).unwrap();
 
     assert_eq!(http.get("/Documents/before").await.0, 404);
-    assert_eq!(http.get("").await.1["sid"], emulator.service_sid());
+    assert_eq!(http.get("").await.1["sid"], emulator.service_sid().as_str());
     assert_eq!(http.get("").await.1["friendly_name"], "seeded");
     assert_eq!(http.get("/Documents/d").await.1["data"], json!({"n": 1}));
     let grant = http.get("/Lists/l/Permissions/bob").await.1;
@@ -291,7 +291,7 @@ async fn requests_are_read_and_cleared() {
 async fn controls_need_the_credentials_and_a_name() {
     let (emulator, http) = start().await;
     http.post("/Documents", &[("UniqueName", "a")]).await;
-    let stranger = Http::new(emulator.url(), emulator.account_sid(), "wrong");
+    let stranger = Http::new(emulator.url(), emulator.account_sid().as_str(), "wrong");
     for (method, name) in [
         (Method::POST, "reset"),
         (Method::GET, "dump"),

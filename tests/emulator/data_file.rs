@@ -47,11 +47,11 @@ async fn everything_is_there_again() {
     http.try_delete("/Maps/gone").await;
     let before = emulator.dump();
     let identity = [
-        emulator.account_sid(),
+        emulator.account_sid().as_str(),
         emulator.auth_token(),
-        emulator.api_key(),
+        emulator.api_key().as_str(),
         emulator.api_secret(),
-        emulator.service_sid(),
+        emulator.service_sid().as_str(),
     ]
     .map(ToOwned::to_owned);
     emulator.stop().await;
@@ -59,11 +59,11 @@ async fn everything_is_there_again() {
     let emulator = builder(&folder).start().await.unwrap();
     assert_eq!(emulator.dump(), before);
     let again = [
-        emulator.account_sid(),
+        emulator.account_sid().as_str(),
         emulator.auth_token(),
-        emulator.api_key(),
+        emulator.api_key().as_str(),
         emulator.api_secret(),
-        emulator.service_sid(),
+        emulator.service_sid().as_str(),
     ];
     assert_eq!(again, identity.each_ref());
 
@@ -169,7 +169,100 @@ async fn what_is_set_goes_before_what_is_kept() {
     let source = std::error::Error::source(&error).unwrap().to_string();
     assert!(source.contains("has another service"), "{source}");
     let emulator = builder(&folder).start().await.unwrap();
-    assert_eq!(emulator.service_sid(), service);
+    assert_eq!(emulator.service_sid().as_str(), service);
+}
+
+/// Writes a data file as the version of format 1 did.
+fn write_format_1(path: &std::path::Path) {
+    let about: redb::TableDefinition<&str, &[u8]> =
+        redb::TableDefinition::new("twilio-sync emulator");
+    let records: redb::TableDefinition<&[u8], &[u8]> = redb::TableDefinition::new("records");
+    let database = redb::Database::builder()
+        .create_with_file_format_v3(true)
+        .create(path)
+        .unwrap();
+    let transaction = database.begin_write().unwrap();
+    {
+        let mut about = transaction.open_table(about).unwrap();
+        let mut records = transaction.open_table(records).unwrap();
+        let lines = include_str!("fixtures/data-v1.txt").lines().skip(1);
+        for line in lines {
+            let mut parts = line.splitn(3, ' ');
+            let mut next = || parts.next().unwrap();
+            let (table, key, value) = (next(), next(), next().as_bytes());
+            if table == "about" {
+                about.insert(key, value).unwrap();
+            } else {
+                let digits = |at| u8::from_str_radix(&key[at..at + 2], 16).unwrap();
+                let key: Vec<u8> = (0..key.len()).step_by(2).map(digits).collect();
+                records.insert(key.as_slice(), value).unwrap();
+            }
+        }
+    }
+    transaction.commit().unwrap();
+}
+
+/// Members that are not there have the values that the older version showed.
+#[tokio::test]
+async fn a_file_of_an_older_version_opens() {
+    let folder = Folder::new();
+    write_format_1(&folder.file("sync.db"));
+    let clock = || Clock::manual("2026-12-01T00:00:00Z".parse().unwrap());
+    let start = async || builder(&folder).clock(clock()).start().await.unwrap();
+    let emulator = start().await;
+    assert_eq!(emulator.auth_token(), "the old token");
+    let http = Http::of(&emulator);
+    let document = http.get("/Documents/doc").await.1;
+    assert_eq!(document["created_by"], "system");
+    assert_eq!(
+        (&document["revision"], &document["data"]["n"]),
+        (&json!("2"), &json!(3.50))
+    );
+    assert_eq!(document["date_expires"], "2027-11-26T02:16:30Z");
+    let bob = http.get("/Documents/doc/Permissions/bob").await.1;
+    assert_eq!(bob["read"], true);
+    let items = http.get("/Lists/log/Items").await.1;
+    let indexes: Vec<_> = items["items"].as_array().unwrap().iter().collect();
+    assert_eq!(
+        (&indexes[0]["index"], &indexes[1]["index"]),
+        (&json!(0), &json!(2))
+    );
+    assert_eq!(indexes[1]["created_by"], "system");
+    let alice = http.get("/Maps/phones/Items/alice").await.1;
+    assert_eq!(
+        (&alice["revision"], &alice["created_by"]),
+        (&json!("1"), &json!("system"))
+    );
+    assert_eq!(http.get("/Streams/events").await.0, 200);
+    // It goes on where the older version ended, and is of the new format then.
+    let item = http.post("/Lists/log/Items", &[("Data", "{}")]).await.1;
+    assert_eq!(
+        (&item["index"], &item["revision"]),
+        (&json!(4), &json!("4"))
+    );
+    let dump = emulator.dump();
+    emulator.stop().await;
+    let emulator = start().await;
+    assert_eq!(emulator.dump(), dump);
+}
+
+#[tokio::test]
+async fn creators_are_there_again() {
+    let folder = Folder::new();
+    let emulator = builder(&folder).start().await.unwrap();
+    let item = json!({"key": "k", "data": {}, "created_by": "bob"});
+    let map = json!({"unique_name": "m", "created_by": "alice", "items": [item]});
+    let seed = json!({"services": [{"unique_name": "default", "maps": [map]}]});
+    emulator.seed(seed).unwrap();
+    let http = Http::of(&emulator);
+    // A write by another does not change who created it.
+    http.post("/Maps/m/Items/k", &[("Data", "{\"a\":1}")]).await;
+    emulator.stop().await;
+
+    let emulator = builder(&folder).start().await.unwrap();
+    let http = Http::of(&emulator);
+    assert_eq!(http.get("/Maps/m").await.1["created_by"], "alice");
+    assert_eq!(http.get("/Maps/m/Items/k").await.1["created_by"], "bob");
 }
 
 #[tokio::test]
@@ -192,12 +285,12 @@ async fn files_that_cannot_be_used_say_why() {
     let database = redb::Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     let mut table = transaction.open_table(about).unwrap();
-    table.insert("format", b"2".as_slice()).unwrap();
+    table.insert("format", b"3".as_slice()).unwrap();
     drop(table);
     transaction.commit().unwrap();
     drop(database);
     let error = builder(&folder).start().await.unwrap_err();
-    assert!(why(error).contains("it has format 2, and this version knows up to 1"));
+    assert!(why(error).contains("it has format 3, and this version knows up to 2"));
 
     for junk in [b"some text".to_vec(), vec![7; 100_000]] {
         fs::write(&path, junk).unwrap();
@@ -360,7 +453,7 @@ async fn a_seeded_default_service_keeps_its_sid() {
             builder = builder.service_sid(set);
         }
         let emulator = builder.start().await.unwrap();
-        assert_eq!(emulator.service_sid(), seeded);
+        assert_eq!(emulator.service_sid().as_str(), seeded);
         assert_eq!(emulator.dump(), before);
         emulator.stop().await;
     }

@@ -41,7 +41,7 @@ impl Http {
     fn of(emulator: &Emulator) -> Self {
         Self::new(
             emulator.url(),
-            emulator.account_sid(),
+            emulator.account_sid().as_str(),
             emulator.auth_token(),
         )
     }

@@ -222,8 +222,8 @@ async fn what_is_written_is_told_in_order() {
 
     let got = receiver.got();
     for got in &got {
-        assert_eq!(got.form["AccountSid"], emulator.account_sid());
-        assert_eq!(got.form["ServiceSid"], emulator.service_sid());
+        assert_eq!(got.form["AccountSid"], emulator.account_sid().as_str());
+        assert_eq!(got.form["ServiceSid"], emulator.service_sid().as_str());
         assert_eq!(got.form["Identity"], "system");
         assert!(!got.form.contains_key("EndpointId"));
         assert!(
@@ -298,7 +298,7 @@ async fn the_log_has_what_was_sent_and_what_came_back() {
 }
 
 #[tokio::test]
-async fn only_who_asks_is_told() {
+async fn only_enabled_webhooks_are_posted() {
     let receiver = Receiver::start(OK).await;
     let (emulator, http) = start(&receiver.url).await;
     let enabled = |enabled| [("WebhooksFromRestEnabled", enabled)];
@@ -311,17 +311,47 @@ async fn only_who_asks_is_told() {
     .await;
     http.post("/Lists", &[]).await;
     http.post("", &[("WebhookUrl", &receiver.url)]).await;
-    // Neither resets nor seeds nor what expires is told of.
+    // Resets and seeds have no webhooks.
     emulator.seed(emulator.dump()).unwrap();
-    http.post("/Documents", &[("Ttl", "60"), ("UniqueName", "short")])
-        .await;
-    emulator.clock().advance(Duration::from_secs(60));
-    assert_eq!(http.get("/Documents/short").await.0, 404);
+    http.post("/Documents", &[]).await;
     http.post("/Streams", &[]).await;
     assert_eq!(
         receiver.types(2).await,
         ["document_created", "stream_created"]
     );
+}
+
+/// Nobody has to look: moving the clock is enough, and where it runs, time is.
+#[tokio::test]
+async fn what_expires_is_removed_when_it_is_due() {
+    let receiver = Receiver::start(OK).await;
+    let (emulator, http) = start(&receiver.url).await;
+    let map = [("UniqueName", "m"), ("Ttl", "90")];
+    http.post("/Maps", &map).await;
+    for (key, ttl) in [("a", "60"), ("b", "0")] {
+        let item = [("Key", key), ("Data", "{}"), ("ItemTtl", ttl)];
+        http.post("/Maps/m/Items", &item).await;
+    }
+    emulator.clock().advance(Duration::from_secs(60));
+    let mut expected = vec![
+        "map_created",
+        "map_item_added",
+        "map_item_added",
+        "map_item_removed",
+    ];
+    assert_eq!(receiver.types(4).await, expected);
+    let form = receiver.got()[3].form.clone();
+    let names = ["ItemKey", "EventId", "MapRevision", "Identity"];
+    assert_eq!(names.map(|name| &*form[name]), ["a", "2", "3", "system"]);
+
+    // What is still in it goes along with the map, without webhooks.
+    emulator.clock().advance(Duration::from_secs(30));
+    expected.push("map_removed");
+    assert_eq!(receiver.types(5).await, expected);
+
+    http.post("/Documents", &[("Ttl", "1")]).await;
+    expected.extend(["document_created", "document_removed"]);
+    assert_eq!(receiver.types(7).await, expected);
 }
 
 /// The receiver answers nothing at all for a while: the writes do not wait, nor is order lost.

@@ -87,28 +87,28 @@ async fn the_variables_are_used() {
     let emulator = Emulator::start().await.unwrap();
     let sets: [&[(&str, &str)]; 4] = [
         &[
-            ("TWILIO_ACCOUNT_SID", emulator.account_sid()),
+            ("TWILIO_ACCOUNT_SID", emulator.account_sid().as_str()),
             ("TWILIO_AUTH_TOKEN", emulator.auth_token()),
         ],
         &[
-            ("TWILIO_ACCOUNT_SID", emulator.account_sid()),
-            ("TWILIO_API_KEY", emulator.api_key()),
+            ("TWILIO_ACCOUNT_SID", emulator.account_sid().as_str()),
+            ("TWILIO_API_KEY", emulator.api_key().as_str()),
             ("TWILIO_API_SECRET", emulator.api_secret()),
             ("TWILIO_AUTH_TOKEN", "not this one"),
         ],
         &[
-            ("MASTER_ACCOUNT_SID", emulator.account_sid()),
-            ("ACCOUNT_SID", emulator.api_key()),
+            ("MASTER_ACCOUNT_SID", emulator.account_sid().as_str()),
+            ("ACCOUNT_SID", emulator.api_key().as_str()),
             ("AUTH_TOKEN", emulator.api_secret()),
         ],
         &[
-            ("ACCOUNT_SID", emulator.account_sid()),
+            ("ACCOUNT_SID", emulator.account_sid().as_str()),
             ("AUTH_TOKEN", emulator.auth_token()),
         ],
     ];
     for set in sets {
         let mut variables = set.to_vec();
-        variables.push(("SYNC_SERVICE_SID", emulator.service_sid()));
+        variables.push(("SYNC_SERVICE_SID", emulator.service_sid().as_str()));
         variables.push(("TWILIO_SYNC_BASE_URL", emulator.url()));
         let sync = from_variables(&variables).unwrap();
         assert_eq!(documents(&sync).search("desk").await.unwrap(), None);

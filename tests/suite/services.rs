@@ -14,8 +14,8 @@ async fn create_get_search_ensure_update_remove() {
     let (emulator, sync) = start().await;
     let services = sync.services();
     assert_eq!(
-        services.get("default").await.unwrap().sid.as_str(),
-        emulator.service_sid()
+        services.get("default").await.unwrap().sid,
+        *emulator.service_sid()
     );
     let created = services
         .create("staging")

@@ -117,7 +117,7 @@ async fn the_emulator_checks_them() {
     let claims = emulator.verify_token(token.as_str()).unwrap();
     assert_eq!(
         claims.grants["data_sync"]["service_sid"],
-        emulator.service_sid()
+        emulator.service_sid().as_str()
     );
 
     let refused = |token: &str| emulator.verify_token(token).unwrap_err().to_string();

@@ -58,8 +58,8 @@ async fn every_event_arrives_as_what_caused_it() {
     macro_rules! event {
         ($pattern:pat => $check:block) => {{
             let webhook = told.recv().await.unwrap();
-            assert_eq!(webhook.service_sid(), Some(emulator.service_sid()));
-            assert_eq!(webhook.account_sid(), Some(emulator.account_sid()));
+            assert_eq!(webhook.service_sid(), Some(emulator.service_sid().as_str()));
+            assert_eq!(webhook.account_sid(), Some(emulator.account_sid().as_str()));
             let $pattern = webhook.event().clone() else { panic!("{webhook:?}") };
             $check
             webhook
@@ -123,7 +123,7 @@ async fn every_event_arrives_as_what_caused_it() {
     event!(Event::StreamRemoved(event) => { assert_eq!(event.sid, stream.sid); });
 
     emulator
-        .connect_endpoint(emulator.service_sid(), "bob", "phone")
+        .connect_endpoint(emulator.service_sid().as_str(), "bob", "phone")
         .unwrap();
     let webhook = event!(Event::EndpointConnected => {});
     assert_eq!(
@@ -131,7 +131,7 @@ async fn every_event_arrives_as_what_caused_it() {
         (Some("bob"), Some("phone"))
     );
     emulator
-        .disconnect_endpoint(emulator.service_sid(), "bob", "phone")
+        .disconnect_endpoint(emulator.service_sid().as_str(), "bob", "phone")
         .unwrap();
     event!(Event::EndpointDisconnected => {});
 

@@ -106,14 +106,18 @@ fn print(emulator: &Emulator, options: &Options) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let shown = [
         ("TWILIO_SYNC_BASE_URL", "url", emulator.url()),
-        ("TWILIO_ACCOUNT_SID", "account_sid", emulator.account_sid()),
+        (
+            "TWILIO_ACCOUNT_SID",
+            "account_sid",
+            emulator.account_sid().as_str(),
+        ),
         ("TWILIO_AUTH_TOKEN", "auth_token", emulator.auth_token()),
-        ("TWILIO_API_KEY", "api_key", emulator.api_key()),
+        ("TWILIO_API_KEY", "api_key", emulator.api_key().as_str()),
         ("TWILIO_API_SECRET", "api_secret", emulator.api_secret()),
         (
             "TWILIO_SYNC_SERVICE_SID",
             "service_sid",
-            emulator.service_sid(),
+            emulator.service_sid().as_str(),
         ),
     ];
     let shown = shown.into_iter().filter(|(variable, ..)| {

@@ -1,13 +1,16 @@
 //! Response bodies, written straight from the records.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, Datelike, Timelike};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::emulator::store::{
-    Collection, Document, GrantView, ItemKey, ItemView, Kind, List, Map, Millis, ObjectView,
+    Document, Expiry, GrantView, ItemRules, ItemView, Kind, List, Map, Millis, ObjectView,
     Permitted, Resource, Service, Sid, Stream,
 };
 
@@ -60,11 +63,11 @@ pub(super) trait Shown: Resource {
     const KEY: &'static str;
 
     /// What is in the object's body beside what all have.
-    fn show<S: SerializeMap>(&self, map: &mut S) -> Result<(), S::Error>;
+    fn show<S: SerializeMap>(body: &Self::Body, map: &mut S) -> Result<(), S::Error>;
     /// The resources under an object.
     fn links() -> &'static [&'static str];
     /// The `ETag`, for what has one.
-    fn etag(&self) -> Option<u64> {
+    fn etag(_: &Self::Body) -> Option<u64> {
         None
     }
 }
@@ -73,17 +76,17 @@ impl Shown for Document {
     const SEGMENT: &'static str = "Documents";
     const KEY: &'static str = "documents";
 
-    fn show<S: SerializeMap>(&self, map: &mut S) -> Result<(), S::Error> {
-        map.serialize_entry("data", self.data.json())?;
-        map.serialize_entry("revision", &Revision(self.revision))
+    fn show<S: SerializeMap>(body: &Self::Body, map: &mut S) -> Result<(), S::Error> {
+        map.serialize_entry("data", body.data.json())?;
+        map.serialize_entry("revision", &Revision(body.revision))
     }
 
     fn links() -> &'static [&'static str] {
         &["Permissions"]
     }
 
-    fn etag(&self) -> Option<u64> {
-        Some(self.revision)
+    fn etag(body: &Self::Body) -> Option<u64> {
+        Some(body.revision)
     }
 }
 
@@ -93,8 +96,8 @@ macro_rules! shown_collection {
             const SEGMENT: &'static str = $segment;
             const KEY: &'static str = $key;
 
-            fn show<S: SerializeMap>(&self, map: &mut S) -> Result<(), S::Error> {
-                map.serialize_entry("revision", &Revision(self.events))
+            fn show<S: SerializeMap>(body: &Self::Body, map: &mut S) -> Result<(), S::Error> {
+                map.serialize_entry("revision", &Revision(body.events))
             }
 
             fn links() -> &'static [&'static str] {
@@ -111,7 +114,7 @@ impl Shown for Stream {
     const SEGMENT: &'static str = "Streams";
     const KEY: &'static str = "streams";
 
-    fn show<S: SerializeMap>(&self, _: &mut S) -> Result<(), S::Error> {
+    fn show<S: SerializeMap>(_: &Self::Body, _: &mut S) -> Result<(), S::Error> {
         Ok(())
     }
 
@@ -125,28 +128,20 @@ pub(super) trait ShownPermitted: Shown + Permitted {}
 
 impl<T: Shown + Permitted> ShownPermitted for T {}
 
-/// What items are found by, as the API shows it.
-pub(super) trait ShownKey: ItemKey + Serialize {
-    /// The key's own name.
-    const NAME: &'static str;
-
-    fn text(&self) -> String;
+/// A kind of object with items, as the API shows them.
+pub(super) trait ShownCollection:
+    Shown + ItemRules<Key: Serialize + DeserializeOwned + Display>
+{
+    /// The name of an item's index or key.
+    const KEY_NAME: &'static str;
 }
 
-impl ShownKey for u64 {
-    const NAME: &'static str = "index";
-
-    fn text(&self) -> String {
-        self.to_string()
-    }
+impl ShownCollection for List {
+    const KEY_NAME: &'static str = "index";
 }
 
-impl ShownKey for Box<str> {
-    const NAME: &'static str = "key";
-
-    fn text(&self) -> String {
-        self.to_string()
-    }
+impl ShownCollection for Map {
+    const KEY_NAME: &'static str = "key";
 }
 
 /// The name of the field that holds the SID of the object something is in.
@@ -215,11 +210,11 @@ impl<T: Shown> Serialize for Body<'_, ObjectView<'_, T>> {
         let url = site.object::<T>(view.service, view.sid);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("account_sid", site.account_sid)?;
-        map.serialize_entry("created_by", CREATOR)?;
-        map.serialize_entry("date_expires", &object.expires.map(Date))?;
+        map.serialize_entry("created_by", object.created_by.name())?;
+        map.serialize_entry("date_expires", &object.expires.map(Date::from))?;
         map.serialize_entry("date_created", &Date(object.created))?;
         map.serialize_entry("date_updated", &Date(object.updated))?;
-        object.body.show(&mut map)?;
+        T::show(&object.body, &mut map)?;
         map.serialize_entry("service_sid", &view.service)?;
         map.serialize_entry("sid", &view.sid)?;
         map.serialize_entry("unique_name", &object.unique_name)?;
@@ -235,24 +230,21 @@ impl<T: Shown> Serialize for Body<'_, ObjectView<'_, T>> {
     }
 }
 
-impl<K: ShownKey> Serialize for Body<'_, ItemView<'_, K>>
-where
-    Collection<K>: Shown,
-{
+impl<C: ShownCollection> Serialize for Body<'_, ItemView<'_, C>> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let Self(site, view) = self;
         let item = view.item;
-        let key = view.key.text();
-        let url = site.member::<Collection<K>>(view.service, view.collection, "Items", &key);
+        let key = view.key.to_string();
+        let url = site.member::<C>(view.service, view.collection, "Items", &key);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("account_sid", site.account_sid)?;
-        map.serialize_entry("created_by", CREATOR)?;
+        map.serialize_entry("created_by", item.created_by.name())?;
         map.serialize_entry("data", item.data.json())?;
-        map.serialize_entry("date_expires", &item.expires.map(Date))?;
+        map.serialize_entry("date_expires", &item.expires.map(Date::from))?;
         map.serialize_entry("date_created", &Date(item.created))?;
         map.serialize_entry("date_updated", &Date(item.updated))?;
-        map.serialize_entry(K::NAME, view.key)?;
-        map.serialize_entry(sid_field(K::COLLECTION), &view.collection)?;
+        map.serialize_entry(C::KEY_NAME, view.key)?;
+        map.serialize_entry(sid_field(C::KIND), &view.collection)?;
         map.serialize_entry("revision", &Revision(item.revision))?;
         map.serialize_entry("service_sid", &view.service)?;
         map.serialize_entry("url", &url)?;
@@ -290,9 +282,6 @@ pub(super) struct Message<'a> {
     pub(super) data: &'a RawValue,
 }
 
-/// Who made what was made over REST.
-const CREATOR: &str = "system";
-
 /// The resources under `url`, by their lower-case names.
 struct Links<'a> {
     url: &'a str,
@@ -308,6 +297,12 @@ impl Serialize for Links<'_> {
 
 /// A date as the API writes it: UTC, whole seconds.
 struct Date(Millis);
+
+impl From<Expiry> for Date {
+    fn from(expiry: Expiry) -> Self {
+        Self(expiry.millis())
+    }
+}
 
 impl Serialize for Date {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

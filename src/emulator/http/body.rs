@@ -1,34 +1,38 @@
-//! Bodies as they come in and go out.
+//! The bodies of requests and responses as bytes.
 
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::body::{Body, Frame, SizeHint};
 
 use super::Cut;
-use crate::emulator::error::Failure;
+use crate::emulator::failure::Failure;
 
 /// The largest request body: ample for the largest data, percent-encoded.
 pub(super) const MAX_REQUEST: usize = 256 * 1024;
-/// How much of a body that is too large is read on, as many clients hear no
-/// answer before they have sent all.
+/// The part of a body over its limit that is read all the same, as many clients read no
+/// response before they have sent all.
 const MAX_IGNORED: usize = 16 * 1024 * 1024;
 
-/// Why a request body cannot be had.
-pub(super) enum Unread {
-    Refused(Failure),
-    /// The client is gone.
-    Gone,
+/// A request body that cannot be read.
+pub(super) enum ReadError {
+    /// The body is too large.
+    Failure(Failure),
+    /// The connection ended before the body did.
+    Disconnected,
 }
 
-/// Reads a request body whole, which may have `max` bytes.
-pub(super) async fn read(mut body: Incoming, max: usize) -> Result<Vec<u8>, Unread> {
+/// Reads a whole request body of at most `max` bytes.
+pub(super) async fn read<B>(mut body: B, max: usize) -> Result<Vec<u8>, ReadError>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let mut whole = Vec::new();
     let mut length = 0;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
-        let frame = frame.map_err(|_| Unread::Gone)?;
+        let frame = frame.map_err(|_| ReadError::Disconnected)?;
         if let Ok(data) = frame.into_data() {
             length += data.len();
             if length <= max {
@@ -39,52 +43,60 @@ pub(super) async fn read(mut body: Incoming, max: usize) -> Result<Vec<u8>, Unre
         }
     }
     if length > max {
-        return Err(Unread::Refused(Failure::TooLarge));
+        return Err(ReadError::Failure(Failure::TooLarge));
     }
     Ok(whole)
 }
 
 /// A response body.
 #[derive(Debug)]
-pub(in crate::emulator) struct Answered {
+pub(in crate::emulator) struct ResponseBody {
     rest: Bytes,
     state: State,
-    /// The length a body that breaks off is said to have.
-    promised: u64,
+    /// The announced length of a truncated body.
+    announced: u64,
 }
 
 #[derive(Debug, PartialEq, Eq)]
 enum State {
-    /// All of it is to be sent, or was.
+    /// The whole body is to be sent, or was.
     Whole,
     /// Half of it is to be sent.
     Half,
     /// Half of it was sent, and may still be on its way to the socket.
     Sent,
-    /// The connection goes now.
+    /// The connection is cut now.
     Over,
 }
 
-impl Answered {
-    pub(super) fn whole(bytes: Bytes) -> Self {
-        Self {
-            rest: bytes,
-            state: State::Whole,
-            promised: 0,
+impl ResponseBody {
+    /// The body in one piece; fails if it is truncated.
+    pub(in crate::emulator) fn into_bytes(self) -> Result<Bytes, Cut> {
+        match self.state {
+            State::Whole => Ok(self.rest),
+            State::Half | State::Sent | State::Over => Err(Cut),
         }
     }
 
-    /// Breaks off in the middle, and its connection with it.
-    pub(super) fn broken_off(mut self) -> Self {
+    pub(in crate::emulator) fn whole(bytes: Bytes) -> Self {
+        Self {
+            rest: bytes,
+            state: State::Whole,
+            announced: 0,
+        }
+    }
+
+    /// Sends half of the body, then cuts the connection.
+    pub(super) fn truncated(mut self) -> Self {
         let length = self.rest.len();
         self.rest.truncate(length / 2);
         self.state = State::Half;
-        self.promised = length as u64;
+        self.announced = length as u64;
         self
     }
 }
 
-impl Body for Answered {
+impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Cut;
 
@@ -104,7 +116,7 @@ impl Body for Answered {
                 Poll::Ready(Some(Ok(Frame::data(rest))))
             }
             State::Sent => {
-                // Once around the loop, in which hyper sends what it has.
+                // hyper sends the first half before it polls again.
                 self.state = State::Over;
                 cx.waker().wake_by_ref();
                 Poll::Pending
@@ -120,7 +132,7 @@ impl Body for Answered {
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(match self.state {
             State::Whole => self.rest.len() as u64,
-            State::Half | State::Sent | State::Over => self.promised,
+            State::Half | State::Sent | State::Over => self.announced,
         })
     }
 }

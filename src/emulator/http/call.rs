@@ -1,18 +1,20 @@
-//! A request after routing and decoding, and its answer before it is sent.
+//! A request after routing and decoding, and its response before it is sent.
 
 use std::borrow::Cow;
 
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
-use super::bodies::{Body, Shown, ShownKey, Site};
-use super::parameters::Parameters;
-use crate::emulator::error::Failure;
-use crate::emulator::store::{Collection, IfMatch, ItemView, ObjectView, Store};
+use super::bodies::{Body, Shown, ShownCollection, Site};
+use crate::emulator::core::Parameters;
+use crate::emulator::failure::Failure;
+use crate::emulator::random::Random;
+use crate::emulator::store::{IfMatch, ItemView, ObjectView, Store};
 
 /// A request for an operation.
 pub(super) struct Call<'a> {
     pub(super) store: &'a Store,
+    pub(super) random: &'a Random,
     pub(super) site: Site<'a>,
     /// The variable segments of the path, decoded.
     pub(super) names: [Cow<'a, str>; 3],
@@ -66,21 +68,18 @@ impl Reply {
         site: Site<'_>,
         view: ObjectView<'_, T>,
     ) -> Self {
-        let etag = view.object.body.etag();
+        let etag = T::etag(&view.object.body);
         Self {
             etag,
             ..Self::json(status, &Body(site, view))
         }
     }
 
-    pub(super) fn item<K: ShownKey>(
+    pub(super) fn item<C: ShownCollection>(
         status: StatusCode,
         site: Site<'_>,
-        view: ItemView<'_, K>,
-    ) -> Self
-    where
-        Collection<K>: Shown,
-    {
+        view: ItemView<'_, C>,
+    ) -> Self {
         let etag = Some(view.item.revision);
         Self {
             etag,

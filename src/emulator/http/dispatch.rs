@@ -3,7 +3,7 @@
 use super::call::{Call, Reply};
 use super::{items, objects, permissions, services};
 use crate::api::Operation;
-use crate::emulator::error::Failure;
+use crate::emulator::failure::Failure;
 use crate::emulator::store::{Document, List, Map, Stream};
 
 pub(super) fn dispatch(operation: Operation, call: &Call<'_>) -> Result<Reply, Failure> {
@@ -26,30 +26,30 @@ pub(super) fn dispatch(operation: Operation, call: &Call<'_>) -> Result<Reply, F
         O::DeleteDocumentPermission => permissions::delete::<Document>(call),
 
         O::ListSyncList => objects::list::<List>(call),
-        O::CreateSyncList => objects::create_collection::<u64>(call),
+        O::CreateSyncList => objects::create_collection::<List>(call),
         O::FetchSyncList => objects::fetch::<List>(call),
-        O::UpdateSyncList => objects::update_collection::<u64>(call),
+        O::UpdateSyncList => objects::update_collection::<List>(call),
         O::DeleteSyncList => objects::delete::<List>(call),
-        O::ListSyncListItem => items::list::<u64>(call),
+        O::ListSyncListItem => items::list::<List>(call),
         O::CreateSyncListItem => items::add_to_list(call),
-        O::FetchSyncListItem => items::fetch::<u64>(call),
-        O::UpdateSyncListItem => items::update::<u64>(call),
-        O::DeleteSyncListItem => items::delete::<u64>(call),
+        O::FetchSyncListItem => items::fetch::<List>(call),
+        O::UpdateSyncListItem => items::update::<List>(call),
+        O::DeleteSyncListItem => items::delete::<List>(call),
         O::ListSyncListPermission => permissions::list::<List>(call),
         O::FetchSyncListPermission => permissions::fetch::<List>(call),
         O::UpdateSyncListPermission => permissions::update::<List>(call),
         O::DeleteSyncListPermission => permissions::delete::<List>(call),
 
         O::ListSyncMap => objects::list::<Map>(call),
-        O::CreateSyncMap => objects::create_collection::<Box<str>>(call),
+        O::CreateSyncMap => objects::create_collection::<Map>(call),
         O::FetchSyncMap => objects::fetch::<Map>(call),
-        O::UpdateSyncMap => objects::update_collection::<Box<str>>(call),
+        O::UpdateSyncMap => objects::update_collection::<Map>(call),
         O::DeleteSyncMap => objects::delete::<Map>(call),
-        O::ListSyncMapItem => items::list::<Box<str>>(call),
+        O::ListSyncMapItem => items::list::<Map>(call),
         O::CreateSyncMapItem => items::create_in_map(call),
-        O::FetchSyncMapItem => items::fetch::<Box<str>>(call),
-        O::UpdateSyncMapItem => items::update::<Box<str>>(call),
-        O::DeleteSyncMapItem => items::delete::<Box<str>>(call),
+        O::FetchSyncMapItem => items::fetch::<Map>(call),
+        O::UpdateSyncMapItem => items::update::<Map>(call),
+        O::DeleteSyncMapItem => items::delete::<Map>(call),
         O::ListSyncMapPermission => permissions::list::<Map>(call),
         O::FetchSyncMapPermission => permissions::fetch::<Map>(call),
         O::UpdateSyncMapPermission => permissions::update::<Map>(call),

@@ -5,9 +5,9 @@ use http::StatusCode;
 use super::bodies::{Message, Shown};
 use super::call::{Call, Reply};
 use super::paging::PageRequest;
-use crate::emulator::error::Failure;
+use crate::emulator::failure::Failure;
 use crate::emulator::store::{
-    Collection, Data, Document, ItemKey, Kind, NewObject, Sid, Stream, Ttl, unique_name,
+    Collection, Data, Document, Items, Kind, NewObject, Sid, Stream, Ttl, unique_name,
 };
 
 pub(super) fn list<T: Shown>(call: &Call<'_>) -> Result<Reply, Failure> {
@@ -25,29 +25,26 @@ pub(super) fn create_document(call: &Call<'_>) -> Result<Reply, Failure> {
         Some(data) => data,
         None => Data::empty()?,
     };
-    create(call, call.form.ttl("Ttl")?, Document::new(data))
+    create::<Document>(call, call.form.ttl("Ttl")?, Document::new(data))
 }
 
-pub(super) fn create_collection<K: ItemKey>(call: &Call<'_>) -> Result<Reply, Failure>
-where
-    Collection<K>: Shown,
-{
+pub(super) fn create_collection<C: Shown + Collection>(call: &Call<'_>) -> Result<Reply, Failure> {
     let ttl = call.form.ttl_or_alias("CollectionTtl")?;
-    create(call, ttl, Collection::<K>::default())
+    create::<C>(call, ttl, Items::default())
 }
 
 pub(super) fn create_stream(call: &Call<'_>) -> Result<Reply, Failure> {
-    create(call, call.form.ttl("Ttl")?, Stream)
+    create::<Stream>(call, call.form.ttl("Ttl")?, Stream)
 }
 
-fn create<T: Shown>(call: &Call<'_>, ttl: Option<Ttl>, body: T) -> Result<Reply, Failure> {
+fn create<T: Shown>(call: &Call<'_>, ttl: Option<Ttl>, body: T::Body) -> Result<Reply, Failure> {
     let new = NewObject {
         unique_name: call.form.read("UniqueName", unique_name)?,
         ttl,
         body,
     };
     call.store.write(|writer| {
-        let view = writer.create(call.service(), new)?;
+        let view = writer.create::<T>(call.service(), new)?;
         Ok(Reply::object(StatusCode::CREATED, call.site, view))
     })
 }
@@ -72,11 +69,8 @@ pub(super) fn update_document(call: &Call<'_>) -> Result<Reply, Failure> {
     })
 }
 
-pub(super) fn update_collection<K: ItemKey>(call: &Call<'_>) -> Result<Reply, Failure>
-where
-    Collection<K>: Shown,
-{
-    update_ttl::<Collection<K>>(call, call.form.ttl_or_alias("CollectionTtl")?)
+pub(super) fn update_collection<C: Shown + Collection>(call: &Call<'_>) -> Result<Reply, Failure> {
+    update_ttl::<C>(call, call.form.ttl_or_alias("CollectionTtl")?)
 }
 
 pub(super) fn update_stream(call: &Call<'_>) -> Result<Reply, Failure> {
@@ -103,9 +97,9 @@ pub(super) fn delete<T: Shown>(call: &Call<'_>) -> Result<Reply, Failure> {
 pub(super) fn publish(call: &Call<'_>) -> Result<Reply, Failure> {
     let data = call.form.read("Data", Data::parse_message)?;
     let data = data.ok_or(Failure::InvalidMessageData)?;
-    let sid = Sid::random(Kind::Message);
+    let sid = Sid::new(Kind::Message, call.random.number());
     call.store
-        .publish(call.service(), call.object(), sid, &data)?;
+        .write(|writer| writer.publish(call.service(), call.object(), sid, &data))?;
     let message = Message {
         sid,
         data: data.json(),

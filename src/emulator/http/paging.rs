@@ -8,9 +8,9 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::bodies::{Body, Site};
-use super::parameters::Parameters;
-use crate::emulator::error::Failure;
-use crate::emulator::store::{Bounds, Edge, ItemKey, Order, Page, Position, Walk, whole_number};
+use crate::emulator::core::Parameters;
+use crate::emulator::failure::Failure;
+use crate::emulator::store::{Bounds, Edge, ItemRules, Order, Page, Position, Walk, whole_number};
 
 const DEFAULT_SIZE: u64 = 50;
 /// The most entries a page has.
@@ -51,9 +51,11 @@ impl<K: DeserializeOwned> PageRequest<K> {
     }
 }
 
-impl<K: ItemKey + DeserializeOwned> PageRequest<K> {
+impl<K: DeserializeOwned> PageRequest<K> {
     /// Reads the parameters that lists of items take. A page token overrides the order and its start.
-    pub(super) fn read_items(query: &Parameters<'_>) -> Result<Self, Failure> {
+    pub(super) fn read_items<C: ItemRules<Key = K>>(
+        query: &Parameters<'_>,
+    ) -> Result<Self, Failure> {
         let order = query.read("Order", |text| match text {
             "asc" => Ok(Order::Asc),
             "desc" => Ok(Order::Desc),
@@ -64,7 +66,7 @@ impl<K: ItemKey + DeserializeOwned> PageRequest<K> {
             "exclusive" => Ok(Bounds::Exclusive),
             _ => Err(Failure::InvalidBounds),
         })?;
-        let from = query.read("From", K::parse)?;
+        let from = query.read("From", C::parse_key)?;
 
         let mut request = Self::read(query)?;
         if query.get("PageToken").is_none() {
@@ -177,9 +179,10 @@ struct Meta {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::emulator::store::List;
 
     fn items(query: &str) -> Result<PageRequest<u64>, Failure> {
-        PageRequest::read_items(&Parameters::parse(query.as_bytes())?)
+        PageRequest::read_items::<List>(&Parameters::parse(query.as_bytes())?)
     }
 
     #[test]

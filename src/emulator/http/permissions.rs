@@ -7,7 +7,7 @@ use http::StatusCode;
 use super::bodies::{Body, Permission, ShownPermitted};
 use super::call::{Call, Reply};
 use super::paging::PageRequest;
-use crate::emulator::error::Failure;
+use crate::emulator::failure::Failure;
 use crate::emulator::store::{Grant, GrantView, identity};
 
 pub(super) fn list<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, Failure> {

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 
 use crate::api::Operation;
-use crate::emulator::error::Failure;
+use crate::emulator::failure::Failure;
 
 const VERSION: &str = "/v1";
 /// The most segments a path of the API has.

@@ -5,8 +5,8 @@ use http::StatusCode;
 use super::bodies::Body;
 use super::call::{Call, Reply};
 use super::paging::PageRequest;
-use super::parameters::Parameters;
-use crate::emulator::error::Failure;
+use crate::emulator::core::Parameters;
+use crate::emulator::failure::Failure;
 use crate::emulator::store::{SettingsChange, debouncing_window, friendly_name, webhook_url};
 
 pub(super) fn list(call: &Call<'_>) -> Result<Reply, Failure> {

@@ -6,7 +6,8 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::sid::looks_like_sid;
-use crate::emulator::error::Failure;
+use super::time::{Expiry, Millis};
+use crate::emulator::failure::Failure;
 
 /// One year.
 const MAX_TTL: u32 = 31_536_000;
@@ -97,13 +98,14 @@ impl Ttl {
             .ok_or(Failure::InvalidTtl)
     }
 
-    /// When it ends, in milliseconds since 1970; never for a TTL of 0.
-    pub(super) fn expiry(self, now: i64) -> Option<i64> {
-        (self.seconds > 0).then(|| now.saturating_add(i64::from(self.seconds) * 1000))
+    /// When it ends; never for a TTL of 0.
+    pub(super) fn expiry(self, now: Millis) -> Option<Expiry> {
+        let millis = i64::from(self.seconds) * 1000;
+        (self.seconds > 0).then(|| Expiry::at(now.saturating_add(millis)))
     }
 }
 
-/// What the `If-Match` header demands.
+/// The condition of an `If-Match` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IfMatch {
     /// `*`: whatever is there.
@@ -146,7 +148,7 @@ impl IfMatch {
     }
 }
 
-/// A JSON object, kept as its text without white space.
+/// A JSON object, stored as its text without white space.
 #[derive(Clone, Debug)]
 pub(crate) struct Data(Box<RawValue>);
 
@@ -326,7 +328,10 @@ mod tests {
         assert_eq!(Ttl::parse(""), Ok(None));
         let ttl = |text| Ttl::parse(text).unwrap().unwrap();
         assert_eq!(ttl("0").expiry(5), None);
-        assert_eq!(ttl("31536000").expiry(5), Some(31_536_000_005));
+        assert_eq!(
+            ttl("31536000").expiry(5).map(Expiry::millis),
+            Some(31_536_000_005)
+        );
         assert_eq!(debouncing_window("1000"), Ok(1000));
         assert!(debouncing_window("999").is_err() && debouncing_window("30001").is_err());
     }

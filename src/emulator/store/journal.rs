@@ -1,28 +1,28 @@
-//! What writes change, in the form a data file takes it.
+//! The journal: the records that writes change, in the form a data file takes them.
 //!
-//! The functions of [`State`](super::state::State) that change records enter
-//! here what they leave behind: whole records by their keys. A key begins
-//! with the key of what the record is in, so that all of it goes at once, and
-//! so that in the order of the keys a service comes before its objects, and
-//! an object before its items: they can be read back one after the other.
+//! The functions of `State` that change records enter
+//! here the result: whole records by their keys. A key begins with the key of
+//! what the record is in, so that all of it is removed at once, and so that in
+//! the order of the keys a service comes before its objects, and an object
+//! before its items: they can be read back one after the other.
 
 use serde::Serialize;
 
+use super::model::{ItemName, Object, Place, Resource};
+use super::records::ToRecord;
 use super::registry::Seq;
 use super::sid::Kind;
-use super::state::{ItemKey, Object, Place, Resource};
-use super::written::Written;
 
-/// One change of what is kept.
+/// A change of the stored records.
 #[derive(Debug)]
-pub(crate) enum Change {
-    /// Forgets everything.
+pub(crate) enum RecordChange {
+    /// Removes everything.
     Clear,
-    /// Keeps a record, in place of what its key had.
+    /// Stores a record, in place of any that its key has.
     Put(Key, Vec<u8>),
-    /// Forgets the record of this key.
+    /// Removes the record of this key.
     Remove(Key),
-    /// Forgets all records whose keys begin with this one.
+    /// Removes all records whose keys begin with this one.
     RemoveAll(Key),
 }
 
@@ -33,11 +33,11 @@ pub(crate) struct Key(Vec<u8>);
 
 /// A key that was read.
 #[derive(Debug)]
-pub(super) enum Parsed<'a> {
+pub(super) enum ParsedKey<'a> {
     Next,
     Service(Seq),
     Object(Kind, Place),
-    Item(Kind, Place, &'a [u8]),
+    Item(Kind, Place, ItemName),
     Grant(Kind, Place, &'a [u8]),
 }
 
@@ -60,10 +60,14 @@ impl Key {
         key
     }
 
-    pub(super) fn item<K: ItemKey>(place: Place, item: &K) -> Self {
-        let mut key = Self::object(K::COLLECTION, place);
+    /// The key of an item. Indexes are written so that their order is that of the keys.
+    pub(super) fn item(kind: Kind, place: Place, name: &ItemName) -> Self {
+        let mut key = Self::object(kind, place);
         key.0.push(ITEM);
-        item.write(&mut key.0);
+        match name {
+            ItemName::Index(index) => key.0.extend(index.to_be_bytes()),
+            ItemName::Key(text) => key.0.extend(text.bytes()),
+        }
         key
     }
 
@@ -78,24 +82,38 @@ impl Key {
         &self.0
     }
 
-    /// Reads the key of a record; none if it is none.
-    pub(super) fn parse(key: &[u8]) -> Option<Parsed<'_>> {
+    /// Reads the key of a record; none if it is not one.
+    pub(super) fn parse(key: &[u8]) -> Option<ParsedKey<'_>> {
         if key.is_empty() {
-            return Some(Parsed::Next);
+            return Some(ParsedKey::Next);
         }
         let (service, key) = split_seq(key)?;
         let Some((letter, key)) = key.split_first() else {
-            return Some(Parsed::Service(service));
+            return Some(ParsedKey::Service(service));
         };
         let kind = kind(*letter)?;
         let (object, key) = split_seq(key)?;
         let place = Place { service, object };
         match key.split_first() {
-            None => Some(Parsed::Object(kind, place)),
-            Some((&ITEM, rest)) => Some(Parsed::Item(kind, place, rest)),
-            Some((&GRANT, rest)) => Some(Parsed::Grant(kind, place, rest)),
+            None => Some(ParsedKey::Object(kind, place)),
+            Some((&ITEM, rest)) => Some(ParsedKey::Item(kind, place, item_name(kind, rest)?)),
+            Some((&GRANT, rest)) => Some(ParsedKey::Grant(kind, place, rest)),
             Some(_) => None,
         }
+    }
+}
+
+fn item_name(kind: Kind, bytes: &[u8]) -> Option<ItemName> {
+    match kind {
+        Kind::List => {
+            let index = bytes.try_into().ok()?;
+            Some(ItemName::Index(u64::from_be_bytes(index)))
+        }
+        Kind::Map => {
+            let key = std::str::from_utf8(bytes).ok()?;
+            Some(ItemName::Key(key.into()))
+        }
+        _ => None,
     }
 }
 
@@ -122,27 +140,28 @@ fn kind(letter: u8) -> Option<Kind> {
     found.map(|(kind, _)| *kind)
 }
 
-/// Changes in the order they were made; none are entered unless it is kept.
+/// Changes in the order they were made; none are entered unless it is on.
 #[derive(Debug, Default)]
-pub(super) struct Journal(Option<Vec<Change>>);
+pub(super) struct Journal(Option<Vec<RecordChange>>);
 
 impl Journal {
-    pub(super) fn kept() -> Self {
+    /// A journal that is on.
+    pub(super) fn on() -> Self {
         Self(Some(Vec::new()))
     }
 
-    pub(super) fn is_kept(&self) -> bool {
+    pub(super) fn is_on(&self) -> bool {
         self.0.is_some()
     }
 
-    pub(super) fn enter(&mut self, change: impl FnOnce() -> Change) {
+    pub(super) fn enter(&mut self, change: impl FnOnce() -> RecordChange) {
         if let Some(changes) = &mut self.0 {
             changes.push(change());
         }
     }
 
-    pub(super) fn put<V: Written>(&mut self, key: impl FnOnce() -> Key, value: &V) {
-        self.enter(|| Change::Put(key(), json(&value.written())));
+    pub(super) fn put<V: ToRecord>(&mut self, key: impl FnOnce() -> Key, value: &V) {
+        self.enter(|| RecordChange::Put(key(), json(&value.to_record())));
     }
 
     /// Enters an object without its items and permissions, which have keys of their own.
@@ -150,7 +169,7 @@ impl Journal {
         self.put(|| Key::object(T::KIND, place), object);
     }
 
-    pub(super) fn take(&mut self) -> Vec<Change> {
+    pub(super) fn take(&mut self) -> Vec<RecordChange> {
         self.0.as_mut().map(std::mem::take).unwrap_or_default()
     }
 }
@@ -175,8 +194,8 @@ mod tests {
         assert_eq!(read(&Key::service(7)), "Service(7)");
         let object = Key::object(Kind::Map, place);
         assert_eq!(read(&object), format!("Object(Map, {place:?})"));
-        let item = Key::item::<Box<str>>(place, &"k".into());
-        assert_eq!(read(&item), format!("Item(Map, {place:?}, [107])"));
+        let item = Key::item(Kind::Map, place, &ItemName::Key("k".into()));
+        assert_eq!(read(&item), format!("Item(Map, {place:?}, Key(\"k\"))"));
         assert!(item.as_bytes().starts_with(object.as_bytes()));
         let grant = Key::grant(Kind::Map, place, "k");
         assert_eq!(read(&grant), format!("Grant(Map, {place:?}, [107])"));

@@ -2,22 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::events::{Change, Event};
-use super::inputs::{Data, Ttl};
+use super::access::{Reader, Right, Writer};
+use super::events::Change;
+use super::inputs::Ttl;
+use super::model::{Actor, Content, Grant, Object, Resource};
 use super::paging::{Page, Walk};
 use super::registry::Seq;
 use super::sid::Sid;
-use super::state::{Object, Resource, Stream};
 use super::views::ObjectView;
-use super::{Reader, Writer};
-use crate::emulator::error::Failure;
+use crate::emulator::failure::Failure;
 
-/// An object to be made.
+/// An object to be created.
 #[derive(Debug)]
-pub(crate) struct NewObject<T> {
+pub(crate) struct NewObject<B> {
     pub(crate) unique_name: Option<Box<str>>,
     pub(crate) ttl: Option<Ttl>,
-    pub(crate) body: T,
+    pub(crate) body: B,
 }
 
 impl<'a> Reader<'a> {
@@ -26,10 +26,11 @@ impl<'a> Reader<'a> {
         service: &str,
         reference: &str,
     ) -> Result<ObjectView<'a, T>, Failure> {
-        self.state.view(self.state.find::<T>(service, reference)?)
+        let place = self.find::<T>(service, reference, Right::Read)?;
+        self.state.view(place)
     }
 
-    /// A page of a service's objects, in the order they were made, and the service's SID.
+    /// A page of a service's objects, in the order of creation, and the service's SID.
     pub(crate) fn objects<T: Resource>(
         self,
         service: &str,
@@ -37,31 +38,24 @@ impl<'a> Reader<'a> {
         size: usize,
     ) -> Result<(Sid, Page<Seq, ObjectView<'a, T>>), Failure> {
         let service = self.state.service(self.state.find_service(service)?)?;
+        self.check_open(service)?;
         let sid = service.sid();
         let records = T::registry(service).records();
-        let page = walk.page(records, size, |_, object| ObjectView::new(sid, object));
+        let page = walk.page(records, size, |_, object| ObjectView {
+            service: sid,
+            sid: object.sid(),
+            object,
+        });
         Ok((sid, page))
-    }
-
-    /// Publishes a message: what becomes of it, as it is not kept.
-    pub(crate) fn publish(
-        self,
-        service: &str,
-        stream: &str,
-        sid: Sid,
-        data: &Data,
-    ) -> Result<Option<Event>, Failure> {
-        let place = self.state.find::<Stream>(service, stream)?;
-        let view = self.state.view::<Stream>(place)?;
-        Ok(view.published(self.state.service(place.service)?, sid, data))
     }
 }
 
-impl<'a> Writer<'a> {
+impl<'a> Writer<'a, '_> {
+    /// Creates an object. An identity that creates one gets all rights to it.
     pub(crate) fn create<T: Resource>(
-        self,
+        mut self,
         service: &str,
-        new: NewObject<T>,
+        new: NewObject<T::Body>,
     ) -> Result<ObjectView<'a, T>, Failure> {
         let seq = self.state.find_service(service)?;
         let registry = T::registry(self.state.service(seq)?);
@@ -70,46 +64,53 @@ impl<'a> Writer<'a> {
         {
             return Err(Failure::UniqueNameTaken);
         }
-        let object = Object {
-            id: Sid::random(T::KIND).id,
+        let object = Object::<T> {
+            id: self.state.new_sid(T::KIND).id,
             unique_name: new.unique_name,
             created: self.now,
             updated: self.now,
             expires: new.ttl.and_then(|ttl| ttl.expiry(self.now)),
+            created_by: self.actor.clone(),
             grants: BTreeMap::new(),
             body: new.body,
         };
         let place = self.state.insert_object(seq, object)?;
-        let view = self.state.view(place)?;
-        self.events
-            .object(self.state, seq, Change::Created, view.object)?;
-        Ok(view)
+        if let Actor::Identity(identity) = self.actor
+            && T::KIND.takes_permissions()
+        {
+            let identity = identity.as_str().into();
+            self.state.set_grant::<T>(place, identity, Grant::ALL)?;
+        }
+        self.emit_object::<T>(place, Change::Created, None)?;
+        self.state.view(place)
     }
 
     /// Counts a new TTL from now; neither revision nor date of update moves.
     pub(crate) fn set_ttl<T: Resource>(
-        self,
+        mut self,
         service: &str,
         reference: &str,
         ttl: Ttl,
     ) -> Result<ObjectView<'a, T>, Failure> {
-        let place = self.state.find::<T>(service, reference)?;
+        let place = self.reader().find::<T>(service, reference, Right::Write)?;
         let expires = ttl.expiry(self.now);
-        self.state
-            .edit_object::<T>(place, |object| object.expires = expires)?;
+        self.state.edit_object::<T>(place, |object| {
+            object.expires = expires;
+            object.body.count_ttl_write();
+        })?;
+        self.emit_object::<T>(place, Change::ExpirySet, None)?;
         self.state.view(place)
     }
 
-    /// Takes out an object with all it holds.
+    /// Removes an object with all it holds.
     pub(crate) fn delete<T: Resource>(
-        self,
+        mut self,
         service: &str,
         reference: &str,
     ) -> Result<Object<T>, Failure> {
-        let place = self.state.find::<T>(service, reference)?;
+        let place = self.reader().find::<T>(service, reference, Right::Manage)?;
         let object = self.state.remove_object(place)?;
-        self.events
-            .object(self.state, place.service, Change::Removed, &object)?;
+        self.emit_object(place, Change::Removed, Some(&object))?;
         Ok(object)
     }
 }

@@ -1,10 +1,10 @@
 //! What identities may do with documents, lists and maps.
 
+use super::access::{Reader, Writer};
+use super::model::{Grant, Permitted};
 use super::paging::Walk;
-use super::state::{Grant, Permitted};
 use super::views::{Contents, GrantView};
-use super::{Reader, Writer};
-use crate::emulator::error::Failure;
+use crate::emulator::failure::Failure;
 
 impl<'a> Reader<'a> {
     pub(crate) fn grant<T: Permitted>(
@@ -13,6 +13,7 @@ impl<'a> Reader<'a> {
         object: &str,
         identity: &str,
     ) -> Result<GrantView<'a>, Failure> {
+        self.check_system()?;
         let view = self.object::<T>(service, object)?;
         let found = view.object.grants.get_key_value(identity);
         let (identity, grant) = found.ok_or(Failure::NotFound)?;
@@ -32,6 +33,7 @@ impl<'a> Reader<'a> {
         walk: &Walk<Box<str>>,
         size: usize,
     ) -> Result<Contents<Box<str>, GrantView<'a>>, Failure> {
+        self.check_system()?;
         let view = self.object::<T>(service, object)?;
         let page = walk.page(&view.object.grants, size, |identity, grant| GrantView {
             service: view.service,
@@ -47,7 +49,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Writer<'a> {
+impl<'a> Writer<'a, '_> {
     /// Creates or replaces a permission.
     pub(crate) fn set_grant<T: Permitted>(
         self,
@@ -56,9 +58,14 @@ impl<'a> Writer<'a> {
         identity: &str,
         grant: Grant,
     ) -> Result<GrantView<'a>, Failure> {
+        self.reader().check_system()?;
         let place = self.state.find::<T>(service, object)?;
         self.state.set_grant::<T>(place, identity.into(), grant)?;
-        Reader { state: self.state }.grant::<T>(service, object, identity)
+        let reader = Reader {
+            state: self.state,
+            actor: self.actor,
+        };
+        reader.grant::<T>(service, object, identity)
     }
 
     pub(crate) fn delete_grant<T: Permitted>(
@@ -67,6 +74,7 @@ impl<'a> Writer<'a> {
         object: &str,
         identity: &str,
     ) -> Result<Grant, Failure> {
+        self.reader().check_system()?;
         let place = self.state.find::<T>(service, object)?;
         self.state.remove_grant::<T>(place, identity)
     }

@@ -7,7 +7,7 @@ use super::sid::{Id, Kind, Sid, looks_like_sid};
 /// A record's place in the order of creation: never used twice.
 pub(crate) type Seq = u64;
 
-/// What a [`Registry`] keeps.
+/// What a [`Registry`] holds.
 pub(crate) trait Record {
     fn id(&self) -> Id;
     fn unique_name(&self) -> Option<&str>;

@@ -1,16 +1,17 @@
-//! The state as a data file has kept it.
+//! The state from the records of a data file.
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::journal::{Key, Parsed};
-use super::sid::Kind;
-use super::state::{
-    Document, Grant, Item, ItemKey, List, Map, Millis, Object, Permitted, Place, Resource, Service,
-    State, Stream,
+use super::journal::{Key as RecordKey, ParsedKey};
+use super::model::{
+    Collection, Document, ItemName, Key, List, Map, Permitted, Place, Resource, Stream,
 };
-use super::written::{GrantRecord, ItemRecord, ObjectRecord, ServiceRecord};
+use super::records::{Flaw, GrantRecord, ItemRecord, ObjectRecord, ServiceRecord};
+use super::sid::Kind;
+use super::state::State;
+use super::time::Millis;
 
 /// A record that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,12 @@ impl Damage {
     }
 }
 
+impl From<Flaw> for Damage {
+    fn from(flaw: Flaw) -> Self {
+        Self::new(flaw)
+    }
+}
+
 impl State {
     /// Takes a record out of a data file.
     ///
@@ -30,37 +37,36 @@ impl State {
     /// is a prefix of the record's own, it comes first: the service, then the
     /// object, then its items and permissions.
     pub(crate) fn restore(&mut self, key: &[u8], record: &[u8], now: Millis) -> Result<(), Damage> {
-        match Key::parse(key).ok_or_else(|| Damage::new("a key of no kind"))? {
-            Parsed::Next => {
+        match RecordKey::parse(key).ok_or_else(|| Damage::new("a key of no kind"))? {
+            ParsedKey::Next => {
                 self.set_next(read(record)?);
                 Ok(())
             }
-            Parsed::Service(seq) => {
-                let record = read::<ServiceRecord>(record)?;
-                let service = Service::read(record, now).map_err(Damage::new)?;
+            ParsedKey::Service(seq) => {
+                let service = read::<ServiceRecord>(record)?.into_service(now)?;
                 self.insert_service_at(seq, service);
                 Ok(())
             }
-            Parsed::Object(kind, place) => match kind {
+            ParsedKey::Object(kind, place) => match kind {
                 Kind::Document => self.restore_object::<Document>(place, record, now),
                 Kind::List => self.restore_object::<List>(place, record, now),
                 Kind::Map => self.restore_object::<Map>(place, record, now),
                 Kind::Stream => self.restore_object::<Stream>(place, record, now),
                 Kind::Service | Kind::Message => Err(misplaced()),
             },
-            Parsed::Item(Kind::List, place, key) => {
-                self.restore_item::<u64>(place, key, record, now)
+            ParsedKey::Item(Kind::List, place, name) => {
+                self.restore_item::<List>(place, name, record, now)
             }
-            Parsed::Item(Kind::Map, place, key) => {
-                self.restore_item::<Box<str>>(place, key, record, now)
+            ParsedKey::Item(Kind::Map, place, name) => {
+                self.restore_item::<Map>(place, name, record, now)
             }
-            Parsed::Grant(kind, place, identity) => match kind {
+            ParsedKey::Grant(kind, place, identity) => match kind {
                 Kind::Document => self.restore_grant::<Document>(place, identity, record),
                 Kind::List => self.restore_grant::<List>(place, identity, record),
                 Kind::Map => self.restore_grant::<Map>(place, identity, record),
                 _ => Err(misplaced()),
             },
-            Parsed::Item(..) => Err(misplaced()),
+            ParsedKey::Item(..) => Err(misplaced()),
         }
     }
 
@@ -70,21 +76,21 @@ impl State {
         record: &[u8],
         now: Millis,
     ) -> Result<(), Damage> {
-        let object = Object::<T>::read(read::<ObjectRecord>(record)?, now).map_err(Damage::new)?;
+        let object = read::<ObjectRecord>(record)?.into_object::<T>(now)?;
         self.insert_object_at(place, object)
             .map_err(|_| misplaced())
     }
 
-    fn restore_item<K: ItemKey>(
+    fn restore_item<C: Collection>(
         &mut self,
         place: Place,
-        key: &[u8],
+        name: ItemName,
         record: &[u8],
         now: Millis,
     ) -> Result<(), Damage> {
-        let key = K::read_bytes(key).ok_or_else(misplaced)?;
-        let item: Item = read::<ItemRecord>(record)?.into_item(0, now);
-        self.insert_item_as_is(place, &key, item)
+        let key = C::Key::from_name(name).ok_or_else(misplaced)?;
+        let item = read::<ItemRecord>(record)?.into_item(0, now)?;
+        self.insert_item_as_is::<C>(place, &key, item)
             .map_err(|_| misplaced())
     }
 
@@ -95,7 +101,7 @@ impl State {
         record: &[u8],
     ) -> Result<(), Damage> {
         let identity = std::str::from_utf8(identity).map_err(|_| misplaced())?;
-        let grant: Grant = read::<GrantRecord>(record)?.grant();
+        let grant = read::<GrantRecord>(record)?.grant();
         self.set_grant::<T>(place, identity.into(), grant)
             .map_err(|_| misplaced())
     }

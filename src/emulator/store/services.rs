@@ -1,17 +1,21 @@
 //! Services and their settings.
 
+use std::sync::Arc;
+
+use super::access::{Reader, Writer};
+use super::model::{Service, Settings};
 use super::paging::{Page, Walk};
-use super::registry::{Registry, Seq};
+use super::registry::Seq;
 use super::sid::{Kind, Sid};
-use super::state::{Millis, Service, Settings, State};
-use super::{Reader, Writer};
-use crate::emulator::error::Failure;
+use super::state::State;
+use super::time::Millis;
+use crate::emulator::failure::Failure;
 
 /// The settings a request names; the others stay as they are.
 #[derive(Debug, Default)]
 pub(crate) struct SettingsChange {
     pub(crate) friendly_name: Option<Box<str>>,
-    /// Empty text: none any more.
+    /// Empty text clears it.
     pub(crate) webhook_url: Option<Box<str>>,
     pub(crate) webhooks_from_rest_enabled: Option<bool>,
     pub(crate) reachability_webhooks_enabled: Option<bool>,
@@ -51,32 +55,12 @@ impl SettingsChange {
     }
 }
 
-impl Service {
-    pub(super) fn new(
-        sid: Sid,
-        unique_name: Option<Box<str>>,
-        settings: Settings,
-        now: Millis,
-    ) -> Self {
-        Self {
-            id: sid.id,
-            unique_name,
-            created: now,
-            updated: now,
-            settings,
-            documents: Registry::default(),
-            lists: Registry::default(),
-            maps: Registry::default(),
-            streams: Registry::default(),
-        }
-    }
-}
-
+/// The default service.
 impl State {
     /// Adds the service that a new account has, and nothing in it.
     ///
     /// `default` reaches the service as its unique name; no other has one.
-    pub(crate) fn begin(&mut self, sid: Sid, now: Millis) {
+    pub(crate) fn add_default_service(&mut self, sid: Sid, now: Millis) {
         let name = Some("default".into());
         self.insert_service(Service::new(sid, name, Settings::default(), now));
     }
@@ -112,11 +96,12 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Writer<'a> {
+impl<'a> Writer<'a, '_> {
     pub(crate) fn create_service(self, change: SettingsChange) -> Result<&'a Service, Failure> {
+        self.reader().check_system()?;
         let mut settings = Settings::default();
         change.apply(&mut settings);
-        let service = Service::new(Sid::random(Kind::Service), None, settings, self.now);
+        let service = Service::new(self.state.new_sid(Kind::Service), None, settings, self.now);
         let seq = self.state.insert_service(service);
         self.state.service(seq)
     }
@@ -126,14 +111,16 @@ impl<'a> Writer<'a> {
         reference: &str,
         change: SettingsChange,
     ) -> Result<&'a Service, Failure> {
+        self.reader().check_system()?;
         let seq = self.state.find_service(reference)?;
         self.state.edit_service(seq, |service| {
-            change.apply(&mut service.settings);
+            change.apply(Arc::make_mut(&mut service.settings));
             service.updated = self.now;
         })
     }
 
     pub(crate) fn delete_service(self, reference: &str) -> Result<Service, Failure> {
+        self.reader().check_system()?;
         let seq = self.state.find_service(reference)?;
         self.state.remove_service(seq)
     }

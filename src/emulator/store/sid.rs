@@ -1,4 +1,4 @@
-//! SIDs as the store keeps them: a kind and 128 bits.
+//! SIDs as the store has them: a kind and 128 bits.
 
 use std::fmt;
 
@@ -26,9 +26,14 @@ impl Kind {
             Self::Message => "TZ",
         }
     }
+
+    /// Returns whether objects of this kind have permissions.
+    pub(super) const fn takes_permissions(self) -> bool {
+        matches!(self, Self::Document | Self::List | Self::Map)
+    }
 }
 
-/// The 128 bits after the prefix; a record knows its kind from where it is kept.
+/// The 128 bits after the prefix; a record's kind is known from where it is.
 pub(crate) type Id = u128;
 
 /// A SID, written as its two-letter prefix and 32 lower-case hex digits.
@@ -39,7 +44,12 @@ pub(crate) struct Sid {
 }
 
 impl Sid {
-    /// A new SID of this kind.
+    /// The SID with these 128 bits.
+    pub(crate) fn new(kind: Kind, id: Id) -> Self {
+        Self { kind, id }
+    }
+
+    #[cfg(test)]
     pub(crate) fn random(kind: Kind) -> Self {
         Self {
             kind,

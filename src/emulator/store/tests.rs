@@ -1,5 +1,7 @@
 //! The rules, seen from outside the store.
 
+mod access;
+mod events;
 mod journal;
 
 use std::collections::BTreeMap;
@@ -8,24 +10,24 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::emulator::error::Failure;
+use crate::emulator::failure::Failure;
 
 const START: &str = "2026-01-01T00:00:00Z";
 
 fn store() -> Store {
+    store_with(Vec::new())
+}
+
+fn store_with(subscribers: Subscribers) -> Store {
     let clock = Clock::manual(START.parse().unwrap());
     let default_service = Sid::random(Kind::Service);
     let mut state = State::default();
-    state.begin(default_service, clock.millis());
-    Store::new(state, clock, default_service, Box::new(Nowhere))
+    state.add_default_service(default_service, clock.millis());
+    Store::new(state, clock, default_service, subscribers)
 }
 
-/// What happens is of no interest.
-struct Nowhere;
-
-impl Outlet for Nowhere {
-    fn changed(&self, _: Vec<Change>) {}
-    fn happened(&self, _: Event) {}
+fn advance(store: &Store, seconds: u64) {
+    store.0.clock.advance(Duration::from_secs(seconds));
 }
 
 fn data(text: &str) -> Data {
@@ -56,7 +58,7 @@ fn create<T: Resource>(
     store: &Store,
     name: &str,
     ttl: Option<Ttl>,
-    body: T,
+    body: T::Body,
 ) -> Result<String, Failure> {
     let new = NewObject {
         unique_name: Some(unique_name(name)?),
@@ -65,7 +67,7 @@ fn create<T: Resource>(
     };
     store.write(|writer| {
         writer
-            .create("default", new)
+            .create::<T>("default", new)
             .map(|view| view.sid.to_string())
     })
 }
@@ -78,35 +80,35 @@ fn add(store: &Store, list: &str, ttl: Option<Ttl>) -> Result<u64, Failure> {
     })
 }
 
-fn update<K: ItemKey>(
+fn update<C: ItemRules>(
     store: &Store,
     collection: &str,
-    key: &K,
+    key: &C::Key,
     if_match: Option<IfMatch>,
     change: ItemChange,
 ) -> Result<u64, Failure> {
     store.write(|writer| {
-        let view = writer.update_item("default", collection, key, if_match, change)?;
+        let view = writer.update_item::<C>("default", collection, key, if_match, change)?;
         Ok(view.item.revision)
     })
 }
 
-fn remove<K: ItemKey>(store: &Store, collection: &str, key: &K) -> Result<(), Failure> {
+fn remove<C: ItemRules>(store: &Store, collection: &str, key: &C::Key) -> Result<(), Failure> {
     store
-        .write(|writer| writer.delete_item("default", collection, key, None))
+        .write(|writer| writer.delete_item::<C>("default", collection, key, None))
         .map(drop)
 }
 
-fn events<K: ItemKey>(store: &Store, collection: &str) -> Result<u64, Failure> {
+fn events<C: ItemRules>(store: &Store, collection: &str) -> Result<u64, Failure> {
     store.read(|reader| {
-        let view = reader.object::<Collection<K>>("default", collection)?;
+        let view = reader.object::<C>("default", collection)?;
         Ok(view.object.body.events)
     })
 }
 
-fn keys<K: ItemKey>(store: &Store, collection: &str) -> Vec<K> {
+fn keys<C: ItemRules>(store: &Store, collection: &str) -> Vec<C::Key> {
     store.read(|reader| {
-        let page = reader.items("default", collection, &Walk::<K>::default(), 1_000);
+        let page = reader.items::<C>("default", collection, &Walk::default(), 1_000);
         let entries = page.unwrap().page.entries;
         entries.into_iter().map(|view| view.key.clone()).collect()
     })
@@ -115,40 +117,40 @@ fn keys<K: ItemKey>(store: &Store, collection: &str) -> Vec<K> {
 #[test]
 fn indexes_and_revisions_are_events_of_the_list() {
     let store = store();
-    create(&store, "log", None, List::default()).unwrap();
+    create::<List>(&store, "log", None, Items::default()).unwrap();
     for index in 0..3 {
         assert_eq!(add(&store, "log", None), Ok(index));
     }
-    remove(&store, "log", &1_u64).unwrap();
+    remove::<List>(&store, "log", &1).unwrap();
     assert_eq!(add(&store, "log", None), Ok(4));
     assert_eq!(
-        update(&store, "log", &0, None, new_data("{\"a\":1}")),
+        update::<List>(&store, "log", &0, None, new_data("{\"a\":1}")),
         Ok(5)
     );
     assert_eq!(add(&store, "log", None), Ok(6));
-    assert_eq!(keys::<u64>(&store, "log"), [0, 2, 4, 6]);
-    assert_eq!(events::<u64>(&store, "log"), Ok(7));
+    assert_eq!(keys::<List>(&store, "log"), [0, 2, 4, 6]);
+    assert_eq!(events::<List>(&store, "log"), Ok(7));
 }
 
 #[test]
 fn a_ttl_alone_is_no_event() {
     let store = store();
-    create(&store, "log", None, List::default()).unwrap();
+    create::<List>(&store, "log", None, Items::default()).unwrap();
     add(&store, "log", None).unwrap();
     let change = ItemChange {
         data: None,
         ttl: ttl(60),
         collection_ttl: None,
     };
-    assert_eq!(update(&store, "log", &0_u64, None, change), Ok(0));
-    assert_eq!(events::<u64>(&store, "log"), Ok(1));
+    assert_eq!(update::<List>(&store, "log", &0, None, change), Ok(0));
+    assert_eq!(events::<List>(&store, "log"), Ok(1));
 }
 
 #[test]
 fn if_match_guards_each_write_that_takes_it() {
     let store = store();
     let at = |revision| Some(IfMatch::Revision(revision));
-    create(&store, "doc", None, Document::new(data("{}"))).unwrap();
+    create::<Document>(&store, "doc", None, Document::new(data("{}"))).unwrap();
     let write = |if_match| {
         store.write(|writer| {
             let data = Some(data("{\"a\":1}"));
@@ -161,11 +163,11 @@ fn if_match_guards_each_write_that_takes_it() {
     assert_eq!(write(Some(IfMatch::Any)), Ok(2));
     assert_eq!(write(None), Ok(3));
 
-    create(&store, "log", None, List::default()).unwrap();
+    create::<List>(&store, "log", None, Items::default()).unwrap();
     add(&store, "log", None).unwrap();
-    let stale = update(&store, "log", &0_u64, at(9), new_data("{}"));
+    let stale = update::<List>(&store, "log", &0, at(9), new_data("{}"));
     assert_eq!(stale, Err(Failure::ListItemRevisionMismatch));
-    create(&store, "map", None, Map::default()).unwrap();
+    create::<Map>(&store, "map", None, Items::default()).unwrap();
     let key: Box<str> = "k".into();
     store
         .write(|w| {
@@ -173,25 +175,31 @@ fn if_match_guards_each_write_that_takes_it() {
                 .map(drop)
         })
         .unwrap();
-    let stale = store.write(|w| w.delete_item("default", "map", &key, at(9)).map(drop));
+    let stale = store.write(|w| {
+        w.delete_item::<Map>("default", "map", &key, at(9))
+            .map(drop)
+    });
     assert_eq!(stale, Err(Failure::MapItemRevisionMismatch));
-    let missing = update(&store, "map", &Box::<str>::from("x"), at(9), new_data("{}"));
+    let missing = update::<Map>(&store, "map", &Box::<str>::from("x"), at(9), new_data("{}"));
     assert_eq!(missing, Err(Failure::NotFound));
 }
 
 #[test]
 fn names_are_unique_per_service_and_type() {
     let store = store();
-    let first = create(&store, "name", None, Stream).unwrap();
+    let first = create::<Stream>(&store, "name", None, Stream).unwrap();
     assert_eq!(
-        create(&store, "name", None, Stream),
+        create::<Stream>(&store, "name", None, Stream),
         Err(Failure::UniqueNameTaken)
     );
-    create(&store, "name", None, List::default()).unwrap();
+    create::<List>(&store, "name", None, Items::default()).unwrap();
     store
         .write(|writer| writer.delete::<Stream>("default", &first).map(drop))
         .unwrap();
-    assert_ne!(create(&store, "name", None, Stream).unwrap(), first);
+    assert_ne!(
+        create::<Stream>(&store, "name", None, Stream).unwrap(),
+        first
+    );
 
     let gone = store.read(|reader| reader.object::<Stream>("default", &first).map(drop));
     assert_eq!(gone, Err(Failure::NotFound));
@@ -200,16 +208,16 @@ fn names_are_unique_per_service_and_type() {
 #[test]
 fn what_expires_is_gone_at_once_and_its_name_free() {
     let store = store();
-    create(&store, "log", ttl(60), List::default()).unwrap();
+    create::<List>(&store, "log", ttl(60), Items::default()).unwrap();
     add(&store, "log", ttl(10)).unwrap();
     add(&store, "log", None).unwrap();
-    store.clock.advance(Duration::from_millis(9_999));
-    assert_eq!(keys::<u64>(&store, "log"), [0, 1]);
-    store.clock.advance(Duration::from_millis(1));
-    assert_eq!(keys::<u64>(&store, "log"), [1]);
-    assert_eq!(events::<u64>(&store, "log"), Ok(3));
+    store.0.clock.advance(Duration::from_millis(9_999));
+    assert_eq!(keys::<List>(&store, "log"), [0, 1]);
+    store.0.clock.advance(Duration::from_millis(1));
+    assert_eq!(keys::<List>(&store, "log"), [1]);
+    assert_eq!(events::<List>(&store, "log"), Ok(3));
     assert_eq!(
-        create(&store, "log", None, List::default()),
+        create::<List>(&store, "log", None, Items::default()),
         Err(Failure::UniqueNameTaken)
     );
 
@@ -218,12 +226,12 @@ fn what_expires_is_gone_at_once_and_its_name_free() {
         collection_ttl: ttl(100),
         ..new_data("{}")
     };
-    update(&store, "log", &1_u64, None, change).unwrap();
-    store.clock.advance(Duration::from_secs(99));
+    update::<List>(&store, "log", &1, None, change).unwrap();
+    store.0.clock.advance(Duration::from_secs(99));
     assert_eq!(add(&store, "log", ttl(500)), Ok(4));
-    store.clock.advance(Duration::from_secs(1));
-    assert_eq!(events::<u64>(&store, "log"), Err(Failure::NotFound));
-    create(&store, "log", None, List::default()).unwrap();
+    store.0.clock.advance(Duration::from_secs(1));
+    assert_eq!(events::<List>(&store, "log"), Err(Failure::NotFound));
+    create::<List>(&store, "log", None, Items::default()).unwrap();
     assert_eq!(add(&store, "log", None), Ok(0));
 }
 
@@ -231,16 +239,16 @@ fn what_expires_is_gone_at_once_and_its_name_free() {
 fn no_deadline_outlives_what_it_is_for() {
     let store = store();
     for name in ["a", "b"] {
-        create(&store, name, ttl(60), List::default()).unwrap();
+        create::<List>(&store, name, ttl(60), Items::default()).unwrap();
         add(&store, name, ttl(10)).unwrap();
     }
-    create(&store, "m", ttl(60), Map::default()).unwrap();
+    create::<Map>(&store, "m", ttl(60), Items::default()).unwrap();
     let deadlines = |store: &Store| store.write(|writer| writer.state.deadline_count());
     assert_eq!(deadlines(&store), 5);
-    update(
+    update::<List>(
         &store,
         "a",
-        &0_u64,
+        &0,
         None,
         ItemChange {
             data: None,
@@ -267,7 +275,7 @@ fn no_deadline_outlives_what_it_is_for() {
 #[test]
 fn permissions_are_replaced_and_go_with_their_object() {
     let store = store();
-    create(&store, "map", None, Map::default()).unwrap();
+    create::<Map>(&store, "map", None, Items::default()).unwrap();
     let grant = |read| Grant {
         read,
         write: false,
@@ -307,7 +315,7 @@ proptest! {
     #[test]
     fn a_list_follows_its_model(steps in prop::collection::vec(step(), 0..60)) {
         let store = store();
-        create(&store, "log", None, List::default()).unwrap();
+        create::<List>(&store, "log", None, Items::default()).unwrap();
         // Index to revision and expiry; the events so far; the seconds passed.
         let mut model = BTreeMap::<u64, (u64, Option<u64>)>::new();
         let (mut events_so_far, mut now) = (0, 0);
@@ -320,7 +328,7 @@ proptest! {
                     events_so_far += 1;
                 }
                 Step::Update(index) => {
-                    let updated = update(&store, "log", &index, None, new_data("{}"));
+                    let updated = update::<List>(&store, "log", &index, None, new_data("{}"));
                     if let Some((revision, _)) = model.get_mut(&index) {
                         prop_assert_eq!(updated, Ok(events_so_far));
                         *revision = events_so_far;
@@ -330,20 +338,20 @@ proptest! {
                     }
                 }
                 Step::Remove(index) => {
-                    let removed = remove(&store, "log", &index);
+                    let removed = remove::<List>(&store, "log", &index);
                     prop_assert_eq!(removed.is_ok(), model.remove(&index).is_some());
                     events_so_far += u64::from(removed.is_ok());
                 }
                 Step::Wait(seconds) => {
                     now += seconds;
-                    store.clock.advance(Duration::from_secs(seconds));
+                    store.0.clock.advance(Duration::from_secs(seconds));
                     let before = model.len();
                     model.retain(|_, (_, expires)| expires.is_none_or(|at| at > now));
                     events_so_far += (before - model.len()) as u64;
                 }
             }
-            prop_assert_eq!(keys::<u64>(&store, "log"), model.keys().copied().collect::<Vec<_>>());
-            prop_assert_eq!(events::<u64>(&store, "log"), Ok(events_so_far));
+            prop_assert_eq!(keys::<List>(&store, "log"), model.keys().copied().collect::<Vec<_>>());
+            prop_assert_eq!(events::<List>(&store, "log"), Ok(events_so_far));
         }
     }
 }

@@ -1,13 +1,12 @@
 //! Records with the SIDs of what they are in: all that is needed to show them.
 
+use super::model::{Collection, Grant, Item, Object, Resource};
 use super::paging::Page;
-use super::sid::{Kind, Sid};
-use super::state::{Collection, Grant, Item, ItemKey, Object, Place, Resource, Service, State};
-use crate::emulator::error::Failure;
+use super::sid::Sid;
 
 /// An object of a service.
 #[derive(Debug)]
-pub(crate) struct ObjectView<'a, T> {
+pub(crate) struct ObjectView<'a, T: Resource> {
     pub(crate) service: Sid,
     pub(crate) sid: Sid,
     pub(crate) object: &'a Object<T>,
@@ -15,10 +14,10 @@ pub(crate) struct ObjectView<'a, T> {
 
 /// An item of a list or map.
 #[derive(Debug)]
-pub(crate) struct ItemView<'a, K> {
+pub(crate) struct ItemView<'a, C: Collection> {
     pub(crate) service: Sid,
     pub(crate) collection: Sid,
-    pub(crate) key: &'a K,
+    pub(crate) key: &'a C::Key,
     pub(crate) item: &'a Item,
 }
 
@@ -37,50 +36,4 @@ pub(crate) struct Contents<K, V> {
     pub(crate) service: Sid,
     pub(crate) object: Sid,
     pub(crate) page: Page<K, V>,
-}
-
-impl Service {
-    pub(crate) fn sid(&self) -> Sid {
-        Sid {
-            kind: Kind::Service,
-            id: self.id,
-        }
-    }
-}
-
-impl<'a, T: Resource> ObjectView<'a, T> {
-    pub(super) fn new(service: Sid, object: &'a Object<T>) -> Self {
-        let sid = Sid {
-            kind: T::KIND,
-            id: object.id,
-        };
-        Self {
-            service,
-            sid,
-            object,
-        }
-    }
-}
-
-impl State {
-    pub(super) fn view<T: Resource>(&self, place: Place) -> Result<ObjectView<'_, T>, Failure> {
-        let service = self.service(place.service)?.sid();
-        Ok(ObjectView::new(service, self.object(place)?))
-    }
-
-    pub(super) fn item<K: ItemKey>(
-        &self,
-        place: Place,
-        key: &K,
-    ) -> Result<ItemView<'_, K>, Failure> {
-        let collection = self.view::<Collection<K>>(place)?;
-        let items = &collection.object.body.items;
-        let (key, item) = items.get_key_value(key).ok_or(Failure::NotFound)?;
-        Ok(ItemView {
-            service: collection.service,
-            collection: collection.sid,
-            key,
-            item,
-        })
-    }
 }

@@ -62,7 +62,7 @@ fn line(request: &LoggedRequest) -> String {
     let time = request.received().format("%H:%M:%S%.3f");
     let status = request
         .status()
-        .map_or("cut".to_owned(), |status| status.to_string());
+        .map_or("cut".to_owned(), |status| status.as_str().to_owned());
     let code = request
         .code()
         .map_or("-".to_owned(), |code| code.to_string());

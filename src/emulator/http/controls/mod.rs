@@ -1,8 +1,9 @@
-//! What a test controls, over HTTP: JSON under `/_emulator/`, which Twilio does not have.
+//! The controls of a test over HTTP: JSON under `/_emulator/`, which Twilio does not have.
 //!
-//! Controls take the same credentials as the API. They give away and destroy
-//! all that the API guards, and a web page that is open in a browser of the
-//! same machine can reach a loopback port too; what comes from one is refused.
+//! Controls need the same credentials as the API, for they show and destroy
+//! all that it protects; only `health`, which shows nothing, needs none. A web page
+//! that is open in a browser of the same machine can reach a loopback port too, so
+//! requests from pages of another origin are refused.
 //!
 //! They are neither logged nor subject to faults.
 
@@ -16,19 +17,23 @@ use std::time::Duration;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use self::scripts::FaultScript;
 use self::shown::{ShownRequest, ShownWebhook};
-use super::body::{self, Answered, Unread};
-use super::{Api, Cut, respond};
-use crate::emulator::error::Failure;
+use super::body::{self, ReadError, ResponseBody};
+use super::response::respond;
+use super::{Api, Cut};
+use crate::emulator::core::Core;
+use crate::emulator::failure::Failure;
 use crate::emulator::store::Records;
 
 const PREFIX: &str = "/_emulator/";
+/// The control that needs no credentials: programs wait for its response at the start.
+const HEALTH: &str = "health";
 /// The largest body: ample for a seed of a million items.
 const MAX_BODY: usize = 1024 * 1024 * 1024;
 
@@ -37,7 +42,7 @@ pub(super) fn control(path: &str) -> Option<&str> {
     path.strip_prefix(PREFIX)
 }
 
-/// Why a control does nothing.
+/// The error response of a control.
 struct Refusal {
     status: StatusCode,
     message: String,
@@ -81,38 +86,48 @@ struct EndpointChange {
     connected: bool,
 }
 
-/// What a control answers: JSON, or nothing.
-type Answer = Result<Option<Vec<u8>>, Refusal>;
+/// The result of a control: JSON, or nothing.
+type Outcome = Result<Option<Vec<u8>>, Refusal>;
 
 impl Api {
-    /// Answers a request for a control.
-    pub(super) async fn control(
-        self: &Arc<Self>,
+    /// Responds to a request for a control.
+    pub(super) async fn control<B>(
+        &self,
         control: &str,
-        request: Request<Incoming>,
-    ) -> Result<Response<Answered>, Cut> {
+        request: Request<B>,
+    ) -> Result<Response<ResponseBody>, Cut>
+    where
+        B: Body<Data = Bytes> + Send + Unpin,
+    {
         let (head, incoming) = request.into_parts();
-        let allowed = self.check(&head.headers);
-        // What is refused is read on, and not kept.
-        let max = if allowed.is_ok() { MAX_BODY } else { 0 };
+        let allowed = match control {
+            HEALTH => Ok(()),
+            _ => self.check(&head.headers),
+        };
+        // The body of a request that is refused is read and dropped.
+        let max = if allowed.is_ok() && control != HEALTH {
+            MAX_BODY
+        } else {
+            0
+        };
         let body = match body::read(incoming, max).await {
             Ok(body) => Ok(body),
-            Err(Unread::Refused(failure)) => Err(Refusal::from(failure)),
-            Err(Unread::Gone) => return Err(Cut),
+            Err(ReadError::Failure(failure)) => Err(Refusal::from(failure)),
+            Err(ReadError::Disconnected) => return Err(Cut),
         };
-        let answer = match (allowed, body) {
+        let result = match (allowed, body) {
             (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
-            (Ok(()), Ok(body)) => self.obey(control, &head.method, body).await,
+            (Ok(()), Ok(body)) => self.run(control, &head.method, body).await,
         };
-        Ok(match answer {
+        Ok(match result {
             Ok(Some(json)) => respond(StatusCode::OK, json.into()),
             Ok(None) => respond(StatusCode::NO_CONTENT, Bytes::new()),
-            Err(refusal) => refused(&refusal),
+            Err(refusal) => error_response(&refusal),
         })
     }
 
-    /// Lets a request pass that has credentials, and comes from no page of another origin: a
-    /// browser that knows the credentials would add them to what any page has it send.
+    /// Fails unless a request has credentials and comes from no page of another origin: a
+    /// browser that knows the credentials would add them to the requests of any page.
     fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         let own = format!("http://{}", self.authority_of(headers));
         let origin = headers.get(header::ORIGIN);
@@ -125,93 +140,95 @@ impl Api {
                 "controls take no requests from pages of another origin",
             ));
         }
-        Ok(self.credentials.check(headers)?)
+        Ok(self.auth.check(headers)?)
     }
 
-    async fn obey(self: &Arc<Self>, control: &str, method: &Method, body: Vec<u8>) -> Answer {
+    async fn run(&self, control: &str, method: &Method, body: Vec<u8>) -> Outcome {
         match (control, method.as_str()) {
             ("reset", "POST") => {
-                self.blocking(|api| {
-                    api.reset();
+                self.blocking(|core| {
+                    core.reset();
                     Ok(())
                 })
                 .await?;
-                self.kept().await?;
+                self.core.wait_for_data_file().await?;
                 return Ok(None);
             }
             ("seed", "POST") => {
-                self.blocking(move |api| {
+                self.blocking(move |core| {
                     let seed = read::<Records>(&body)?;
-                    api.seed(seed).map_err(Refusal::bad)
+                    core.seed(seed).map_err(Refusal::bad)
                 })
                 .await?;
-                self.kept().await?;
+                self.core.wait_for_data_file().await?;
                 return Ok(None);
             }
             ("dump", "GET") => {
-                return self.blocking(|api| show(&api.store.dump())).await;
+                return self.blocking(|core| show(&core.store.dump())).await;
             }
             _ => {}
         }
-        self.obey_at_once(control, method, &body)
+        self.run_at_once(control, method, &body)
     }
 
-    /// Does what takes long where it holds up nothing else.
+    /// Runs long work on a thread that may block.
     async fn blocking<T: Send + 'static>(
-        self: &Arc<Self>,
-        work: impl FnOnce(&Self) -> Result<T, Refusal> + Send + 'static,
+        &self,
+        work: impl FnOnce(&Core) -> Result<T, Refusal> + Send + 'static,
     ) -> Result<T, Refusal> {
-        let api = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || work(&api)).await;
+        let core = Arc::clone(&self.core);
+        let done = tokio::task::spawn_blocking(move || work(&core)).await;
         done.unwrap_or_else(|error| Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error)))
     }
 
-    fn obey_at_once(self: &Arc<Self>, control: &str, method: &Method, body: &[u8]) -> Answer {
+    fn run_at_once(&self, control: &str, method: &Method, body: &[u8]) -> Outcome {
+        let core = &self.core;
         match (control, method.as_str()) {
+            (HEALTH, "GET") => show(&json!({ "status": "ok" })),
             ("clock", "GET") => self.show_clock(),
             ("clock", "POST") => {
                 match read(body)? {
-                    ClockChange::Now(now) => self.clock.set(now),
+                    ClockChange::Now(now) => core.clock.set(now),
                     ClockChange::AdvanceMillis(by) => {
-                        self.clock.advance(Duration::from_millis(by));
+                        core.clock.advance(Duration::from_millis(by));
                     }
                 }
                 self.show_clock()
             }
             ("faults", "POST") => {
                 let fault = read::<FaultScript>(body)?.fault().map_err(Refusal::bad)?;
-                self.faults.inject(fault);
+                core.faults.inject(fault);
                 Ok(None)
             }
             ("faults", "DELETE") => {
-                self.faults.clear();
+                core.faults.clear();
                 Ok(None)
             }
             ("requests", "GET") => {
-                let requests = self.log.requests();
+                let requests = core.log.requests();
                 let shown: Vec<_> = requests.iter().map(ShownRequest::new).collect();
                 show(&json!({ "requests": shown }))
             }
             ("requests", "DELETE") => {
-                self.log.clear();
+                core.log.clear();
                 Ok(None)
             }
             ("webhooks", "GET") => {
-                let webhooks = self.webhooks.entries();
+                let webhooks = core.webhooks.entries();
                 let shown: Vec<_> = webhooks.iter().map(ShownWebhook::new).collect();
                 show(&json!({ "webhooks": shown }))
             }
             ("webhooks", "DELETE") => {
-                self.webhooks.clear();
+                core.webhooks.clear();
                 Ok(None)
             }
             ("endpoints", "POST") => {
                 let change = read::<EndpointChange>(body)?;
                 let service = change.service.as_deref().unwrap_or("default");
                 if change.connected {
-                    self.connect_endpoint(service, &change.identity, &change.endpoint)?;
+                    core.connect_endpoint(service, &change.identity, &change.endpoint)?;
                 } else {
-                    self.disconnect_endpoint(service, &change.identity, &change.endpoint)?;
+                    core.disconnect_endpoint(service, &change.identity, &change.endpoint)?;
                 }
                 Ok(None)
             }
@@ -219,45 +236,13 @@ impl Api {
         }
     }
 
-    fn show_clock(&self) -> Answer {
-        show(&json!({ "now": shown::date(self.clock.now()) }))
-    }
-
-    pub(in crate::emulator) fn connect_endpoint(
-        &self,
-        service: &str,
-        identity: &str,
-        endpoint: &str,
-    ) -> Result<(), Failure> {
-        self.endpoints
-            .connect(&self.store, service, identity, endpoint)
-    }
-
-    pub(in crate::emulator) fn disconnect_endpoint(
-        self: &Arc<Self>,
-        service: &str,
-        identity: &str,
-        endpoint: &str,
-    ) -> Result<(), Failure> {
-        let later = self
-            .endpoints
-            .disconnect(&self.store, service, identity, endpoint)?;
-        if let Some(later) = later {
-            // The emulator does not live on for its sake.
-            let api = Arc::downgrade(self);
-            self.runtime.spawn(async move {
-                tokio::time::sleep(later.after).await;
-                if let Some(api) = api.upgrade() {
-                    api.endpoints.left(&api.store, &later);
-                }
-            });
-        }
-        Ok(())
+    fn show_clock(&self) -> Outcome {
+        show(&json!({ "now": shown::date(self.core.clock.now()) }))
     }
 }
 
 const CONTROLS: &str = "POST reset, POST seed, GET dump, GET or POST clock, POST or DELETE faults, \
-                        GET or DELETE requests, GET or DELETE webhooks, POST endpoints";
+                        GET or DELETE requests, GET or DELETE webhooks, POST endpoints, GET health";
 
 fn no_control(control: &str, method: &Method) -> Refusal {
     let message = format!("there is no {method} {PREFIX}{control}; there are: {CONTROLS}");
@@ -268,13 +253,13 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
     serde_json::from_slice(body).map_err(Refusal::bad)
 }
 
-fn show(answer: &impl Serialize) -> Answer {
-    serde_json::to_vec(answer)
+fn show(value: &impl Serialize) -> Outcome {
+    serde_json::to_vec(value)
         .map(Some)
         .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error))
 }
 
-fn refused(refusal: &Refusal) -> Response<Answered> {
+fn error_response(refusal: &Refusal) -> Response<ResponseBody> {
     let Refusal { status, message } = refusal;
     let body = json!({ "status": status.as_u16(), "message": message });
     let mut response = respond(*status, body.to_string().into());

@@ -7,13 +7,13 @@ use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use crate::api::Operation;
-use crate::emulator::faults::{Fault, is_of_connection};
+use crate::emulator::core::{Fault, is_of_connection};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FaultScript {
     fault: Kind,
-    /// Of `status`: the number, headers and body of the answer.
+    /// For `status`: the number, headers and body of the response.
     status: Option<u16>,
     headers: Option<BTreeMap<String, String>>,
     body: Option<String>,
@@ -39,7 +39,7 @@ enum Kind {
 }
 
 impl FaultScript {
-    /// The fault it describes, or what is wrong with it.
+    /// The fault it describes, or the reason that it describes none.
     pub(super) fn fault(self) -> Result<Fault, String> {
         let mut fault = match (self.fault, self.status) {
             (Kind::Status, Some(status @ 200..=999)) => Fault::status(status),

@@ -4,8 +4,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
 use crate::api::Operation;
-use crate::emulator::log::LoggedRequest;
-use crate::emulator::webhooks::LoggedWebhook;
+use crate::emulator::core::LoggedRequest;
+use crate::emulator::subscribers::LoggedWebhook;
 
 /// A date as controls show it: with milliseconds, in UTC.
 pub(super) fn date(date: DateTime<Utc>) -> String {
@@ -33,13 +33,13 @@ impl<'a> ShownRequest<'a> {
     pub(super) fn new(request: &'a LoggedRequest) -> Self {
         Self {
             operation: request.operation().map(Operation::name),
-            method: request.method(),
+            method: request.method().as_str(),
             path: request.path(),
             query: request.query(),
             form: request.form(),
             if_match: request.if_match(),
             user_agent: request.user_agent(),
-            status: request.status(),
+            status: request.status().map(|status| status.as_u16()),
             code: request.code(),
             request_id: request.request_id(),
             received: date(request.received()),

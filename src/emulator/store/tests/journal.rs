@@ -1,39 +1,38 @@
-//! What the journal leaves behind is the state.
+//! The records of the journal are the state.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use super::*;
-use crate::emulator::store::state::Object;
+use crate::emulator::store::model::Object;
 
-/// Keeps what a data file would.
-#[derive(Clone, Default)]
-struct Kept(Arc<Mutex<BTreeMap<Vec<u8>, Vec<u8>>>>);
+/// Stores what a data file would.
+#[derive(Default)]
+struct Stored(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
 
-impl Outlet for Kept {
-    fn changed(&self, changes: Vec<Change>) {
-        let mut kept = self.0.lock().unwrap();
-        for change in changes {
+impl Subscriber for Stored {
+    fn records_changed(&self, changes: &Arc<Vec<RecordChange>>) {
+        let mut stored = self.0.lock().unwrap();
+        for change in &**changes {
             match change {
-                Change::Clear => kept.clear(),
-                Change::Put(key, record) => {
-                    kept.insert(key.as_bytes().to_vec(), record);
+                RecordChange::Clear => stored.clear(),
+                RecordChange::Put(key, record) => {
+                    stored.insert(key.as_bytes().to_vec(), record.clone());
                 }
-                Change::Remove(key) => {
-                    kept.remove(key.as_bytes());
+                RecordChange::Remove(key) => {
+                    stored.remove(key.as_bytes());
                 }
-                Change::RemoveAll(prefix) => {
-                    kept.retain(|key, _| !key.starts_with(prefix.as_bytes()));
+                RecordChange::RemoveAll(prefix) => {
+                    stored.retain(|key, _| !key.starts_with(prefix.as_bytes()));
                 }
             }
         }
     }
-
-    fn happened(&self, _: Event) {}
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Create(u8, u32),
+    CreateAsIdentity(u8),
     Delete(u8),
     Expire(u8, u32),
     Add(u8, u32),
@@ -51,6 +50,7 @@ fn step() -> impl Strategy<Value = Step> {
     let object = || 0_u8..6;
     prop_oneof![
         4 => (object(), 0_u32..40).prop_map(|(object, ttl)| Step::Create(object, ttl)),
+        1 => object().prop_map(Step::CreateAsIdentity),
         1 => object().prop_map(Step::Delete),
         1 => (object(), 0_u32..40).prop_map(|(object, ttl)| Step::Expire(object, ttl)),
         6 => (object(), 0_u32..40).prop_map(|(object, ttl)| Step::Add(object, ttl)),
@@ -72,11 +72,26 @@ fn run(store: &Store, step: Step) {
         Step::Create(object, seconds) => {
             let (name, ttl) = (name(object), ttl(seconds));
             let _ = match object % 4 {
-                0 => create(store, &name, ttl, Document::new(data("{\"n\":1.50}"))),
-                1 => create(store, &name, ttl, List::default()),
-                2 => create(store, &name, ttl, Map::default()),
-                _ => create(store, &name, ttl, Stream),
+                0 => create::<Document>(store, &name, ttl, Document::new(data("{\"n\":1.50}"))),
+                1 => create::<List>(store, &name, ttl, Items::default()),
+                2 => create::<Map>(store, &name, ttl, Items::default()),
+                _ => create::<Stream>(store, &name, ttl, Stream),
             };
+        }
+        Step::CreateAsIdentity(object) => {
+            let actor = Actor::identity("alice");
+            let name = Some(name(object).into());
+            let _ = store.write_as(&actor, |writer| match object % 4 {
+                1 => writer
+                    .create::<List>("default", new_object(name, Items::default()))
+                    .map(drop),
+                2 => writer
+                    .create::<Map>("default", new_object(name, Items::default()))
+                    .map(drop),
+                _ => writer
+                    .create::<Stream>("default", new_object(name, Stream))
+                    .map(drop),
+            });
         }
         Step::Delete(object) => {
             let name = name(object);
@@ -91,7 +106,13 @@ fn run(store: &Store, step: Step) {
             let (name, ttl) = (name(object), ttl(seconds).unwrap());
             let _ = store.write(|writer| match object % 4 {
                 0 => writer
-                    .update_document("default", &name, None, Some(data("{}")), Some(ttl))
+                    .update_document(
+                        "default",
+                        &name,
+                        None,
+                        (seconds % 2 == 0).then(|| data("{}")),
+                        Some(ttl),
+                    )
                     .map(drop),
                 1 => writer.set_ttl::<List>("default", &name, ttl).map(drop),
                 2 => writer.set_ttl::<Map>("default", &name, ttl).map(drop),
@@ -112,12 +133,20 @@ fn run(store: &Store, step: Step) {
             }
         }
         Step::Wait(seconds) => {
-            store.clock.advance(Duration::from_secs(seconds));
+            store.0.clock.advance(Duration::from_secs(seconds));
             store.write(|_| ());
         }
         Step::Reset => store.reset(),
         Step::Seed(number) => store.seed(seed(number)).unwrap(),
         within => run_within(store, within),
+    }
+}
+
+fn new_object<B>(unique_name: Option<Box<str>>, body: B) -> NewObject<B> {
+    NewObject {
+        unique_name,
+        ttl: None,
+        body,
     }
 }
 
@@ -158,8 +187,8 @@ fn run_within(store: &Store, step: Step) {
                 ..new_data("{\"u\":1}")
             };
             let _ = match object % 4 {
-                1 => update(store, &name(object), &number, None, change),
-                _ => update(
+                1 => update::<List>(store, &name(object), &number, None, change),
+                _ => update::<Map>(
                     store,
                     &name(object),
                     &Box::from(format!("k{number}")),
@@ -170,8 +199,8 @@ fn run_within(store: &Store, step: Step) {
         }
         Step::Remove(object, number) => {
             let _ = match object % 4 {
-                1 => remove(store, &name(object), &number),
-                _ => remove(store, &name(object), &Box::from(format!("k{number}"))),
+                1 => remove::<List>(store, &name(object), &number),
+                _ => remove::<Map>(store, &name(object), &Box::from(format!("k{number}"))),
             };
         }
         Step::Grant(object, read) => {
@@ -208,25 +237,25 @@ fn run_within(store: &Store, step: Step) {
 
 proptest! {
     #[test]
-    fn what_it_leaves_behind_is_the_state(steps in prop::collection::vec(step(), 0..60)) {
+    fn its_records_are_the_state(steps in prop::collection::vec(step(), 0..60)) {
         let clock = Clock::manual(START.parse().unwrap());
         let default_service = Sid::random(Kind::Service);
         let mut state = State::default();
         state.keep_journal();
-        state.begin(default_service, clock.millis());
-        let kept = Kept::default();
-        kept.changed(state.take_journal());
-        let store = Store::new(state, clock.clone(), default_service, Box::new(kept.clone()));
+        state.add_default_service(default_service, clock.millis());
+        let stored = Arc::new(Stored::default());
+        stored.records_changed(&Arc::new(state.take_journal()));
+        let store = Store::new(state, clock.clone(), default_service, vec![stored.clone()]);
         for step in steps {
             run(&store, step);
         }
 
         let mut restored = State::default();
-        for (key, record) in &*kept.0.lock().unwrap() {
+        for (key, record) in &*stored.0.lock().unwrap() {
             restored.restore(key, record, 0).unwrap();
         }
         let json = |state: &State| serde_json::to_string_pretty(&state.dump()).unwrap();
-        let state = store.lock();
+        let state = store.0.lock();
         prop_assert_eq!(json(&state), json(&restored));
         prop_assert_eq!(state.deadline_count(), restored.deadline_count());
         prop_assert_eq!(state.next_place(), restored.next_place());

@@ -3,20 +3,21 @@
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use http::{HeaderMap, Method, StatusCode, Uri, header};
+use tokio::time::Instant;
 
-use super::http::parameters::Parameters;
-use super::recent::{self, Recent};
+use super::Parameters;
 use crate::api::Operation;
+use crate::emulator::random::Random;
+use crate::emulator::recent::{self, Recent};
 
-/// A request the emulator got.
+/// A request that the emulator received.
 ///
-/// The newest 10,000 are kept, fewer when their targets, bodies and headers
-/// exceed 16 MiB.
-/// Credentials are never kept.
+/// The log has the newest 10,000, or fewer when their targets, bodies and headers
+/// exceed 16 MiB. It has no credentials.
 #[derive(Clone)]
 pub struct LoggedRequest {
     operation: Option<Operation>,
@@ -28,19 +29,20 @@ pub struct LoggedRequest {
     status: Option<StatusCode>,
     code: Option<u32>,
     request_id: RequestId,
-    received: SystemTime,
+    received: DateTime<Utc>,
     started: Instant,
     duration: Duration,
 }
 
 impl LoggedRequest {
-    /// A request that has no answer yet.
-    pub(super) fn new(
+    /// A request without a response yet.
+    pub(crate) fn new(
         operation: Option<Operation>,
         method: &Method,
         uri: &Uri,
         headers: &HeaderMap,
         request_id: RequestId,
+        received: DateTime<Utc>,
     ) -> Self {
         let text = |name| {
             let value = headers.get(name)?.as_bytes();
@@ -59,7 +61,7 @@ impl LoggedRequest {
             status: None,
             code: None,
             request_id,
-            received: SystemTime::now(),
+            received,
             started: Instant::now(),
             duration: Duration::ZERO,
         }
@@ -73,11 +75,11 @@ impl LoggedRequest {
 
     /// The HTTP method.
     #[must_use]
-    pub fn method(&self) -> &str {
-        self.method.as_str()
+    pub fn method(&self) -> &Method {
+        &self.method
     }
 
-    /// The path as it came, percent-encoding and all.
+    /// The path as it was received, percent-encoded.
     #[must_use]
     pub fn path(&self) -> &str {
         self.target.split('?').next().unwrap_or_default()
@@ -115,31 +117,32 @@ impl LoggedRequest {
         self.user_agent.as_deref()
     }
 
-    /// The status it was answered with; none if the connection broke first.
+    /// The status of the response; none if the connection broke first.
     #[must_use]
-    pub fn status(&self) -> Option<u16> {
-        self.status.map(|status| status.as_u16())
+    pub fn status(&self) -> Option<StatusCode> {
+        self.status
     }
 
-    /// Twilio's error code in the answer; none for a success, or the answer of a fault.
+    /// Twilio's error code in the response; none for a success, or the response of a fault.
     #[must_use]
     pub fn code(&self) -> Option<u32> {
         self.code
     }
 
-    /// When it came, by the system's time.
+    /// The time it was received: the system's, or that of an emulator's clock that
+    /// [follows Tokio's](crate::emulator::Clock::tokio).
     #[must_use]
     pub fn received(&self) -> DateTime<Utc> {
-        self.received.into()
+        self.received
     }
 
-    /// How long it took until it was answered, the delay of a fault included.
+    /// The time from request to response by Tokio's clock, the delay of a fault included.
     #[must_use]
     pub fn duration(&self) -> Duration {
         self.duration
     }
 
-    /// The `Twilio-Request-Id` of its answer.
+    /// The `Twilio-Request-Id` of the response.
     #[must_use]
     pub fn request_id(&self) -> String {
         self.request_id.to_string()
@@ -155,7 +158,7 @@ impl fmt::Debug for LoggedRequest {
             .field("form", &self.form())
             .field("if_match", &self.if_match)
             .field("user_agent", &self.user_agent)
-            .field("status", &self.status())
+            .field("status", &self.status.map(|status| status.as_u16()))
             .field("request_id", &self.request_id())
             .finish_non_exhaustive()
     }
@@ -170,11 +173,11 @@ fn decoded(text: &[u8]) -> Vec<(String, String)> {
 
 /// A `Twilio-Request-Id`.
 #[derive(Clone, Copy)]
-pub(super) struct RequestId(u128);
+pub(crate) struct RequestId(u128);
 
 impl RequestId {
-    pub(super) fn random() -> Self {
-        Self(fastrand::u128(..))
+    pub(crate) fn new(random: &Random) -> Self {
+        Self(random.number())
     }
 }
 
@@ -195,35 +198,35 @@ impl recent::Entry for LoggedRequest {
     }
 }
 
-/// Is told of each request once it is answered.
-pub(super) type Observer = Arc<dyn Fn(&LoggedRequest) + Send + Sync>;
+/// A function that receives each request after its response.
+pub(crate) type Observer = Arc<dyn Fn(&LoggedRequest) + Send + Sync>;
 
 /// The newest requests, the oldest of them first.
 #[derive(Default)]
-pub(super) struct RequestLog {
+pub(crate) struct RequestLog {
     recent: Recent<LoggedRequest>,
     observer: Option<Observer>,
 }
 
 impl RequestLog {
-    pub(super) fn observed_by(observer: Option<Observer>) -> Self {
+    pub(crate) fn observed_by(observer: Option<Observer>) -> Self {
         Self {
             recent: Recent::default(),
             observer,
         }
     }
 
-    pub(super) fn requests(&self) -> Vec<LoggedRequest> {
+    pub(crate) fn requests(&self) -> Vec<LoggedRequest> {
         self.recent.entries()
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.recent.clear();
     }
 
-    /// A request to be logged: when it is [answered](Entry::answered), or when
-    /// what is returned is dropped before, as its connection is given up.
-    pub(super) fn enter(&self, request: LoggedRequest) -> Entry<'_> {
+    /// An entry for a request. It is logged by [`respond`](Entry::respond), or when it is dropped
+    /// before, as its connection ended.
+    pub(crate) fn enter(&self, request: LoggedRequest) -> Entry<'_> {
         Entry {
             log: self,
             request: Some(request),
@@ -238,19 +241,19 @@ impl fmt::Debug for RequestLog {
 }
 
 /// A request under way.
-pub(super) struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     log: &'a RequestLog,
     request: Option<LoggedRequest>,
 }
 
 impl Entry<'_> {
-    pub(super) fn set_body(&mut self, body: &[u8]) {
+    pub(crate) fn set_body(&mut self, body: &[u8]) {
         if let Some(request) = &mut self.request {
             request.body = body.into();
         }
     }
 
-    pub(super) fn answered(mut self, status: StatusCode, code: Option<u32>) {
+    pub(crate) fn respond(mut self, status: StatusCode, code: Option<u32>) {
         if let Some(request) = &mut self.request {
             request.status = Some(status);
             request.code = code;
@@ -292,7 +295,8 @@ mod tests {
             &Method::GET,
             &uri,
             &HeaderMap::new(),
-            RequestId::random(),
+            RequestId::new(&Random::default()),
+            DateTime::UNIX_EPOCH,
         )
     }
 
@@ -305,9 +309,10 @@ mod tests {
         headers.insert(header::IF_MATCH, value.parse().unwrap());
         let log = RequestLog::default();
         for _ in 0..10 {
-            let request =
-                LoggedRequest::new(None, &Method::GET, &target, &headers, RequestId::random());
-            log.enter(request).answered(StatusCode::NOT_FOUND, None);
+            let id = RequestId::new(&Random::default());
+            let received = DateTime::UNIX_EPOCH;
+            let request = LoggedRequest::new(None, &Method::GET, &target, &headers, id, received);
+            log.enter(request).respond(StatusCode::NOT_FOUND, None);
         }
         assert_eq!(log.requests().len(), 5);
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::emulator::store::{Data, Event, EventChange, Happening, ItemName, Kind, Subject};
+use crate::emulator::store::{Change, Data, Event, ItemName, Kind, ObjectState, Subject};
 
 /// The names of parameters, and the values of [`EVENT_TYPE`](name::EVENT_TYPE).
 pub(super) mod name {
@@ -10,7 +10,7 @@ pub(super) mod name {
     pub(in crate::emulator) const SERVICE_SID: &str = "ServiceSid";
     pub(in crate::emulator) const EVENT_TYPE: &str = "EventType";
     pub(in crate::emulator) const IDENTITY: &str = "Identity";
-    /// Of events of endpoints only: nothing else that happens here has one.
+    /// Of events of endpoints only.
     pub(in crate::emulator) const ENDPOINT_ID: &str = "EndpointId";
     pub(in crate::emulator) const EVENT_ID: &str = "EventId";
     pub(in crate::emulator) const ITEM_INDEX: &str = "ItemIndex";
@@ -21,7 +21,7 @@ pub(super) mod name {
     pub(in crate::emulator) const MESSAGE_DATA: &str = "MessageData";
 }
 
-/// What the names of parameters begin with, by kind, and those of event types.
+/// The prefixes of parameters and of event types, by kind.
 fn prefixes(kind: Kind) -> (&'static str, &'static str) {
     match kind {
         Kind::Document => ("Document", "document"),
@@ -32,52 +32,37 @@ fn prefixes(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-/// Who writes over REST.
-const REST_IDENTITY: &str = "system";
-
 /// The parameters an event is posted with.
 pub(super) fn parameters(account_sid: &str, event: &Event) -> Vec<(String, String)> {
     let mut form = Form(Vec::new());
     form.add(name::ACCOUNT_SID, account_sid);
     form.add(name::SERVICE_SID, event.service);
-    form.add(name::EVENT_TYPE, event_type(&event.what));
-    match &event.what {
-        Happening::Endpoint {
-            identity, endpoint, ..
-        } => {
-            form.add(name::IDENTITY, identity);
-            form.add(name::ENDPOINT_ID, endpoint);
-        }
-        what => {
-            form.add(name::IDENTITY, REST_IDENTITY);
-            form.add_happening(what);
-        }
-    }
+    form.add(name::EVENT_TYPE, event_type(&event.subject));
+    form.add(name::IDENTITY, event.actor.name());
+    form.add_subject(&event.subject);
     form.0
 }
 
-fn event_type(what: &Happening) -> String {
-    match what {
-        Happening::Object(change, subject) => {
+fn event_type(subject: &Subject) -> String {
+    match subject {
+        Subject::Object(change, object) => {
             let change = match change {
-                EventChange::Created => "created",
-                EventChange::Updated => "updated",
-                EventChange::Removed => "removed",
+                Change::Created => "created",
+                Change::Updated | Change::ExpirySet => "updated",
+                Change::Removed => "removed",
             };
-            format!("{}_{change}", prefixes(subject.kind()).1)
+            format!("{}_{change}", prefixes(object.kind()).1)
         }
-        Happening::Item {
-            change, collection, ..
-        } => {
+        Subject::Item(change, item) => {
             let change = match change {
-                EventChange::Created => "added",
-                EventChange::Updated => "updated",
-                EventChange::Removed => "removed",
+                Change::Created => "added",
+                Change::Updated | Change::ExpirySet => "updated",
+                Change::Removed => "removed",
             };
-            format!("{}_item_{change}", prefixes(collection.kind()).1)
+            format!("{}_item_{change}", prefixes(item.collection.kind()).1)
         }
-        Happening::Message { .. } => "stream_message_published".to_owned(),
-        Happening::Endpoint { connected, .. } => if *connected {
+        Subject::Message { .. } => "stream_message_published".to_owned(),
+        Subject::Endpoint { connected, .. } => if *connected {
             "endpoint_connected"
         } else {
             "endpoint_disconnected"
@@ -97,50 +82,44 @@ impl Form {
         self.add(name, data.json().get());
     }
 
-    fn add_happening(&mut self, what: &Happening) {
-        match what {
-            Happening::Object(change, subject) => {
-                self.add_subject(subject);
-                let prefix = prefixes(subject.kind()).0;
-                if let Some(data) = &subject.data
-                    && *change != EventChange::Removed
+    fn add_subject(&mut self, subject: &Subject) {
+        match subject {
+            Subject::Object(change, object) => {
+                self.add_object(object);
+                let prefix = prefixes(object.kind()).0;
+                if let Some(data) = &object.data
+                    && *change != Change::Removed
                 {
                     self.add_data(&format!("{prefix}Data"), data);
                 }
             }
-            Happening::Item {
-                collection,
-                event,
-                name,
-                revision,
-                data,
-                ..
-            } => {
+            Subject::Item(_, item) => {
+                let event = item.collection.event_id.unwrap_or_default();
                 self.add(name::EVENT_ID, event);
-                match name {
+                match &item.name {
                     ItemName::Index(index) => self.add(name::ITEM_INDEX, index),
                     ItemName::Key(key) => self.add(name::ITEM_KEY, key),
                 }
-                self.add_data(name::ITEM_DATA, data);
-                self.add(name::ITEM_REVISION, revision);
-                self.add_subject(collection);
+                self.add_data(name::ITEM_DATA, &item.data);
+                self.add(name::ITEM_REVISION, item.revision);
+                self.add_object(&item.collection);
             }
-            Happening::Message { stream, sid, data } => {
-                self.add_subject(stream);
+            Subject::Message { stream, sid, data } => {
+                self.add_object(stream);
                 self.add(name::MESSAGE_SID, sid);
                 self.add_data(name::MESSAGE_DATA, data);
             }
-            Happening::Endpoint { .. } => {}
+            Subject::Endpoint { endpoint, .. } => self.add(name::ENDPOINT_ID, endpoint),
         }
     }
 
     /// Names an object; one without a unique name has an empty one. Revisions are decimal here.
-    fn add_subject(&mut self, subject: &Subject) {
-        let prefix = prefixes(subject.kind()).0;
-        self.add(&format!("{prefix}Sid"), subject.sid);
-        let unique_name = subject.unique_name.as_deref().unwrap_or_default();
+    fn add_object(&mut self, object: &ObjectState) {
+        let prefix = prefixes(object.kind()).0;
+        self.add(&format!("{prefix}Sid"), object.sid);
+        let unique_name = object.unique_name.as_deref().unwrap_or_default();
         self.add(&format!("{prefix}UniqueName"), unique_name);
-        if let Some(revision) = subject.revision {
+        if let Some(revision) = object.revision {
             self.add(&format!("{prefix}Revision"), revision);
         }
     }

@@ -1,14 +1,15 @@
 //! The data file: an embedded database that outlives the process.
 //!
-//! The state itself stays in memory. Each write hands over the records it
+//! The state itself stays in memory. Each write queues the records it
 //! changed, under the lock of the store and so in the order of the writes; a
-//! thread takes what has come together by then into one transaction. A write
-//! is answered when its transaction is on disk, so however the process ends,
-//! what was acknowledged is there.
+//! thread writes all that are queued by then in one transaction. A write
+//! gets its response when its transaction is on disk, so however the process
+//! ends, what was acknowledged is there.
 
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
@@ -20,13 +21,15 @@ use redb::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use super::error::Failure;
-use super::store::{Change, Damage, Millis, Sid, State};
+use super::Subscriber;
+use crate::emulator::failure::Failure;
+use crate::emulator::store::{Damage, Millis, RecordChange, Sid, State};
 
-/// The version of what the records look like.
-const FORMAT: u32 = 1;
+/// The version of the records: 2 has creators, and counts a document's writes of a TTL alone.
+/// Files of version 1 are read as they are.
+const FORMAT: u32 = 2;
 
-/// About the file itself: its format and whose it is.
+/// About the file itself: its format and account.
 const ABOUT: TableDefinition<&str, &[u8]> = TableDefinition::new("twilio-sync emulator");
 const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
 const FORMAT_KEY: &str = "format";
@@ -35,20 +38,20 @@ const ACCOUNT_KEY: &str = "account";
 /// The database's own cache: small, as all is in memory anyway.
 const CACHE: usize = 16 * 1024 * 1024;
 
-/// Whose a data file is: kept in it, so that the next start has the same.
+/// The account of a data file: stored in it, so that the next start has the same.
 #[derive(Clone, Serialize, Deserialize)]
 #[expect(clippy::struct_field_names, reason = "that is what Twilio calls them")]
-pub(super) struct Account {
-    pub(super) account_sid: String,
-    pub(super) auth_token: String,
-    pub(super) api_key: String,
-    pub(super) api_secret: String,
-    pub(super) service_sid: String,
+pub(in crate::emulator) struct Account {
+    pub(in crate::emulator) account_sid: String,
+    pub(in crate::emulator) auth_token: String,
+    pub(in crate::emulator) api_key: String,
+    pub(in crate::emulator) api_secret: String,
+    pub(in crate::emulator) service_sid: String,
 }
 
 /// Why a data file cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unusable {
+pub(in crate::emulator) enum Unusable {
     #[error("another process has it open")]
     InUse,
     #[error(
@@ -75,15 +78,15 @@ impl Unusable {
 }
 
 /// A file that was opened, and what is in it: nothing in a new one.
-pub(super) struct Opened {
+pub(in crate::emulator) struct Opened {
     database: Database,
     /// None in a new file.
-    pub(super) account: Option<Account>,
-    pub(super) state: State,
+    pub(in crate::emulator) account: Option<Account>,
+    pub(in crate::emulator) state: State,
 }
 
 /// Opens a data file, or makes one. It blocks.
-pub(super) fn open(path: &Path, now: Millis) -> Result<Opened, Unusable> {
+pub(in crate::emulator) fn open(path: &Path, now: Millis) -> Result<Opened, Unusable> {
     let file = open_file(path)?;
     let database = Database::builder()
         .create_with_file_format_v3(true)
@@ -135,7 +138,7 @@ fn has_strangers(transaction: &WriteTransaction) -> Result<bool, Unusable> {
     Ok(tables.any(|table| !known.contains(&table.name())))
 }
 
-/// Whose the file is; none for a new one.
+/// The account of the file; none for a new one.
 fn read_account(transaction: &WriteTransaction) -> Result<Option<Account>, Unusable> {
     let table = transaction.open_table(ABOUT).map_err(Unusable::of)?;
     let text = |key| -> Result<Option<Vec<u8>>, Unusable> {
@@ -166,102 +169,103 @@ fn read_state(transaction: &WriteTransaction, now: Millis) -> Result<State, Unus
 }
 
 impl Opened {
-    /// Writes down whose the file is and `changes`, and takes changes from now on.
+    /// Writes the account and `changes`, and takes changes from now on.
     ///
-    /// The handle is of the thread that writes, which ends when it is told to
-    /// or when the data file is dropped.
-    pub(super) fn begin(
+    /// The handle is of the thread that writes, which ends when the data file
+    /// is closed or dropped.
+    pub(in crate::emulator) fn begin(
         self,
         account: &Account,
-        changes: Vec<Change>,
+        changes: &[RecordChange],
     ) -> Result<(DataFile, JoinHandle<()>), Unusable> {
         let transaction = self.database.begin_write().map_err(Unusable::of)?;
         write_account(&transaction, account)?;
-        write_changes(&transaction, changes)?;
+        write_changes(&transaction, changes.iter())?;
         transaction.commit().map_err(Unusable::of)?;
 
         let (orders, received) = channel();
-        let (progress, kept) = watch::channel(Progress::default());
+        let (progress, watched) = watch::channel(Progress::default());
         let database = self.database;
         let thread = thread::Builder::new()
             .name("twilio-sync data file".to_owned())
-            .spawn(move || keep(&database, &received, &progress))?;
+            .spawn(move || write_queued(&database, &received, &progress))?;
         let file = DataFile {
             orders,
-            asked: AtomicU64::new(0),
-            kept,
+            queued: AtomicU64::new(0),
+            progress: watched,
         };
         Ok((file, thread))
     }
 }
 
 enum Order {
-    Keep(Vec<Change>),
+    Write(Arc<Vec<RecordChange>>),
     Close,
 }
 
 #[derive(Debug, Default)]
 struct Progress {
-    /// How many writes are on disk.
-    kept: u64,
+    /// The number of writes that are on disk.
+    stored: u64,
     failed: bool,
 }
 
 /// A data file in use.
-pub(super) struct DataFile {
+pub(in crate::emulator) struct DataFile {
     orders: Sender<Order>,
-    /// How many writes were handed over.
-    asked: AtomicU64,
-    kept: watch::Receiver<Progress>,
+    /// The number of writes that were queued.
+    queued: AtomicU64,
+    progress: watch::Receiver<Progress>,
 }
 
 impl DataFile {
-    /// Hands over the changes of a write; called in the order of the writes.
-    pub(super) fn keep(&self, changes: Vec<Change>) {
-        // The thread is gone only when all is over.
-        if self.orders.send(Order::Keep(changes)).is_ok() {
-            self.asked.fetch_add(1, Ordering::Release);
-        }
+    /// The number of writes that were queued so far.
+    pub(in crate::emulator) fn queued(&self) -> u64 {
+        self.queued.load(Ordering::Acquire)
     }
 
-    /// How many writes were handed over so far.
-    pub(super) fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Acquire)
-    }
-
-    /// Waits until the first `asked` writes are on disk.
-    pub(super) async fn kept(&self, asked: u64) -> Result<(), Failure> {
-        let mut kept = self.kept.clone();
-        let progress = kept
-            .wait_for(|progress| progress.failed || progress.kept >= asked)
+    /// Waits until the first `queued` writes are on disk.
+    pub(in crate::emulator) async fn stored(&self, queued: u64) -> Result<(), Failure> {
+        let mut progress = self.progress.clone();
+        let progress = progress
+            .wait_for(|progress| progress.failed || progress.stored >= queued)
             .await
             .map_err(|_| Failure::NotKept)?;
-        if progress.kept >= asked {
+        if progress.stored >= queued {
             Ok(())
         } else {
             Err(Failure::NotKept)
         }
     }
 
-    /// Has the thread write what it was handed, close the file and end.
-    pub(super) fn close(&self) {
-        // If it is gone, the file is closed.
+    /// Has the thread write what is queued, close the file and end.
+    pub(in crate::emulator) fn close(&self) {
+        // If the thread has ended, the file is closed.
         let _ = self.orders.send(Order::Close);
     }
 }
 
-/// Writes until it is told to end, or cannot write.
-fn keep(database: &Database, orders: &Receiver<Order>, progress: &watch::Sender<Progress>) {
+impl Subscriber for DataFile {
+    fn records_changed(&self, changes: &Arc<Vec<RecordChange>>) {
+        // The thread ends before the data file only when the emulator stops.
+        if self.orders.send(Order::Write(Arc::clone(changes))).is_ok() {
+            self.queued.fetch_add(1, Ordering::Release);
+        }
+    }
+}
+
+/// Writes until it has to close the file, or cannot write.
+fn write_queued(database: &Database, orders: &Receiver<Order>, progress: &watch::Sender<Progress>) {
     while let Some(batch) = Batch::receive(orders) {
         if batch.writes > 0 {
             // After a failure the state of the file is unknown to this process:
             // it takes no more writes, and none is acknowledged.
-            if let Err(error) = write_batch(database, batch.changes) {
+            if let Err(error) = write_batch(database, &batch.changes) {
                 tracing::error!(%error, "the data file of the emulator cannot be written");
                 progress.send_modify(|progress| progress.failed = true);
                 return;
             }
-            progress.send_modify(|progress| progress.kept += batch.writes);
+            progress.send_modify(|progress| progress.stored += batch.writes);
         }
         if batch.last {
             return;
@@ -269,15 +273,15 @@ fn keep(database: &Database, orders: &Receiver<Order>, progress: &watch::Sender<
     }
 }
 
-/// What goes into one transaction.
+/// The writes of one transaction.
 struct Batch {
-    changes: Vec<Change>,
+    changes: Vec<Arc<Vec<RecordChange>>>,
     writes: u64,
     last: bool,
 }
 
 impl Batch {
-    /// Waits for an order, and takes all that have come by then.
+    /// Waits for an order, and takes all that are queued by then.
     fn receive(orders: &Receiver<Order>) -> Option<Self> {
         let mut batch = Self {
             changes: Vec::new(),
@@ -287,8 +291,8 @@ impl Batch {
         let mut next = Some(orders.recv().ok()?);
         while let Some(order) = next {
             match order {
-                Order::Keep(changes) => {
-                    batch.changes.extend(changes);
+                Order::Write(changes) => {
+                    batch.changes.push(changes);
                     batch.writes += 1;
                     next = orders.try_recv().ok();
                 }
@@ -302,9 +306,12 @@ impl Batch {
     }
 }
 
-fn write_batch(database: &Database, changes: Vec<Change>) -> Result<(), Unusable> {
+fn write_batch(database: &Database, changes: &[Arc<Vec<RecordChange>>]) -> Result<(), Unusable> {
     let transaction = database.begin_write().map_err(Unusable::of)?;
-    write_changes(&transaction, changes)?;
+    write_changes(
+        &transaction,
+        changes.iter().flat_map(|changes| changes.iter()),
+    )?;
     transaction.commit().map_err(Unusable::of)?;
     Ok(())
 }
@@ -322,20 +329,23 @@ fn write_account(transaction: &WriteTransaction, account: &Account) -> Result<()
     Ok(())
 }
 
-fn write_changes(transaction: &WriteTransaction, changes: Vec<Change>) -> Result<(), Unusable> {
+fn write_changes<'a>(
+    transaction: &WriteTransaction,
+    changes: impl Iterator<Item = &'a RecordChange>,
+) -> Result<(), Unusable> {
     let mut table = transaction.open_table(RECORDS).map_err(Unusable::of)?;
     for change in changes {
         match change {
-            Change::Put(key, record) => {
+            RecordChange::Put(key, record) => {
                 table
                     .insert(key.as_bytes(), record.as_slice())
                     .map_err(Unusable::of)?;
             }
-            Change::Remove(key) => {
+            RecordChange::Remove(key) => {
                 table.remove(key.as_bytes()).map_err(Unusable::of)?;
             }
-            Change::RemoveAll(key) => remove_all(&mut table, key.as_bytes())?,
-            Change::Clear => {
+            RecordChange::RemoveAll(key) => remove_all(&mut table, key.as_bytes())?,
+            RecordChange::Clear => {
                 drop(table);
                 transaction.delete_table(RECORDS).map_err(Unusable::of)?;
                 table = transaction.open_table(RECORDS).map_err(Unusable::of)?;

@@ -1,4 +1,4 @@
-//! Scripted faults: what goes wrong, with which request.
+//! Scripted faults: an effect, and the requests it is for.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::api::Operation;
 
-/// Something that goes wrong with a request: given to
-/// [`Emulator::inject`](super::Emulator::inject).
+/// A failure to simulate for a request, for
+/// [`Emulator::inject`](crate::emulator::Emulator::inject).
 ///
 /// A fault strikes the next request unless told otherwise: [`on`](Self::on)
 /// narrows it to an operation, [`nth`](Self::nth) lets requests pass before
@@ -31,41 +31,41 @@ use crate::api::Operation;
 pub struct Fault {
     action: Action,
     operation: Option<Operation>,
-    /// Matching requests that still pass.
+    /// The number of matching requests that pass before it.
     passing: u64,
-    /// How often it still strikes.
+    /// The number of requests it still strikes.
     left: u64,
 }
 
-/// What a fault does to a request.
+/// The effect of a fault on a request.
 #[derive(Clone, Debug)]
-pub(super) struct Action {
-    pub(super) delay: Duration,
-    /// Whether the request is handled all the same.
-    pub(super) after_write: bool,
-    pub(super) effect: Effect,
+pub(crate) struct Action {
+    pub(crate) delay: Duration,
+    /// Whether the request is handled before the effect.
+    pub(crate) after_write: bool,
+    pub(crate) effect: Effect,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Effect {
-    /// Nothing but the delay.
+pub(crate) enum Effect {
+    /// Only the delay.
     Wait,
-    Answer(Answer),
-    /// Closes the connection without an answer.
+    Respond(FaultResponse),
+    /// Closes the connection without a response.
     Cut,
     /// Promises the whole body, sends half of it and closes the connection.
     Truncate,
-    /// Puts something that is no JSON in place of the body.
+    /// Replaces the body by bytes that are not JSON.
     Garble,
 }
 
-/// An answer in place of the emulator's own.
+/// A response in place of the emulator's own.
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
+pub(crate) struct FaultResponse {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     /// Twilio's error body for the status when not given.
-    pub(super) body: Option<Bytes>,
+    pub(crate) body: Option<Bytes>,
 }
 
 impl Fault {
@@ -82,7 +82,7 @@ impl Fault {
         }
     }
 
-    /// Answers with a status in place of handling the request.
+    /// Responds with a status in place of handling the request.
     ///
     /// The body is Twilio's error body unless [`body`](Self::body) sets one. A
     /// number that is no final status (200 to 999) counts as 500.
@@ -91,12 +91,12 @@ impl Fault {
             .ok()
             .filter(|status| !status.is_informational())
             .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let answer = Answer {
+        let response = FaultResponse {
             status,
             headers: HeaderMap::new(),
             body: None,
         };
-        Self::new(Effect::Answer(answer), false)
+        Self::new(Effect::Respond(response), false)
     }
 
     /// Closes the connection in place of handling the request.
@@ -104,24 +104,24 @@ impl Fault {
         Self::new(Effect::Cut, false)
     }
 
-    /// Handles the request, then closes the connection without an answer.
+    /// Handles the request, then closes the connection without a response.
     pub fn cut_after_write() -> Self {
         Self::new(Effect::Cut, true)
     }
 
-    /// Handles the request, sends half of the answer's body and closes the
-    /// connection; an answer without a body is not sent at all.
+    /// Handles the request, sends half of the response's body and closes the
+    /// connection; a response without a body is not sent at all.
     pub fn truncate() -> Self {
         Self::new(Effect::Truncate, true)
     }
 
-    /// Handles the request, and answers with its status and a body that is no
-    /// JSON; an answer without a body is not sent at all.
+    /// Handles the request, and responds with its status and a body that is no
+    /// JSON; a response without a body is not sent at all.
     pub fn garbage() -> Self {
         Self::new(Effect::Garble, true)
     }
 
-    /// Waits, then handles the request as ever.
+    /// Waits, then handles the request as usual. The time is Tokio's.
     pub fn delay(delay: Duration) -> Self {
         Self::new(Effect::Wait, true).delayed(delay)
     }
@@ -132,30 +132,30 @@ impl Fault {
         self
     }
 
-    /// Handles the request before answering with the status: the write takes effect.
+    /// Handles the request before responding with the status: the write takes effect.
     pub fn after_write(mut self) -> Self {
         self.action.after_write = true;
         self
     }
 
-    /// Adds a header to the answer of [`status`](Self::status); other faults have none to add to.
+    /// Adds a header to the response of [`status`](Self::status); other faults have none to add to.
     ///
-    /// Those that frame the answer or belong to its connection, such as
+    /// Those that frame the response or belong to its connection, such as
     /// `Content-Length` and `Transfer-Encoding`, are not taken.
     pub fn header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
         if is_of_connection(&name) {
             return self;
         }
-        if let Effect::Answer(answer) = &mut self.action.effect {
-            answer.headers.append(name, value.into());
+        if let Effect::Respond(response) = &mut self.action.effect {
+            response.headers.append(name, value.into());
         }
         self
     }
 
-    /// Sets the body of the answer of [`status`](Self::status); other faults have none to set.
+    /// Sets the body of the response of [`status`](Self::status); other faults have none to set.
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
-        if let Effect::Answer(answer) = &mut self.action.effect {
-            answer.body = Some(body.into());
+        if let Effect::Respond(response) = &mut self.action.effect {
+            response.body = Some(body.into());
         }
         self
     }
@@ -183,7 +183,7 @@ impl Fault {
         self.times(u64::MAX)
     }
 
-    /// Counts a request; whether it is due.
+    /// Counts a request, and returns whether the fault strikes it.
     fn sees(&mut self, operation: Option<Operation>) -> bool {
         if self.operation.is_some() && self.operation != operation {
             return false;
@@ -196,8 +196,8 @@ impl Fault {
     }
 }
 
-/// Whether a header is about the message or its connection, which are hyper's.
-pub(super) fn is_of_connection(name: &HeaderName) -> bool {
+/// Whether a header is about the framing of the message or its connection, which are hyper's.
+pub(crate) fn is_of_connection(name: &HeaderName) -> bool {
     const NAMES: [HeaderName; 6] = [
         header::CONNECTION,
         header::CONTENT_LENGTH,
@@ -211,25 +211,25 @@ pub(super) fn is_of_connection(name: &HeaderName) -> bool {
 
 /// The faults that have not struck yet, in the order they were injected.
 #[derive(Debug, Default)]
-pub(super) struct Faults(Mutex<Vec<Fault>>);
+pub(crate) struct Faults(Mutex<Vec<Fault>>);
 
 impl Faults {
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<Fault>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn inject(&self, fault: Fault) {
+    pub(crate) fn inject(&self, fault: Fault) {
         if fault.left > 0 {
             self.lock().push(fault);
         }
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.lock().clear();
     }
 
-    /// What happens to a request; `operation` is none for a path the API does not have.
-    pub(super) fn strike(&self, operation: Option<Operation>) -> Option<Action> {
+    /// The effect on a request, if any; `operation` is none for a path the API does not have.
+    pub(crate) fn strike(&self, operation: Option<Operation>) -> Option<Action> {
         let mut faults = self.lock();
         let mut first = None;
         for (at, fault) in faults.iter_mut().enumerate() {
@@ -259,7 +259,7 @@ mod tests {
 
     fn statuses(faults: &Faults, requests: &[Option<Operation>]) -> Vec<u16> {
         let status = |action: Action| match action.effect {
-            Effect::Answer(answer) => answer.status.as_u16(),
+            Effect::Respond(response) => response.status.as_u16(),
             _ => 1,
         };
         let strike = |operation: &Option<Operation>| faults.strike(*operation).map_or(0, status);
@@ -288,10 +288,10 @@ mod tests {
             .header(header::CONTENT_LENGTH, value.clone())
             .header(HeaderName::from_static("keep-alive"), value.clone())
             .header(header::RETRY_AFTER, value);
-        let Effect::Answer(answer) = fault.action.effect else {
+        let Effect::Respond(response) = fault.action.effect else {
             panic!("{fault:?}");
         };
-        assert_eq!(answer.headers.len(), 1);
+        assert_eq!(response.headers.len(), 1);
     }
 
     #[test]

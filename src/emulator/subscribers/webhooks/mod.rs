@@ -1,7 +1,12 @@
-//! Webhooks: what happens in a service, posted to where it wants to be told.
+//! Webhooks: a service's events, posted to its webhook URL.
 //!
-//! Events queue up in the order of the writes, and one task posts them, so
+//! Events are queued in the order of the writes, and one task posts them, so
 //! no write waits. What cannot be delivered is not tried again.
+//!
+//! A service has a webhook posted when it has a `webhook_url`, and
+//! - for changes by the system, as over REST: `webhooks_from_rest_enabled`;
+//! - for endpoints: `reachability_webhooks_enabled`;
+//! - for changes by an identity: always.
 
 mod endpoints;
 mod parameters;
@@ -12,12 +17,14 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, header};
 use reqwest::redirect;
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use url::{Url, form_urlencoded};
 
-pub(super) use self::endpoints::Endpoints;
+pub(in crate::emulator) use self::endpoints::Endpoints;
+use super::Subscriber;
 use super::data_file::DataFile;
-use super::recent::{self, Recent};
-use super::store::Event;
+use crate::emulator::recent::{self, Recent};
+use crate::emulator::store::{Actor, Change, Event, Settings, Sid, Subject};
 use crate::webhooks::Validator;
 
 /// How many events may wait to be posted.
@@ -29,7 +36,7 @@ const USER_AGENT: &str = concat!("twilio-sync-emulator/", env!("CARGO_PKG_VERSIO
 
 /// A webhook the emulator posted, or could not post.
 ///
-/// The newest 10,000 are kept, fewer when their addresses and parameters
+/// The log has the newest 10,000, fewer when their addresses and parameters
 /// exceed 16 MiB.
 #[derive(Clone, Debug)]
 pub struct LoggedWebhook {
@@ -62,7 +69,7 @@ impl LoggedWebhook {
             .map(|(_, value)| value.as_str())
     }
 
-    /// What happened, such as `document_created`.
+    /// The type of the event, such as `document_created`.
     #[must_use]
     pub fn event_type(&self) -> &str {
         self.parameter(parameters::name::EVENT_TYPE)
@@ -97,58 +104,100 @@ impl recent::Entry for LoggedWebhook {
 }
 
 /// The newest webhooks, the oldest of them first.
-pub(super) type WebhookLog = Recent<LoggedWebhook>;
+pub(in crate::emulator) type WebhookLog = Recent<LoggedWebhook>;
 
-/// Who signs webhooks.
+/// The account whose webhooks are signed.
 #[derive(Clone)]
-pub(super) struct Sender {
-    pub(super) account_sid: String,
-    pub(super) validator: Validator,
+pub(in crate::emulator) struct Sender {
+    pub(in crate::emulator) account_sid: String,
+    pub(in crate::emulator) validator: Validator,
 }
 
-/// An event, and the write it may be told of only after.
+/// An event, and the number of writes that must be on disk before it is posted.
 struct Pending {
-    event: Event,
+    event: Arc<Event>,
     after: u64,
 }
 
-/// Takes events to be posted.
-pub(super) struct Outbox {
+/// Queues events to be posted.
+pub(in crate::emulator) struct Outbox {
     queue: mpsc::Sender<Pending>,
     sender: Sender,
+    data_file: Option<Arc<DataFile>>,
     log: Arc<WebhookLog>,
 }
 
 impl Outbox {
     /// An outbox, and the task that posts what is put into it; the task ends with the outbox.
-    pub(super) fn new(
+    ///
+    /// With a data file, which must be a subscriber before the outbox, events are posted once
+    /// their writes are on disk.
+    pub(in crate::emulator) fn new(
         sender: Sender,
         data_file: Option<Arc<DataFile>>,
         log: Arc<WebhookLog>,
     ) -> (Self, impl Future<Output = ()>) {
         let (queue, pending) = mpsc::channel(QUEUE);
-        let worker = Worker {
-            pending,
+        let outbox = Self {
+            queue,
             sender: sender.clone(),
-            data_file,
+            data_file: data_file.clone(),
             log: Arc::clone(&log),
         };
-        (Self { queue, sender, log }, worker.run())
+        let worker = Worker {
+            pending,
+            sender,
+            data_file,
+            log,
+        };
+        (outbox, worker.run())
+    }
+}
+
+impl Subscriber for Outbox {
+    fn wants_event(&self, _: Sid, settings: &Settings, actor: &Actor) -> bool {
+        settings.webhook_url.is_some()
+            && (settings.webhooks_from_rest_enabled
+                || settings.reachability_webhooks_enabled
+                || *actor != Actor::System)
     }
 
-    /// Queues an event that is to be told once `after` writes are on disk.
-    pub(super) fn put(&self, event: Event, after: u64) {
+    fn event(&self, event: &Arc<Event>) {
+        if !is_posted(event) {
+            return;
+        }
+        let event = Arc::clone(event);
+        let after = self.data_file.as_ref().map_or(0, |file| file.queued());
         if let Err(refused) = self.queue.try_send(Pending { event, after }) {
+            let cause = match &refused {
+                TrySendError::Full(_) => "not sent: the queue is full",
+                TrySendError::Closed(_) => "not sent: an emulator in process posts no webhooks",
+            };
             let event = refused.into_inner().event;
-            let letter = Letter::new(&self.sender, event);
-            self.log
-                .push(letter.logged(Err("not sent: the queue is full".into())));
+            if let Some(webhook) = Webhook::new(&self.sender, &event) {
+                self.log.push(webhook.logged(Err(cause.into())));
+            }
         }
     }
 }
 
+/// Returns whether the service has this event posted.
+fn is_posted(event: &Event) -> bool {
+    let settings = &event.settings;
+    let is_enabled = match (&event.subject, &event.actor) {
+        (Subject::Endpoint { .. }, _) => settings.reachability_webhooks_enabled,
+        (_, Actor::System) => settings.webhooks_from_rest_enabled,
+        (_, Actor::Identity(_)) => true,
+    };
+    let has_webhook = match &event.subject {
+        Subject::Object(change, _) | Subject::Item(change, _) => *change != Change::ExpirySet,
+        Subject::Message { .. } | Subject::Endpoint { .. } => true,
+    };
+    settings.webhook_url.is_some() && is_enabled && has_webhook
+}
+
 /// A webhook ready to be posted.
-struct Letter {
+struct Webhook {
     /// Where it goes, with user name and password.
     address: Box<str>,
     /// That address as the receiver sees it.
@@ -157,17 +206,19 @@ struct Letter {
     signature: String,
 }
 
-impl Letter {
-    fn new(sender: &Sender, event: Event) -> Self {
-        let url = as_received(&event.url);
-        let parameters = parameters::parameters(&sender.account_sid, &event);
+impl Webhook {
+    /// None for a service without a webhook URL.
+    fn new(sender: &Sender, event: &Event) -> Option<Self> {
+        let address = event.settings.webhook_url.clone()?;
+        let url = as_received(&address);
+        let parameters = parameters::parameters(&sender.account_sid, event);
         let signature = sender.validator.sign(&url, &parameters);
-        Self {
-            address: event.url,
+        Some(Self {
+            address,
             url,
             parameters,
             signature,
-        }
+        })
     }
 
     async fn post(&self, client: &reqwest::Client) -> Result<u16, Box<str>> {
@@ -210,7 +261,7 @@ fn as_received(url: &str) -> Box<str> {
             let _ = url.set_password(None);
             String::from(url).into()
         }
-        // It was parsed before it was kept.
+        // It was parsed when the setting was written.
         Err(_) => url.into(),
     }
 }
@@ -239,24 +290,26 @@ impl Worker {
         // Made when it is needed: it takes longer than the emulator's start does.
         let mut client = None;
         while let Some(Pending { event, after }) = self.pending.recv().await {
-            let letter = Letter::new(&self.sender, event);
-            // What is not on disk may never have happened.
-            let is_kept = match &self.data_file {
-                Some(data_file) => data_file.kept(after).await.is_ok(),
+            let Some(webhook) = Webhook::new(&self.sender, &event) else {
+                continue;
+            };
+            // A write that is not on disk is lost when the emulator ends.
+            let is_stored = match &self.data_file {
+                Some(data_file) => data_file.stored(after).await.is_ok(),
                 None => true,
             };
-            let outcome = if is_kept {
+            let outcome = if is_stored {
                 match client.get_or_insert_with(new_client) {
-                    Ok(client) => letter.post(client).await,
+                    Ok(client) => webhook.post(client).await,
                     Err(error) => Err(error.clone()),
                 }
             } else {
                 Err("not sent: the write was not kept".into())
             };
             if let Err(error) = &outcome {
-                tracing::debug!(%error, url = %letter.url, "a webhook was not delivered");
+                tracing::debug!(%error, url = %webhook.url, "a webhook was not delivered");
             }
-            self.log.push(letter.logged(outcome));
+            self.log.push(webhook.logged(outcome));
         }
     }
 }

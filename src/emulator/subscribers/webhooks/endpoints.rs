@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::emulator::error::Failure;
+use crate::emulator::failure::Failure;
 use crate::emulator::store::{Service, Sid, Store};
 
 /// An endpoint: its service, identity and own name.
@@ -17,8 +17,8 @@ pub(in crate::emulator) struct Endpoint {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
-    Here,
-    /// Gone, but not long enough to tell; the number tells its goings apart.
+    Connected,
+    /// Disconnected for less than the debouncing window; the number is that of the disconnection.
     Leaving(u64),
 }
 
@@ -29,15 +29,15 @@ pub(in crate::emulator) struct Endpoints(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     present: HashMap<Endpoint, Presence>,
-    goings: u64,
+    disconnections: u64,
 }
 
-/// A disconnection that is to be told of later, if the endpoint is still away.
+/// A disconnection whose event is emitted later, if the endpoint is still away.
 #[derive(Debug)]
 pub(in crate::emulator) struct Later {
     pub(in crate::emulator) after: Duration,
     endpoint: Endpoint,
-    going: u64,
+    disconnection: u64,
 }
 
 impl Endpoints {
@@ -45,7 +45,7 @@ impl Endpoints {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Connects an endpoint; one that is back in time never was away.
+    /// Connects an endpoint; one that is back within the debouncing window was never away.
     pub(in crate::emulator) fn connect(
         &self,
         store: &Store,
@@ -61,18 +61,18 @@ impl Endpoints {
         };
         let mut known = self.lock();
         if !known.present.contains_key(&endpoint) {
-            tell(store, &endpoint, true)?;
+            emit(store, &endpoint, true)?;
         }
-        known.present.insert(endpoint, Presence::Here);
+        known.present.insert(endpoint, Presence::Connected);
         Ok(())
     }
 
-    /// Forgets all of them.
+    /// Removes all of them, without events.
     pub(in crate::emulator) fn clear(&self) {
         self.lock().present.clear();
     }
 
-    /// Forgets those of services that are gone.
+    /// Removes those of services that were deleted.
     pub(in crate::emulator) fn forget_gone(&self, store: &Store) {
         let mut known = self.lock();
         known.present.retain(|endpoint, _| {
@@ -81,7 +81,7 @@ impl Endpoints {
         });
     }
 
-    /// Disconnects an endpoint; with debouncing that is told of later.
+    /// Disconnects an endpoint; with debouncing, the event is emitted later.
     pub(in crate::emulator) fn disconnect(
         &self,
         store: &Store,
@@ -104,38 +104,38 @@ impl Endpoints {
             name: name.into(),
         };
         let mut known = self.lock();
-        if known.present.get(&endpoint) != Some(&Presence::Here) {
+        if known.present.get(&endpoint) != Some(&Presence::Connected) {
             return Ok(None);
         }
         let Some(after) = after else {
             known.present.remove(&endpoint);
-            tell(store, &endpoint, false)?;
+            emit(store, &endpoint, false)?;
             return Ok(None);
         };
-        known.goings += 1;
-        let going = known.goings;
+        known.disconnections += 1;
+        let disconnection = known.disconnections;
         known
             .present
-            .insert(endpoint.clone(), Presence::Leaving(going));
+            .insert(endpoint.clone(), Presence::Leaving(disconnection));
         Ok(Some(Later {
             after,
             endpoint,
-            going,
+            disconnection,
         }))
     }
 
-    /// Tells of a disconnection whose time has come, unless the endpoint is back.
+    /// Emits the event of a disconnection whose window has passed, unless the endpoint is back.
     pub(in crate::emulator) fn left(&self, store: &Store, later: &Later) {
         let mut known = self.lock();
-        if known.present.get(&later.endpoint) == Some(&Presence::Leaving(later.going)) {
+        if known.present.get(&later.endpoint) == Some(&Presence::Leaving(later.disconnection)) {
             known.present.remove(&later.endpoint);
-            // If the service is gone by now, there is nobody to tell.
-            let _ = tell(store, &later.endpoint, false);
+            // If the service was deleted meanwhile, there is no event.
+            let _ = emit(store, &later.endpoint, false);
         }
     }
 }
 
-fn tell(store: &Store, endpoint: &Endpoint, connected: bool) -> Result<(), Failure> {
+fn emit(store: &Store, endpoint: &Endpoint, connected: bool) -> Result<(), Failure> {
     let service = endpoint.service.to_string();
-    store.endpoint(&service, connected, &endpoint.identity, &endpoint.name)
+    store.write(|writer| writer.endpoint(&service, connected, &endpoint.identity, &endpoint.name))
 }

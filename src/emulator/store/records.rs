@@ -1,22 +1,25 @@
-//! How records are written down: in dumps, seeds and data files.
+//! Records: what services, objects, items and permissions are in dumps, seeds and data files.
 //!
 //! The names are those of the API's bodies. In a dump an object holds its
-//! items and permissions; in a data file they have keys of their own.
+//! items and permissions; in a data file they have keys of their own. A
+//! creator is left out where it is the system.
+
+use std::collections::BTreeMap;
+use std::fmt;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::inputs::Data;
+use super::inputs::{self, Data};
+use super::model::{Actor, Content, Grant, Item, Object, Parts, Resource, Service, Settings};
 use super::registry::Seq;
 use super::sid::{Kind, Sid};
-use super::state::{
-    Collection, Document, Grant, Item, ItemKey, Millis, Object, Resource, Service, Settings, Stream,
-};
-use crate::emulator::error::Failure;
+use super::time::{Expiry, Millis};
+use crate::emulator::failure::Failure;
 
-/// Everything: what a dump is and a seed.
+/// Everything: a dump or a seed.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Records {
@@ -65,9 +68,15 @@ pub(crate) struct ObjectRecord {
     pub(super) date_updated: Option<Instant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) date_expires: Option<Instant>,
+    /// None for the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) created_by: Option<Box<str>>,
     /// Of all but streams.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) revision: Option<Revision>,
+    /// Of documents: writes of a TTL alone; none for 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) ttl_writes: Option<u64>,
     /// Of documents.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<Data>,
@@ -94,6 +103,9 @@ pub(crate) struct ItemRecord {
     pub(super) date_updated: Option<Instant>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) date_expires: Option<Instant>,
+    /// None for the system.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) created_by: Option<Box<str>>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -115,75 +127,62 @@ pub(crate) struct Instant(pub(super) Millis);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Revision(pub(super) u64);
 
-/// What a journal takes.
-pub(super) trait Written {
+/// What is wrong with a record, and where in a seed it is.
+#[derive(Debug)]
+pub(crate) struct Flaw {
+    place: String,
+    reason: String,
+}
+
+impl Flaw {
+    pub(super) fn new(reason: impl fmt::Display) -> Self {
+        Self {
+            place: String::new(),
+            reason: reason.to_string(),
+        }
+    }
+
+    /// The same flaw, with the place that its place is in.
+    pub(super) fn within(mut self, place: impl fmt::Display) -> Self {
+        let dot = if self.place.is_empty() { "" } else { "." };
+        self.place = format!("{place}{dot}{}", self.place);
+        self
+    }
+}
+
+impl From<Failure> for Flaw {
+    fn from(failure: Failure) -> Self {
+        Self::new(failure.message(""))
+    }
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.place, self.reason)
+    }
+}
+
+/// What can be stored as a record.
+pub(super) trait ToRecord {
     type Record: Serialize;
 
-    fn written(&self) -> Self::Record;
+    fn to_record(&self) -> Self::Record;
 }
 
-/// What a kind of object has beside what all have.
-pub(crate) trait Recorded: Sized {
-    /// Writes it down, its items apart.
-    fn write(&self, record: &mut ObjectRecord);
-    /// Reads it, its items apart.
-    fn read(record: &mut ObjectRecord) -> Result<Self, Failure>;
-}
-
-impl Recorded for Document {
-    fn write(&self, record: &mut ObjectRecord) {
-        record.data = Some(self.data.clone());
-        record.revision = Some(Revision(self.revision));
-    }
-
-    fn read(record: &mut ObjectRecord) -> Result<Self, Failure> {
-        let data = match record.data.take() {
-            Some(data) => data,
-            None => Data::empty()?,
-        };
-        Ok(Self {
-            data,
-            revision: record.revision.take().map_or(0, |revision| revision.0),
-        })
-    }
-}
-
-impl<K: ItemKey> Recorded for Collection<K> {
-    fn write(&self, record: &mut ObjectRecord) {
-        record.revision = Some(Revision(self.events));
-    }
-
-    fn read(record: &mut ObjectRecord) -> Result<Self, Failure> {
-        let events = record.revision.take().map_or(0, |revision| revision.0);
-        Ok(Self {
-            events,
-            ..Self::default()
-        })
-    }
-}
-
-impl Recorded for Stream {
-    fn write(&self, _: &mut ObjectRecord) {}
-
-    fn read(_: &mut ObjectRecord) -> Result<Self, Failure> {
-        Ok(Self)
-    }
-}
-
-impl Written for Seq {
+impl ToRecord for Seq {
     type Record = Self;
 
-    fn written(&self) -> Self {
+    fn to_record(&self) -> Self {
         *self
     }
 }
 
-impl Written for Service {
+impl ToRecord for Service {
     type Record = ServiceRecord;
 
-    /// Writes down the service, and nothing that it holds.
-    fn written(&self) -> ServiceRecord {
-        let settings = self.settings.clone();
+    /// The service without what it holds.
+    fn to_record(&self) -> ServiceRecord {
+        let settings = Settings::clone(&self.settings);
         ServiceRecord {
             sid: Some(self.sid()),
             unique_name: self.unique_name.clone(),
@@ -201,31 +200,35 @@ impl Written for Service {
     }
 }
 
-impl<T: Resource> Written for Object<T> {
+impl<T: Resource> ToRecord for Object<T> {
     type Record = ObjectRecord;
 
-    /// Writes down the object, without its items and permissions.
-    fn written(&self) -> ObjectRecord {
-        let mut record = ObjectRecord {
-            sid: Some(Sid {
-                kind: T::KIND,
-                id: self.id,
-            }),
+    /// The object without its items and permissions.
+    fn to_record(&self) -> ObjectRecord {
+        let Parts {
+            revision,
+            ttl_writes,
+            data,
+        } = self.body.parts();
+        ObjectRecord {
+            sid: Some(self.sid()),
             unique_name: self.unique_name.clone(),
             date_created: Some(Instant(self.created)),
             date_updated: Some(Instant(self.updated)),
-            date_expires: self.expires.map(Instant),
+            date_expires: self.expires.map(Instant::from),
+            created_by: creator(&self.created_by),
+            revision: revision.map(Revision),
+            ttl_writes: ttl_writes.filter(|writes| *writes > 0),
+            data,
             ..ObjectRecord::default()
-        };
-        self.body.write(&mut record);
-        record
+        }
     }
 }
 
-impl Written for Item {
+impl ToRecord for Item {
     type Record = ItemRecord;
 
-    fn written(&self) -> ItemRecord {
+    fn to_record(&self) -> ItemRecord {
         ItemRecord {
             index: None,
             key: None,
@@ -233,15 +236,16 @@ impl Written for Item {
             revision: Some(Revision(self.revision)),
             date_created: Some(Instant(self.created)),
             date_updated: Some(Instant(self.updated)),
-            date_expires: self.expires.map(Instant),
+            date_expires: self.expires.map(Instant::from),
+            created_by: creator(&self.created_by),
         }
     }
 }
 
-impl Written for Grant {
+impl ToRecord for Grant {
     type Record = GrantRecord;
 
-    fn written(&self) -> GrantRecord {
+    fn to_record(&self) -> GrantRecord {
         GrantRecord {
             identity: None,
             read: self.read,
@@ -252,12 +256,30 @@ impl Written for Grant {
 }
 
 impl ServiceRecord {
-    /// The settings it has.
-    pub(super) fn settings(&mut self) -> Settings {
+    /// The service without what it holds. It must have a SID.
+    pub(super) fn into_service(self, now: Millis) -> Result<Service, Flaw> {
+        if self
+            .unique_name
+            .as_deref()
+            .is_some_and(|name| name != "default")
+        {
+            return Err(Flaw::new(
+                "a service has the unique name \"default\", or none",
+            ));
+        }
+        if let Some(name) = &self.friendly_name {
+            inputs::friendly_name(name)?;
+        }
+        if let Some(url) = &self.webhook_url {
+            inputs::webhook_url(url)?;
+        }
+        if let Some(window) = self.reachability_debouncing_window {
+            inputs::debouncing_window(&window.to_string())?;
+        }
         let default = Settings::default();
-        Settings {
-            friendly_name: self.friendly_name.take(),
-            webhook_url: self.webhook_url.take(),
+        let settings = Settings {
+            friendly_name: self.friendly_name,
+            webhook_url: self.webhook_url,
             webhooks_from_rest_enabled: self.webhooks_from_rest_enabled,
             reachability_webhooks_enabled: self.reachability_webhooks_enabled,
             acl_enabled: self.acl_enabled,
@@ -265,20 +287,63 @@ impl ServiceRecord {
             reachability_debouncing_window: self
                 .reachability_debouncing_window
                 .unwrap_or(default.reachability_debouncing_window),
+        };
+        let sid = known_sid(self.sid, Kind::Service)?;
+        let mut service = Service::new(sid, self.unique_name, settings, now);
+        service.created = or_now(self.date_created, now);
+        service.updated = or_now(self.date_updated, now);
+        Ok(service)
+    }
+}
+
+impl ObjectRecord {
+    /// The object, without items and permissions: those must have been taken out before. It must
+    /// have a SID.
+    pub(super) fn into_object<T: Resource>(self, now: Millis) -> Result<Object<T>, Flaw> {
+        if let Some(name) = &self.unique_name {
+            inputs::unique_name(name)?;
+        }
+        let mut parts = Parts {
+            revision: self.revision.map(|revision| revision.0),
+            ttl_writes: self.ttl_writes,
+            data: self.data,
+        };
+        let object = Object {
+            id: known_sid(self.sid, T::KIND)?.id,
+            unique_name: self.unique_name,
+            created: or_now(self.date_created, now),
+            updated: or_now(self.date_updated, now),
+            expires: self.date_expires.map(Expiry::from),
+            created_by: actor(self.created_by)?,
+            grants: BTreeMap::new(),
+            body: T::Body::from_parts(&mut parts)?,
+        };
+        // The body takes the parts of its kind: the others belong to another kind.
+        let extra = [
+            ("revision", parts.revision.is_some()),
+            ("ttl_writes", parts.ttl_writes.is_some()),
+            ("data", parts.data.is_some()),
+            ("items", !self.items.is_empty()),
+            ("permissions", !self.permissions.is_empty()),
+        ];
+        match extra.iter().find(|(_, is_extra)| *is_extra) {
+            Some((name, _)) => Err(Flaw::new(format_args!("it cannot have {name}"))),
+            None => Ok(object),
         }
     }
 }
 
 impl ItemRecord {
-    /// The item; what is not written down is `revision` and `now`.
-    pub(super) fn into_item(self, revision: u64, now: Millis) -> Item {
-        Item {
+    /// The item; a revision and dates that it does not have are `revision` and `now`.
+    pub(super) fn into_item(self, revision: u64, now: Millis) -> Result<Item, Flaw> {
+        Ok(Item {
             data: self.data,
             revision: self.revision.map_or(revision, |revision| revision.0),
             created: or_now(self.date_created, now),
             updated: or_now(self.date_updated, now),
-            expires: self.date_expires.map(|at| at.0),
-        }
+            expires: self.date_expires.map(Expiry::from),
+            created_by: actor(self.created_by)?,
+        })
     }
 }
 
@@ -292,8 +357,45 @@ impl GrantRecord {
     }
 }
 
-pub(super) fn or_now(date: Option<Instant>, now: Millis) -> Millis {
+fn creator(actor: &Actor) -> Option<Box<str>> {
+    (*actor != Actor::System).then(|| actor.name().into())
+}
+
+fn actor(created_by: Option<Box<str>>) -> Result<Actor, Flaw> {
+    match created_by {
+        None => Ok(Actor::System),
+        Some(name) if *name == *Actor::System.name() => Ok(Actor::System),
+        Some(name) => {
+            inputs::identity(&name)?;
+            Ok(Actor::identity(&name))
+        }
+    }
+}
+
+fn known_sid(sid: Option<Sid>, kind: Kind) -> Result<Sid, Flaw> {
+    match sid {
+        None => Err(Flaw::new("it has no SID")),
+        Some(sid) if sid.kind == kind => Ok(sid),
+        Some(sid) => Err(Flaw::new(format_args!(
+            "{sid} is the SID of something else"
+        ))),
+    }
+}
+
+fn or_now(date: Option<Instant>, now: Millis) -> Millis {
     date.map_or(now, |date| date.0)
+}
+
+impl From<Expiry> for Instant {
+    fn from(expiry: Expiry) -> Self {
+        Self(expiry.millis())
+    }
+}
+
+impl From<Instant> for Expiry {
+    fn from(date: Instant) -> Self {
+        Self::at(date.0)
+    }
 }
 
 impl Serialize for Instant {

@@ -1,0 +1,199 @@
+//! The emulator itself, free of routes and sockets: one state that every way in shares.
+//!
+//! [`http`](super::http) decodes requests, calls this and writes responses; another way in would
+//! stand beside it.
+
+mod account;
+mod credentials;
+mod faults;
+mod log;
+mod open;
+mod parameters;
+
+use std::sync::{Arc, Once};
+
+use tokio::runtime::Handle;
+
+pub(crate) use self::account::AccountSettings;
+pub(crate) use self::credentials::Credentials;
+pub use self::faults::Fault;
+pub(crate) use self::faults::{Action, Effect, FaultResponse, Faults, is_of_connection};
+pub use self::log::LoggedRequest;
+pub(crate) use self::log::{Observer, RequestId, RequestLog};
+pub(crate) use self::open::{Contents, OpenDataFile, open};
+pub(crate) use self::parameters::Parameters;
+use super::clock::Clock;
+use super::error::EmulatorError;
+use super::failure::Failure;
+use super::random::Random;
+use super::store::{Flaw, Records, Service, Store, Subscribers};
+use super::subscribers::data_file::DataFile;
+use super::subscribers::webhooks::{self, Endpoints, Outbox, WebhookLog};
+use crate::value::ServiceSid;
+use crate::webhooks::Validator;
+
+/// What all requests to an emulator share.
+pub(crate) struct Core {
+    pub(crate) store: Store,
+    /// Done when the task that removes what expires was started.
+    expiring: Once,
+    pub(crate) credentials: Credentials,
+    /// The default Service that the emulator started with.
+    pub(crate) service_sid: ServiceSid,
+    pub(crate) clock: Clock,
+    pub(crate) faults: Faults,
+    pub(crate) log: RequestLog,
+    pub(crate) webhooks: Arc<WebhookLog>,
+    pub(crate) random: Random,
+    endpoints: Endpoints,
+    data_file: Option<Arc<DataFile>>,
+    /// The runtime for delayed events, which may be caused outside of it.
+    runtime: Option<Handle>,
+}
+
+/// The settings of a core beside its contents.
+pub(crate) struct Settings {
+    pub(crate) clock: Clock,
+    pub(crate) observer: Option<Observer>,
+    pub(crate) random: Random,
+}
+
+impl Core {
+    /// A core with these contents, and the task that posts its webhooks. Without the task, webhooks
+    /// are logged as not sent.
+    pub(crate) fn new(
+        contents: Contents,
+        settings: Settings,
+    ) -> Result<(Self, impl Future<Output = ()>), EmulatorError> {
+        let Contents {
+            account,
+            default_service,
+            mut state,
+            data_file,
+        } = contents;
+        let Settings {
+            clock,
+            observer,
+            random,
+        } = settings;
+        let credentials = Credentials::new(&account)?;
+        let webhooks = Arc::new(WebhookLog::default());
+        let sender = webhooks::Sender {
+            account_sid: account.account_sid,
+            validator: Validator::new(account.auth_token.as_str()),
+        };
+        let (outbox, posting) = Outbox::new(sender, data_file.clone(), Arc::clone(&webhooks));
+        // The data file comes first: webhooks wait until it has stored their writes.
+        let mut subscribers = Subscribers::new();
+        if let Some(file) = data_file.clone() {
+            subscribers.push(file);
+        }
+        subscribers.push(Arc::new(outbox));
+        state.set_random(random.fork());
+        let store = Store::new(state, clock.clone(), default_service, subscribers);
+        let core = Self {
+            store,
+            expiring: Once::new(),
+            credentials,
+            service_sid: ServiceSid::lenient(&default_service.to_string()),
+            clock,
+            faults: Faults::default(),
+            log: RequestLog::observed_by(observer),
+            webhooks,
+            random,
+            endpoints: Endpoints::default(),
+            data_file,
+            runtime: Handle::try_current().ok(),
+        };
+        core.expire_when_due();
+        Ok((core, posting))
+    }
+
+    /// Starts the task that removes what expires when it is due, where there is a runtime and it was
+    /// not started yet: an emulator may be created before its runtime.
+    pub(crate) fn expire_when_due(&self) {
+        if let Ok(runtime) = Handle::try_current() {
+            // The task does not keep the store alive.
+            self.expiring
+                .call_once(|| drop(runtime.spawn(self.store.expire_when_due())));
+        }
+    }
+
+    /// Drops all Services but the default one, which becomes empty, and all endpoints.
+    pub(crate) fn reset(&self) {
+        self.store.reset();
+        self.endpoints.clear();
+    }
+
+    /// Replaces all Services by those of a seed, and drops all endpoints.
+    pub(crate) fn seed(&self, seed: Records) -> Result<(), Flaw> {
+        self.store.seed(seed)?;
+        self.endpoints.clear();
+        Ok(())
+    }
+
+    /// Drops the endpoints of Services that no longer exist.
+    pub(crate) fn remove_stale_endpoints(&self) {
+        self.endpoints.forget_gone(&self.store);
+    }
+
+    /// Records that an endpoint has connected to a Service.
+    pub(crate) fn connect_endpoint(
+        &self,
+        service: &str,
+        identity: &str,
+        endpoint: &str,
+    ) -> Result<(), Failure> {
+        self.endpoints
+            .connect(&self.store, service, identity, endpoint)
+    }
+
+    /// Records that an endpoint has disconnected; with debouncing, the event follows after the
+    /// Service's window.
+    pub(crate) fn disconnect_endpoint(
+        self: &Arc<Self>,
+        service: &str,
+        identity: &str,
+        endpoint: &str,
+    ) -> Result<(), Failure> {
+        let later = self
+            .endpoints
+            .disconnect(&self.store, service, identity, endpoint)?;
+        let Some(later) = later else { return Ok(()) };
+        let runtime = self.runtime.clone();
+        match runtime.or_else(|| Handle::try_current().ok()) {
+            Some(runtime) => {
+                // The task does not keep the emulator alive.
+                let core = Arc::downgrade(self);
+                runtime.spawn(async move {
+                    tokio::time::sleep(later.after).await;
+                    if let Some(core) = core.upgrade() {
+                        core.endpoints.left(&core.store, &later);
+                    }
+                });
+            }
+            // There is no timer to wait by.
+            None => self.endpoints.left(&self.store, &later),
+        }
+        Ok(())
+    }
+
+    /// Waits until all writes so far are in the data file, if there is one.
+    pub(crate) async fn wait_for_data_file(&self) -> Result<(), Failure> {
+        match &self.data_file {
+            Some(file) => file.stored(file.queued()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The SID of the default Service as it is now: a seed may have changed it.
+    pub(crate) fn current_service(&self) -> ServiceSid {
+        let service = self
+            .store
+            .read(|store| store.service("default").map(Service::sid));
+        service.map_or_else(
+            |_| self.service_sid.clone(),
+            |sid| ServiceSid::lenient(&sid.to_string()),
+        )
+    }
+}

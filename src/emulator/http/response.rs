@@ -1,0 +1,108 @@
+//! Responses: error responses, those of faults, and the headers that all of them have.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use tokio::time::Instant;
+
+use super::{ResponseBody, routing};
+use crate::emulator::core::{FaultResponse, RequestId};
+use crate::emulator::failure::{Failure, error_body};
+
+/// The error code of a response, for the log.
+#[derive(Clone, Copy)]
+pub(super) struct Code(pub(super) u32);
+
+/// A response with a JSON body, or with none.
+pub(super) fn respond(status: StatusCode, body: Bytes) -> Response<ResponseBody> {
+    let is_empty = body.is_empty();
+    let mut response = Response::new(ResponseBody::whole(body));
+    *response.status_mut() = status;
+    if !is_empty {
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+    }
+    response
+}
+
+/// The error response to a request for `path`.
+pub(super) fn error_response(failure: Failure, path: &str) -> Response<ResponseBody> {
+    let body = failure.body(routing::unversioned(path));
+    let mut response = respond(failure.status(), body.into());
+    response.extensions_mut().insert(Code(failure.code()));
+    response
+}
+
+/// The response of a fault.
+pub(super) fn fault_response(fault: FaultResponse) -> Response<ResponseBody> {
+    let status = fault.status;
+    let body = fault.body.unwrap_or_else(|| {
+        let reason = status.canonical_reason().unwrap_or("Scripted fault");
+        // Twilio's general codes are 20 followed by the status.
+        error_body(status, 20_000 + u32::from(status.as_u16()), reason).into()
+    });
+    let mut response = respond(status, body);
+    for name in fault.headers.keys() {
+        response.headers_mut().remove(name);
+    }
+    response.headers_mut().extend(fault.headers);
+    response
+}
+
+/// Adds the headers that all responses have, except those that a fault has set.
+pub(super) fn add_headers(
+    headers: &mut HeaderMap,
+    authority: &str,
+    request_id: RequestId,
+    concurrent: usize,
+    started: Instant,
+) {
+    const CORS: [(HeaderName, HeaderValue); 5] = [
+        (
+            header::ACCESS_CONTROL_ALLOW_ORIGIN,
+            HeaderValue::from_static("*"),
+        ),
+        (
+            header::ACCESS_CONTROL_ALLOW_METHODS,
+            HeaderValue::from_static("GET, POST, DELETE, OPTIONS"),
+        ),
+        (
+            header::ACCESS_CONTROL_ALLOW_HEADERS,
+            HeaderValue::from_static(
+                "Accept, Authorization, Content-Type, If-Match, If-Modified-Since, \
+                 If-None-Match, If-Unmodified-Since, Idempotency-Key",
+            ),
+        ),
+        (
+            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
+            HeaderValue::from_static("true"),
+        ),
+        (
+            header::ACCESS_CONTROL_EXPOSE_HEADERS,
+            HeaderValue::from_static("ETag"),
+        ),
+    ];
+    let mut add = |name, value| {
+        headers.entry(name).or_insert(value);
+    };
+    for (name, value) in CORS {
+        add(name, value);
+    }
+    add(
+        HeaderName::from_static("twilio-concurrent-requests"),
+        concurrent.into(),
+    );
+    add(
+        HeaderName::from_static("x-home-region"),
+        HeaderValue::from_static("us1"),
+    );
+    let duration = format!("{:.3}", started.elapsed().as_secs_f64());
+    for (name, value) in [
+        ("twilio-request-id", request_id.to_string().as_str()),
+        ("twilio-request-duration", &duration),
+        ("x-api-domain", authority),
+    ] {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            add(HeaderName::from_static(name), value);
+        }
+    }
+}

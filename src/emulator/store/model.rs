@@ -1,0 +1,482 @@
+//! The plain types of the store: services, objects, items and permissions.
+//!
+//! A kind of object is a type that implements [`Resource`]: [`Document`], [`List`], [`Map`] or
+//! [`Stream`]. Lists and maps are [collections](Collection) too.
+
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use super::inputs::Data;
+use super::registry::{Record, Registry, Seq};
+use super::sid::{Id, Kind, Sid};
+use super::time::{Expiry, Millis};
+use crate::emulator::failure::Failure;
+
+/// Who reads or writes.
+///
+/// It is as small as a pointer, as each item remembers who created it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Actor {
+    /// The account itself, over REST, and the service when something expires.
+    #[default]
+    System,
+    /// Client software that connected with an access token.
+    Identity(Arc<String>),
+}
+
+impl Actor {
+    pub(crate) fn identity(name: &str) -> Self {
+        Self::Identity(Arc::new(name.to_owned()))
+    }
+
+    /// `system`, or the identity: what `created_by` shows.
+    pub(crate) fn name(&self) -> &str {
+        match self {
+            Self::System => "system",
+            Self::Identity(name) => name,
+        }
+    }
+}
+
+/// A service instance and all that is in it.
+#[derive(Debug)]
+pub(crate) struct Service {
+    pub(super) id: Id,
+    pub(crate) unique_name: Option<Box<str>>,
+    pub(crate) created: Millis,
+    pub(crate) updated: Millis,
+    /// Shared with the events that were emitted while they were in force.
+    pub(crate) settings: Arc<Settings>,
+    pub(super) documents: Registry<Object<Document>>,
+    pub(super) lists: Registry<Object<List>>,
+    pub(super) maps: Registry<Object<Map>>,
+    pub(super) streams: Registry<Object<Stream>>,
+}
+
+impl Service {
+    pub(super) fn new(
+        sid: Sid,
+        unique_name: Option<Box<str>>,
+        settings: Settings,
+        now: Millis,
+    ) -> Self {
+        Self {
+            id: sid.id,
+            unique_name,
+            created: now,
+            updated: now,
+            settings: Arc::new(settings),
+            documents: Registry::default(),
+            lists: Registry::default(),
+            maps: Registry::default(),
+            streams: Registry::default(),
+        }
+    }
+
+    pub(crate) fn sid(&self) -> Sid {
+        Sid {
+            kind: Kind::Service,
+            id: self.id,
+        }
+    }
+}
+
+/// What a service can be set to.
+#[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "the API has that many flags")]
+pub(crate) struct Settings {
+    pub(crate) friendly_name: Option<Box<str>>,
+    pub(crate) webhook_url: Option<Box<str>>,
+    pub(crate) webhooks_from_rest_enabled: bool,
+    pub(crate) reachability_webhooks_enabled: bool,
+    pub(crate) acl_enabled: bool,
+    pub(crate) reachability_debouncing_enabled: bool,
+    /// Milliseconds.
+    pub(crate) reachability_debouncing_window: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            friendly_name: None,
+            webhook_url: None,
+            webhooks_from_rest_enabled: false,
+            reachability_webhooks_enabled: false,
+            acl_enabled: false,
+            reachability_debouncing_enabled: false,
+            reachability_debouncing_window: 5_000,
+        }
+    }
+}
+
+/// A document, list, map or stream.
+#[derive(Debug)]
+pub(crate) struct Object<T: Resource> {
+    pub(super) id: Id,
+    pub(crate) unique_name: Option<Box<str>>,
+    pub(crate) created: Millis,
+    pub(crate) updated: Millis,
+    pub(crate) expires: Option<Expiry>,
+    pub(crate) created_by: Actor,
+    /// By identity.
+    pub(super) grants: BTreeMap<Box<str>, Grant>,
+    pub(crate) body: T::Body,
+}
+
+impl<T: Resource> Object<T> {
+    pub(super) fn sid(&self) -> Sid {
+        Sid {
+            kind: T::KIND,
+            id: self.id,
+        }
+    }
+}
+
+/// One JSON object with a revision.
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) data: Data,
+    /// The number of data writes since it was created.
+    pub(crate) revision: u64,
+    /// The number of writes of a TTL alone: events that do not move the revision.
+    pub(super) ttl_writes: u64,
+}
+
+impl Document {
+    pub(crate) fn new(data: Data) -> Self {
+        Self {
+            data,
+            revision: 0,
+            ttl_writes: 0,
+        }
+    }
+}
+
+/// Marks what is of lists: their items are found by index.
+#[derive(Debug)]
+pub(crate) enum List {}
+
+/// Marks what is of maps: their items are found by key.
+#[derive(Debug)]
+pub(crate) enum Map {}
+
+/// A stream stores nothing: its messages pass.
+#[derive(Debug)]
+pub(crate) struct Stream;
+
+/// The items of a list or map.
+#[derive(Debug)]
+pub(crate) struct Items<K> {
+    /// The number of items added, changed and removed so far, which is also
+    /// the number of the next such event.
+    pub(crate) events: u64,
+    pub(super) items: BTreeMap<K, Item>,
+}
+
+impl<K> Default for Items<K> {
+    fn default() -> Self {
+        Self {
+            events: 0,
+            items: BTreeMap::new(),
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) data: Data,
+    /// The event that wrote it.
+    pub(crate) revision: u64,
+    pub(crate) created: Millis,
+    pub(crate) updated: Millis,
+    pub(crate) expires: Option<Expiry>,
+    pub(crate) created_by: Actor,
+}
+
+/// The index or key of an item, of a list or map alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum ItemName {
+    Index(u64),
+    Key(Box<str>),
+}
+
+impl fmt::Display for ItemName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index(index) => write!(f, "{index}"),
+            Self::Key(key) => f.write_str(key),
+        }
+    }
+}
+
+/// What an identity may do with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Grant {
+    pub(crate) read: bool,
+    pub(crate) write: bool,
+    pub(crate) manage: bool,
+}
+
+impl Grant {
+    /// What the creator of an object has.
+    pub(crate) const ALL: Self = Self {
+        read: true,
+        write: true,
+        manage: true,
+    };
+}
+
+impl Record for Service {
+    fn id(&self) -> Id {
+        self.id
+    }
+
+    fn unique_name(&self) -> Option<&str> {
+        self.unique_name.as_deref()
+    }
+}
+
+impl<T: Resource> Record for Object<T> {
+    fn id(&self) -> Id {
+        self.id
+    }
+
+    fn unique_name(&self) -> Option<&str> {
+        self.unique_name.as_deref()
+    }
+}
+
+/// Where an object is: its service and its place in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Place {
+    pub(super) service: Seq,
+    pub(super) object: Seq,
+}
+
+/// A kind of object that services hold.
+pub(crate) trait Resource: Sized + 'static {
+    const KIND: Kind;
+    /// What an object has beside what all kinds have.
+    type Body: Content + Debug + Send + Sync;
+
+    /// Where a service holds them.
+    fn registry(service: &Service) -> &Registry<Object<Self>>;
+    fn registry_mut(service: &mut Service) -> &mut Registry<Object<Self>>;
+}
+
+/// What an object has beside what all kinds have, for records and events.
+pub(crate) trait Content: Sized {
+    /// A copy of it, its items apart.
+    fn parts(&self) -> Parts;
+    /// Takes it out of its parts; what is not there has its first value.
+    fn from_parts(parts: &mut Parts) -> Result<Self, Failure>;
+    /// The number of the latest event of the object; none where events have no number.
+    fn last_event(&self) -> Option<u64>;
+    /// Calls `visit` with each item that expires.
+    fn visit_expiring(&self, _visit: &mut dyn FnMut(Expiry, ItemName)) {}
+    /// Counts a write of the object's TTL alone, where that is an event with a number of its own.
+    fn count_ttl_write(&mut self) {}
+}
+
+/// The members of a [`Content`].
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    /// All but streams have one.
+    pub(crate) revision: Option<u64>,
+    /// Only documents have it.
+    pub(crate) ttl_writes: Option<u64>,
+    /// Only documents have it.
+    pub(crate) data: Option<Data>,
+}
+
+/// A kind of object that takes permissions.
+pub(crate) trait Permitted: Resource {}
+
+/// A kind of object with items.
+pub(crate) trait Collection:
+    Permitted + Resource<Body = Items<<Self as Collection>::Key>>
+{
+    type Key: Key;
+}
+
+/// What an item is found by.
+pub(crate) trait Key: Ord + Clone + Debug + Send + Sync + 'static {
+    fn name(&self) -> ItemName;
+    /// The key of this name; none if it is the name of another kind's item.
+    fn from_name(name: ItemName) -> Option<Self>;
+}
+
+impl Resource for Document {
+    const KIND: Kind = Kind::Document;
+    type Body = Self;
+
+    fn registry(service: &Service) -> &Registry<Object<Self>> {
+        &service.documents
+    }
+
+    fn registry_mut(service: &mut Service) -> &mut Registry<Object<Self>> {
+        &mut service.documents
+    }
+}
+
+impl Resource for List {
+    const KIND: Kind = Kind::List;
+    type Body = Items<u64>;
+
+    fn registry(service: &Service) -> &Registry<Object<Self>> {
+        &service.lists
+    }
+
+    fn registry_mut(service: &mut Service) -> &mut Registry<Object<Self>> {
+        &mut service.lists
+    }
+}
+
+impl Resource for Map {
+    const KIND: Kind = Kind::Map;
+    type Body = Items<Box<str>>;
+
+    fn registry(service: &Service) -> &Registry<Object<Self>> {
+        &service.maps
+    }
+
+    fn registry_mut(service: &mut Service) -> &mut Registry<Object<Self>> {
+        &mut service.maps
+    }
+}
+
+impl Resource for Stream {
+    const KIND: Kind = Kind::Stream;
+    type Body = Self;
+
+    fn registry(service: &Service) -> &Registry<Object<Self>> {
+        &service.streams
+    }
+
+    fn registry_mut(service: &mut Service) -> &mut Registry<Object<Self>> {
+        &mut service.streams
+    }
+}
+
+impl Content for Document {
+    fn parts(&self) -> Parts {
+        Parts {
+            revision: Some(self.revision),
+            ttl_writes: Some(self.ttl_writes),
+            data: Some(self.data.clone()),
+        }
+    }
+
+    fn from_parts(parts: &mut Parts) -> Result<Self, Failure> {
+        Ok(Self {
+            data: match parts.data.take() {
+                Some(data) => data,
+                None => Data::empty()?,
+            },
+            revision: parts.revision.take().unwrap_or_default(),
+            ttl_writes: parts.ttl_writes.take().unwrap_or_default(),
+        })
+    }
+
+    /// Its creation is event 0.
+    fn last_event(&self) -> Option<u64> {
+        Some(self.revision.saturating_add(self.ttl_writes))
+    }
+
+    fn count_ttl_write(&mut self) {
+        self.ttl_writes += 1;
+    }
+}
+
+impl<K: Key> Content for Items<K> {
+    fn parts(&self) -> Parts {
+        Parts {
+            revision: Some(self.events),
+            ..Parts::default()
+        }
+    }
+
+    fn from_parts(parts: &mut Parts) -> Result<Self, Failure> {
+        Ok(Self {
+            events: parts.revision.take().unwrap_or_default(),
+            items: BTreeMap::new(),
+        })
+    }
+
+    /// Only changes of items have numbers.
+    fn last_event(&self) -> Option<u64> {
+        self.events.checked_sub(1)
+    }
+
+    fn visit_expiring(&self, visit: &mut dyn FnMut(Expiry, ItemName)) {
+        for (key, item) in &self.items {
+            if let Some(at) = item.expires {
+                visit(at, key.name());
+            }
+        }
+    }
+}
+
+impl Content for Stream {
+    fn parts(&self) -> Parts {
+        Parts::default()
+    }
+
+    fn from_parts(_: &mut Parts) -> Result<Self, Failure> {
+        Ok(Self)
+    }
+
+    fn last_event(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Permitted for Document {}
+impl Permitted for List {}
+impl Permitted for Map {}
+
+impl Collection for List {
+    type Key = u64;
+}
+
+impl Collection for Map {
+    type Key = Box<str>;
+}
+
+impl Key for u64 {
+    fn name(&self) -> ItemName {
+        ItemName::Index(*self)
+    }
+
+    fn from_name(name: ItemName) -> Option<Self> {
+        match name {
+            ItemName::Index(index) => Some(index),
+            ItemName::Key(_) => None,
+        }
+    }
+}
+
+impl Key for Box<str> {
+    fn name(&self) -> ItemName {
+        ItemName::Key(self.clone())
+    }
+
+    fn from_name(name: ItemName) -> Option<Self> {
+        match name {
+            ItemName::Key(key) => Some(key),
+            ItemName::Index(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list can have a million of them.
+    #[test]
+    fn an_item_is_small() {
+        assert!(size_of::<Item>() <= 56, "{}", size_of::<Item>());
+    }
+}

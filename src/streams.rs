@@ -8,14 +8,13 @@ use serde::Serialize;
 use crate::api::types::StreamMessage;
 use crate::api::{Call, Form, Operation};
 use crate::client::SyncClient;
-use crate::error::Error;
 use crate::objects::Objects;
 use crate::resource::contract::checked;
 use crate::resource::key::IntoKey;
 use crate::resource::kind::{Dataless, kind, resource};
 use crate::resource::record::{dataless_record, record};
 use crate::resource::target::Target;
-use crate::value::{MAX_MESSAGE_SIZE, StreamMessageSid, StreamSid, encode};
+use crate::value::{MAX_MESSAGE_SIZE, StreamMessageSid, StreamSid};
 
 record! {
     /// A Message Stream. Messages are published at [`SyncClient::stream`].
@@ -113,8 +112,7 @@ impl<T: Serialize> Messages<T> {
             Ok(response.json::<StreamMessage>()?.sid)
         }));
         // Encoded at once: the message need neither live on nor be `Sync`.
-        let text = encode("message", MAX_MESSAGE_SIZE, message).map_err(Error::from);
-        match text.and_then(|text| self.target.check("message", &text).map(|()| text)) {
+        match self.target.encode("message", MAX_MESSAGE_SIZE, message) {
             Ok(text) => {
                 call.with_fields(Form::with_capacity(text.len()).field("Data", Some(&text)))
             }

@@ -225,15 +225,8 @@ fn changed<R: Versioned<Data: Serialize>, V: Verdict>(
         }
         return Ok(None);
     }
-    let after = checked(target, data)?;
+    let after = target.encode("data", MAX_DATA_SIZE, data)?;
     Ok((after != before).then_some(after))
-}
-
-/// The JSON text of data, as the contract of its target wants it.
-fn checked<T: Serialize>(target: &Target, data: &T) -> Result<String> {
-    let text = encode("data", MAX_DATA_SIZE, data)?;
-    target.check("data", &text)?;
-    Ok(text)
 }
 
 impl<'a, R, F, V> Mutate<'a, R, F>
@@ -266,7 +259,9 @@ where
                         return Ok(Step::Keep);
                     };
                     match change(&mut data).into_flow()? {
-                        ControlFlow::Continue(()) => Step::Create(checked(&target, &data)?),
+                        ControlFlow::Continue(()) => {
+                            Step::Create(target.encode("data", MAX_DATA_SIZE, &data)?)
+                        }
                         ControlFlow::Break(()) => Step::Keep,
                     }
                 }

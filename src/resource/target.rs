@@ -2,17 +2,17 @@
 
 use std::sync::Arc;
 
-use http::StatusCode;
+use serde::Serialize;
 
 use crate::api::{Call, Form, Operation, Options, RawResponse, Read};
 use crate::client::SyncClient;
-use crate::error::{ErrorBody, Result};
+use crate::error::Result;
 use crate::resource::contract::Contract;
 use crate::resource::key::{IntoKey, Key, Position};
 use crate::resource::kind::{Collection, Resource};
 use crate::resource::record::Record;
 use crate::resource::write::Write;
-use crate::value::{Identity, InputError, ObjectReference, Revision, Segment};
+use crate::value::{Identity, InputError, ObjectReference, Revision, Segment, encode};
 
 /// A place in a Service: all of it, an object, or an item of an object; with the client that reaches it,
 /// the contract that data there must keep, and the options of calls to it.
@@ -165,6 +165,18 @@ impl Target {
         self.call::<()>(operation).read_by(read)
     }
 
+    /// The JSON text of a value that is to be written: at most `limit` bytes, and as the contract wants it.
+    pub(crate) fn encode<T: Serialize + ?Sized>(
+        &self,
+        what: &'static str,
+        limit: usize,
+        value: &T,
+    ) -> Result<String> {
+        let text = encode(what, limit, value)?;
+        self.check(what, &text)?;
+        Ok(text)
+    }
+
     /// A contract is checked, if there is one, for JSON text that is to be written.
     pub(crate) fn check(&self, what: &str, json: &str) -> Result<()> {
         match &self.contract {
@@ -187,10 +199,7 @@ pub(crate) fn unless_absent<T>(
     response: &RawResponse,
     read: impl FnOnce(&RawResponse) -> Result<T>,
 ) -> Result<Option<T>> {
-    // Without a code of Twilio's a 404 is a proxy's, and says nothing about the object.
-    if response.status == StatusCode::NOT_FOUND
-        && ErrorBody::read(404, &response.body).code.is_some()
-    {
+    if response.is_not_found() {
         return Ok(None);
     }
     read(response).map(Some)

@@ -10,7 +10,7 @@ use crate::resource::record::Versioned;
 use crate::resource::swap::{Known, Rounds, Step, Swapped, swap};
 use crate::resource::target::Target;
 use crate::resource::write::Write;
-use crate::value::{InputError, MAX_DATA_SIZE, encode, is_same_json};
+use crate::value::{InputError, MAX_DATA_SIZE, is_same_json};
 
 /// How often a call follows others that create and remove the same object at the same time.
 const ROUNDS: Rounds = Rounds::at_once(8);
@@ -57,9 +57,7 @@ pub(super) async fn merge<R: Versioned>(target: &Target, write: &Write) -> Resul
     let merge = |old: Option<&str>| {
         let mut merged = old.map_or(Ok(Value::Null), |old| parsed(Some(old)))?;
         merge_patch(&mut merged, &patch);
-        let text = encode("data", MAX_DATA_SIZE, &merged)?;
-        target.check("data", &text)?;
-        Ok(text)
+        target.encode("data", MAX_DATA_SIZE, &merged)
     };
     swap_json(target, write, merge).await
 }

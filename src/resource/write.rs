@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::resource::target::Target;
-use crate::value::{MAX_DATA_SIZE, Revision, Ttl, encode};
+use crate::value::{MAX_DATA_SIZE, Revision, Ttl};
 
 /// The data and options of a write. A call owns one, and lends it to each of its attempts.
 #[derive(Clone, Debug, Default)]
@@ -28,8 +28,7 @@ pub(crate) struct Draft {
 impl Draft {
     /// A write of a value, as the contract of its target wants it.
     pub(crate) fn of<T: Serialize + ?Sized>(target: &Target, data: &T) -> Self {
-        let text = encode("data", MAX_DATA_SIZE, data).map_err(Error::from);
-        Self::of_text(text.and_then(|text| target.check("data", &text).map(|()| text)))
+        Self::of_text(target.encode("data", MAX_DATA_SIZE, data))
     }
 
     /// A write of JSON text.

@@ -29,7 +29,7 @@ pub(crate) use retry::backoff;
 use retry::{Failure, retry_after};
 
 use crate::api::{Options, RawResponse, Request, Sender};
-use crate::error::{ConnectionError, ConnectionFailure, Error, ErrorBody, Result};
+use crate::error::{ConnectionError, ConnectionFailure, Error, Result};
 
 const USER_AGENT: &str = concat!("twilio-sync-rust/", env!("CARGO_PKG_VERSION"));
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -247,10 +247,7 @@ fn milliseconds(duration: Duration) -> f64 {
 /// Takes the 404 of a removal for its success where an attempt before may have removed the object:
 /// that it is gone is what was asked for.
 fn accept_removal(response: &mut RawResponse) {
-    if response.status == StatusCode::NOT_FOUND
-        && response.request.method() == http::Method::DELETE
-        && ErrorBody::read(404, &response.body).code.is_some()
-    {
+    if response.request.method() == http::Method::DELETE && response.is_not_found() {
         response.status = StatusCode::NO_CONTENT;
         response.body = Bytes::new();
         response.outcome_unknown = false;

@@ -1,100 +1,25 @@
 //! `twilio-sync`: Twilio Sync at the command line.
 //!
-//! `session` has what every command runs with: `settings` say whom to call, `output` prints, and
-//! `failure` says why not. `input` reads arguments. Each kind of object has a file with its verbs, of
-//! which `lifecycle` has those they share.
+//! From the top: `commands` has a file for each command or group, `transfer` the commands that export and
+//! import, `shell` what a command runs in, and `io` what goes in and out. An upper folder may import from
+//! a lower one.
 
 // Comments on arguments are shown as they are: they are no Markdown.
 #![allow(clippy::doc_markdown)]
 
-mod api;
-mod completions;
-mod doctor;
-mod documents;
-mod emulator;
-mod failure;
-mod input;
-mod lifecycle;
-mod lists;
-mod login;
-mod man;
-mod maps;
-mod output;
-mod permissions;
-mod profiles;
-mod services;
-mod session;
-mod settings;
-mod streams;
-mod token;
+mod commands;
+mod io;
+mod shell;
 mod transfer;
-mod webhook;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::Parser;
 
-use crate::failure::{Exit, Failure, Result};
-use crate::session::{Options, Session};
-
-/// Twilio Sync at the command line
-///
-/// Results go to standard output: a table on a terminal, JSON elsewhere. Messages go to standard error.
-#[derive(Parser)]
-#[command(
-    name = "twilio-sync",
-    version,
-    arg_required_else_help = true,
-    after_help = "Exit codes: 0 done, 1 failure, 2 difference, 3 not found, 4 conflict, 5 unauthorised, 64 usage.\n\
-                  Try it without an account: twilio-sync --local doc set desk-7 '{\"busy\": false}'"
-)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-
-    #[command(flatten)]
-    options: Options,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    /// Documents: one JSON value under a name
-    #[command(subcommand, alias = "document")]
-    Doc(documents::Command),
-    /// Lists: items in order
-    #[command(subcommand)]
-    List(lists::Command),
-    /// Maps: items under keys
-    #[command(subcommand)]
-    Map(maps::Command),
-    /// Message Streams: messages to those who listen
-    #[command(subcommand)]
-    Stream(streams::Command),
-    /// Services: what all objects are in, and their settings
-    #[command(subcommand)]
-    Service(services::Command),
-    /// Permissions: what an identity may do with an object through client software
-    #[command(subcommand)]
-    Permission(permissions::Command),
-    Token(token::Arguments),
-    /// Webhooks: what the service posts
-    #[command(subcommand)]
-    Webhook(webhook::Command),
-    Export(transfer::export::Arguments),
-    Import(transfer::import::Arguments),
-    Diff(transfer::diff::Arguments),
-    Apply(transfer::apply::Arguments),
-    Api(api::Arguments),
-    Emulator(emulator::Arguments),
-    Login(login::Arguments),
-    /// Profiles: named credentials, as login keeps them
-    #[command(subcommand)]
-    Profile(login::ProfileCommand),
-    /// Check settings, reachability, clock, credentials and Service, and explain what fails
-    Doctor,
-    Completions(completions::Arguments),
-    Man(man::Arguments),
-}
+use crate::commands::Arguments;
+use crate::io::failure::{Exit, Failure, Result};
+use crate::io::output;
+use crate::shell::session::Session;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
@@ -134,31 +59,9 @@ fn run(arguments: Arguments) -> Result<Exit> {
 }
 
 async fn execute(Arguments { command, options }: Arguments) -> Result<Exit> {
-    // What differs is a result, and no failure.
-    let mut exit = Exit::Done;
     let session = Session::new(options.clone());
-    let done = match command {
-        Command::Doc(command) => command.run(&session).await,
-        Command::List(command) => command.run(&session).await,
-        Command::Map(command) => command.run(&session).await,
-        Command::Stream(command) => command.run(&session).await,
-        Command::Service(command) => command.run(&session).await,
-        Command::Permission(command) => command.run(&session).await,
-        Command::Token(arguments) => arguments.run(&session).await,
-        Command::Export(arguments) => arguments.run(&session).await,
-        Command::Import(arguments) => arguments.run(&session).await,
-        Command::Diff(arguments) => arguments.run(&session).await.map(|end| exit = end),
-        Command::Apply(arguments) => arguments.run(&session).await.map(|end| exit = end),
-        Command::Api(arguments) => api::run(arguments, &session).await,
-        Command::Webhook(command) => command.run(&options).await,
-        Command::Login(arguments) => arguments.run(&options).await,
-        Command::Profile(command) => command.run(&options).await,
-        Command::Doctor => doctor::run(&options).await,
-        Command::Completions(arguments) => completions::run(arguments),
-        Command::Man(arguments) => man::run(arguments),
-        Command::Emulator(arguments) => emulator::run(arguments, &options).await,
-    };
+    let done = command.run(&session, options).await;
     // However the command ended.
     session.close().await;
-    done.map(|()| exit)
+    done
 }

@@ -13,10 +13,10 @@ use super::objects::service_sid;
 use super::plan::{Change, Plan, Verb};
 use super::progress::Progress;
 use super::{FileOption, Scope, ttl_until, with_hint};
-use crate::failure::{Exit, Failure, Result};
-use crate::input::{Reference, with_options};
-use crate::lifecycle::Noun;
-use crate::session::Session;
+use crate::io::failure::{Exit, Failure, Result};
+use crate::io::input::{Reference, with_options};
+use crate::io::noun::Noun;
+use crate::shell::session::Session;
 
 /// The number of removals that are named in the question.
 const NAMED: usize = 5;

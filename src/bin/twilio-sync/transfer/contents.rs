@@ -15,10 +15,9 @@ use super::Place;
 use super::entry::{Entry, Kind, ObjectKind};
 use super::heading::{Heading, Record};
 use super::lines::{BUFFER, Reader};
-use crate::failure::{Failure, Result};
-use crate::output::{Output, visible};
-use crate::profiles::shell_quoted;
-use crate::session::blocking;
+use crate::io::blocking::blocking;
+use crate::io::failure::{Failure, Result};
+use crate::io::output::{Output, shell_quoted, visible};
 
 /// The hint for an invalid line.
 const HINT: &str = "nothing was written; mend or remove the line";

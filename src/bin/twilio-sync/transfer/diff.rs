@@ -13,9 +13,9 @@ use super::expiry::is_same_expiry;
 use super::plan::{Change, Plan, Verb};
 use super::progress::Progress;
 use super::{FileOption, Scope};
-use crate::failure::{Exit, Result};
-use crate::output::{json_line, on_one_line, unprinted};
-use crate::session::Session;
+use crate::io::failure::{Exit, Result};
+use crate::io::output::{json_line, on_one_line, unprinted};
+use crate::shell::session::Session;
 
 const CREATE: Style = AnsiColor::Green.on_default();
 const UPDATE: Style = AnsiColor::Yellow.on_default();

@@ -15,10 +15,11 @@ use super::lines::Writer;
 use super::objects::{self, Existing, service_sid};
 use super::progress::Progress;
 use super::{Place, Scope, unless_dash, with_hint};
-use crate::failure::{Failure, Result};
-use crate::input::Reference;
-use crate::output::unprinted;
-use crate::session::{Session, blocking};
+use crate::io::blocking::blocking;
+use crate::io::failure::{Failure, Result};
+use crate::io::input::Reference;
+use crate::io::output::unprinted;
+use crate::shell::session::Session;
 
 /// Write the Service, or one object, as lines of JSON
 ///

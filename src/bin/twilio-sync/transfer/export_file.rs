@@ -10,7 +10,7 @@ use super::entry::{Counts, Entry, Kind};
 use super::files::{open_locked, private, with_suffix};
 use super::heading::{Heading, Record};
 use super::lines::{BUFFER, Reader};
-use crate::failure::{Failure, Result};
+use crate::io::failure::{Failure, Result};
 
 /// The hint for a partial file that cannot be resumed.
 const HINT: &str = "--force begins anew";

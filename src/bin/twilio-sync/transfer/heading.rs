@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Place;
 use super::entry::{Entry, Kind};
-use crate::failure::Failure;
+use crate::io::failure::Failure;
 
 /// The version of the format.
 const VERSION: u32 = 1;

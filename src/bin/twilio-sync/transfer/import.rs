@@ -19,10 +19,11 @@ use super::journal::{IfUnfinished, Journal, Mark};
 use super::objects::{Existing, service_sid};
 use super::progress::Progress;
 use super::{FileOption, Scope, ttl_until, with_hint};
-use crate::failure::{Exit, Failure, Result};
-use crate::input::Reference;
-use crate::lifecycle::Noun;
-use crate::session::{Session, blocking};
+use crate::io::blocking::blocking;
+use crate::io::failure::{Exit, Failure, Result};
+use crate::io::input::Reference;
+use crate::io::noun::Noun;
+use crate::shell::session::Session;
 
 /// How long a request may still take effect after the program was killed.
 const SETTLING: Duration = Duration::from_secs(1);

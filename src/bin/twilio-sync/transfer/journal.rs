@@ -16,7 +16,7 @@ use super::contents::Fingerprint;
 use super::entry::Kind;
 use super::files::{open_locked, private, with_suffix};
 use super::lines::Reader;
-use crate::failure::{Exit, Failure, Result};
+use crate::io::failure::{Exit, Failure, Result};
 
 /// What to do if there is a journal.
 #[derive(Clone, Copy, Debug)]
@@ -235,7 +235,7 @@ impl Heading {
         match &self.object {
             Some((kind, name)) => format!(
                 "into the {kind} \"{}\" of the Service {}",
-                crate::output::visible(name),
+                crate::io::output::visible(name),
                 self.service
             ),
             None => format!("into the Service {}", self.service),

@@ -86,7 +86,7 @@ impl<W: Write> Writer<W> {
     /// space in JSON. On a terminal, control characters are escaped.
     pub(crate) fn write(&mut self, record: &impl Serialize) -> io::Result<()> {
         if self.is_terminal {
-            let line = crate::output::json_line(record)
+            let line = crate::io::output::json_line(record)
                 .map_err(|failure| io::Error::other(failure.message().to_owned()))?;
             return writeln!(self.to, "{line}");
         }

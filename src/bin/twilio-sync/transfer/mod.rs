@@ -34,8 +34,8 @@ use twilio_sync::Ttl;
 use twilio_sync::value::{DocumentSid, ListSid, MapSid, StreamSid};
 
 use self::entry::ObjectKind;
-use crate::failure::{Failure, Result};
-use crate::output::visible;
+use crate::io::failure::{Failure, Result};
+use crate::io::output::visible;
 
 /// What is transferred: all, or one object.
 #[derive(Args, Debug)]

@@ -8,8 +8,8 @@ use twilio_sync::{Document, List, Map, MessageStream, Revision, SyncClient};
 
 use super::Place;
 use super::entry::ObjectKind;
-use crate::input::Reference;
-use crate::lifecycle::Noun;
+use crate::io::input::Reference;
+use crate::io::noun::Noun;
 
 /// An object that exists.
 #[derive(Clone, Debug)]

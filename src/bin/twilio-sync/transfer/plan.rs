@@ -16,9 +16,9 @@ use super::expiry::is_same_expiry;
 use super::objects::{self, Existing};
 use super::progress::Progress;
 use super::{Place, ttl_until};
-use crate::failure::Result;
-use crate::input::Reference;
-use crate::output::Output;
+use crate::io::failure::Result;
+use crate::io::input::Reference;
+use crate::io::output::Output;
 
 /// The changes to make.
 #[derive(Debug, Default)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
-use crate::output::{Output, visible};
+use crate::io::output::{Output, visible};
 
 const COUNTING: &str = "{spinner} {human_pos} read, {rate}, {elapsed} {wide_msg}";
 const FILLING: &str = "{bar:30} {human_pos}/{human_len} {rate}, {eta} left {wide_msg}";

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::failure::{Exit, Failure, Result};
+use crate::io::failure::{Exit, Failure, Result};
+use crate::io::output::shell_quoted;
 
 /// The profile that is used where none is named.
 pub(crate) const DEFAULT: &str = "default";
@@ -170,16 +171,6 @@ pub(crate) fn make_private_folder(path: &Path) -> Result<()> {
     builder
         .create(path)
         .map_err(|error| Failure::io(path.display(), &error))
-}
-
-/// A value as a shell takes it.
-pub(crate) fn shell_quoted(value: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
-    if !value.is_empty() && value.bytes().all(plain) {
-        value.to_owned()
-    } else {
-        format!("'{}'", value.replace('\'', r"'\''"))
-    }
 }
 
 /// That a profile is not there, and which are.

@@ -1,32 +1,16 @@
 //! The verbs that Documents, Lists, Maps and Message Streams share.
 
-use std::fmt::Display;
 use std::marker::PhantomData;
-use std::str::FromStr;
 
 use clap::Subcommand;
-use serde::Serialize;
-use twilio_sync::kind::{Dataless, Key, Kind, Objects};
-use twilio_sync::{SyncClient, Ttl};
+use twilio_sync::Ttl;
+use twilio_sync::kind::Dataless;
 
-use crate::failure::{Failure, Result};
-use crate::input::{Reference, TtlOption, ttl, with_options};
-use crate::output::{visible, written};
-use crate::session::Session;
-
-/// A kind of object, as the commands name and show it.
-pub(crate) trait Noun:
-    Kind<Sid: FromStr + Display + Sync + Into<Key<Self>>> + Serialize
-{
-    /// Its name.
-    const NOUN: &'static str;
-
-    /// The columns of a table of such objects.
-    const COLUMNS: &'static [&'static str];
-
-    /// The objects of this kind.
-    fn objects(sync: &SyncClient) -> Objects<Self>;
-}
+use crate::io::failure::{Failure, Result};
+use crate::io::input::{Reference, TtlOption, ttl, with_options};
+use crate::io::noun::Noun;
+use crate::io::output::{visible, written};
+use crate::shell::session::Session;
 
 /// The verbs of all kinds of objects.
 #[derive(Debug, Subcommand)]

@@ -13,9 +13,9 @@ use twilio_sync::listing::Order;
 use twilio_sync::value::Data;
 use twilio_sync::{Revision, Ttl};
 
-use crate::failure::{Failure, Result};
-use crate::output::visible;
-use crate::session::blocking;
+use super::blocking::blocking;
+use super::failure::{Failure, Result};
+use super::output::visible;
 
 /// Text from an argument, from `@file`, or from standard input.
 #[derive(Clone, Debug)]
@@ -222,7 +222,7 @@ pub(crate) use with_options;
 /// Puts the times to live of an item and of what it is in onto a call.
 macro_rules! with_ttl {
     ($call:expr, $ttl:expr) => {
-        $crate::input::with_options!($call, ttl: $ttl.item.ttl, collection_ttl: $ttl.collection_ttl)
+        $crate::io::input::with_options!($call, ttl: $ttl.item.ttl, collection_ttl: $ttl.collection_ttl)
     };
 }
 pub(crate) use with_ttl;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use clap::Args;
 use twilio_sync::{SyncClient, SyncClientBuilder};
 
-use crate::failure::{Failure, Result};
-use crate::input::span;
-use crate::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
+use super::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
+use crate::io::failure::{Failure, Result};
+use crate::io::input::span;
 
 /// The variables that say who calls. They belong together: none is taken from one place and another
 /// from another.

@@ -9,9 +9,9 @@ use twilio_sync::{Revision, SyncClient};
 
 use super::nearest;
 use super::parameters::{self, is_needed};
-use crate::failure::{Failure, Result};
-use crate::input::Text;
-use crate::output::visible;
+use crate::io::failure::{Failure, Result};
+use crate::io::input::Text;
+use crate::io::output::visible;
 
 /// A request of an operation, all of it checked.
 #[derive(Debug)]

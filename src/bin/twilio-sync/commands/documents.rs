@@ -3,24 +3,15 @@
 use clap::Subcommand;
 use serde_json::{Value, json};
 use twilio_sync::value::{Data, DocumentSid};
-use twilio_sync::{Document, Documents, SyncClient};
+use twilio_sync::{Document, Documents};
 
-use crate::failure::Result;
-use crate::input::{
+use super::lifecycle::Lifecycle;
+use crate::io::failure::Result;
+use crate::io::input::{
     DataArgument, IfMatchOption, PatchArgument, Reference, TtlOption, with_options,
 };
-use crate::lifecycle::{Lifecycle, Noun};
-use crate::output::{json_line, print, written};
-use crate::session::Session;
-
-impl Noun for Document<Data> {
-    const NOUN: &'static str = "Document";
-    const COLUMNS: &'static [&'static str] = &["unique_name", "revision", "date_expires", "data"];
-
-    fn objects(sync: &SyncClient) -> Documents<Data> {
-        sync.documents()
-    }
-}
+use crate::io::output::{json_line, print, written};
+use crate::shell::session::Session;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

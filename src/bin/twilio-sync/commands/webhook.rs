@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 use twilio_sync::value::ApiKeySid;
 use twilio_sync::webhooks::{Validator, Webhook};
 
-use crate::failure::{Exit, Failure, Result};
-use crate::input::Text;
-use crate::output::{Output, print, visible};
-use crate::session::{Options, start_local};
-use crate::settings::Settings;
+use crate::io::failure::{Exit, Failure, Result};
+use crate::io::input::Text;
+use crate::io::output::{Output, print, visible};
+use crate::shell::session::{Options, start_local};
+use crate::shell::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

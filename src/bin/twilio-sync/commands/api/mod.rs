@@ -13,9 +13,9 @@ use http::Method;
 use serde_json::json;
 use twilio_sync::api::Operation;
 
-use crate::failure::Result;
-use crate::output::print;
-use crate::session::Session;
+use crate::io::failure::Result;
+use crate::io::output::print;
+use crate::shell::session::Session;
 
 use self::command::Call;
 use self::request::Request;

@@ -3,25 +3,16 @@
 use clap::Subcommand;
 use serde_json::Value;
 use twilio_sync::value::{Data, ListSid};
-use twilio_sync::{List, ListItems, Lists, SyncClient};
+use twilio_sync::{List, ListItems};
 
-use crate::failure::{Failure, Result};
-use crate::input::{
+use super::lifecycle::{Creation, Lifecycle};
+use crate::io::failure::{Failure, Result};
+use crate::io::input::{
     DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference,
     with_options, with_ttl,
 };
-use crate::lifecycle::{Creation, Lifecycle, Noun};
-use crate::output::{json_line, print, written};
-use crate::session::Session;
-
-impl Noun for List {
-    const NOUN: &'static str = "List";
-    const COLUMNS: &'static [&'static str] = &["unique_name", "sid", "revision", "date_updated"];
-
-    fn objects(sync: &SyncClient) -> Lists {
-        sync.lists()
-    }
-}
+use crate::io::output::{json_line, print, written};
+use crate::shell::session::Session;
 
 const ITEM: &[&str] = &["index", "revision", "date_expires", "data"];
 

@@ -10,8 +10,8 @@ use twilio_sync::{Error, SyncClient};
 use url::Url;
 
 use super::request::Request;
-use crate::failure::{Exit, Failure, Result};
-use crate::output::{json_line, unprinted};
+use crate::io::failure::{Exit, Failure, Result};
+use crate::io::output::{json_line, unprinted};
 
 /// Reads a list to its end, and prints each record as it came.
 pub(super) async fn print_all(sync: &SyncClient, mut request: Request) -> Result<()> {

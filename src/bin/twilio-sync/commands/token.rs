@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::failure::Result;
-use crate::input::{span, with_options};
-use crate::session::Session;
+use crate::io::failure::Result;
+use crate::io::input::{span, with_options};
+use crate::shell::session::Session;
 
 /// Make an access token for client software, signed by the API key
 ///

@@ -1,6 +1,6 @@
 //! What a command runs with: a client, where its results go, and whom to ask.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,12 @@ use twilio_sync::emulator::EmulatorError;
 use twilio_sync::retry::Attempt;
 use twilio_sync::{Emulator, SyncClient, SyncClientBuilder};
 
-use crate::failure::{Exit, Failure, Result};
-use crate::input::with_options;
-use crate::output::Output;
-use crate::profiles::make_private_folder;
-use crate::settings::{Connection, Settings};
+use super::profiles::make_private_folder;
+use super::prompts;
+use super::settings::{Connection, Settings};
+use crate::io::failure::{Failure, Result};
+use crate::io::input::with_options;
+use crate::io::output::Output;
 
 /// How long a command waits for another one that has the local data file.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -92,7 +93,7 @@ impl Session {
     /// Asks whether to do what cannot be undone. In a script, which cannot be asked, `--yes` must
     /// have been given.
     pub(crate) async fn confirm(&self, what: &str) -> Result<()> {
-        confirm(self.options.printing.yes, what).await
+        prompts::confirm(self.options.printing.yes, what).await
     }
 }
 
@@ -145,48 +146,6 @@ fn tell(attempt: &Attempt) {
         attempt.method,
         attempt.path
     );
-}
-
-/// Asks whether to do what cannot be undone, unless `--yes` was given.
-pub(crate) async fn confirm(yes: bool, what: &str) -> Result<()> {
-    if yes {
-        return Ok(());
-    }
-    let what = what.to_owned();
-    blocking(move || ask(&what)).await
-}
-
-/// Runs what may block, where that holds nobody up.
-pub(crate) async fn blocking<T: Send + 'static>(
-    run: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let running = tokio::task::spawn_blocking(run);
-    running.await.unwrap_or_else(|error| {
-        Err(Failure::io(
-            "the program cannot go on",
-            &io::Error::other(error),
-        ))
-    })
-}
-
-/// Asks a question that only yes answers.
-fn ask(what: &str) -> Result<()> {
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(Failure::usage(format!("{what}? Nobody can be asked here"))
-            .hint("--yes does it without asking"));
-    }
-    // If it cannot be asked, there is no answer either.
-    let mut err = anstream::stderr();
-    let _ = write!(err, "{what}? [y/N] ").and_then(|()| err.flush());
-    let mut answer = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut answer)
-        .map_err(|error| Failure::io("the answer cannot be read", &error))?;
-    match answer.trim().to_lowercase().as_str() {
-        "y" | "yes" => Ok(()),
-        _ => Err(Failure::new(Exit::Failure, "not done, as you chose")),
-    }
 }
 
 /// The file of the local emulator, in the user's data folder, which is made.

@@ -11,12 +11,12 @@ use serde_json::Value;
 use twilio_sync::Emulator;
 
 use self::request_lines::RequestLines;
-use crate::failure::{Exit, Failure, Result};
-use crate::input::with_options;
-use crate::output::unprinted;
-use crate::profiles::shell_quoted;
-use crate::session::{Options, local_data_file};
-use crate::settings::SECRETS;
+use crate::io::failure::{Exit, Failure, Result};
+use crate::io::input::with_options;
+use crate::io::output::shell_quoted;
+use crate::io::output::unprinted;
+use crate::shell::session::{Options, local_data_file};
+use crate::shell::settings::SECRETS;
 
 /// Run a local Sync service until SIGINT or SIGTERM
 ///

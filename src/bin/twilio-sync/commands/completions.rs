@@ -6,8 +6,8 @@ use std::io::{self, Write};
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::aot;
 
-use crate::failure::{Failure, Result};
-use crate::output::unprinted;
+use crate::io::failure::{Failure, Result};
+use crate::io::output::unprinted;
 
 const PROGRAM: &str = "twilio-sync";
 
@@ -66,7 +66,7 @@ fn generated(shell: impl aot::Generator) -> Result<String> {
     let mut script = Vec::new();
     aot::generate(
         shell,
-        &mut crate::Arguments::command(),
+        &mut super::Arguments::command(),
         PROGRAM,
         &mut script,
     );
@@ -75,7 +75,7 @@ fn generated(shell: impl aot::Generator) -> Result<String> {
 
 /// What clap leaves out in fish: the values of arguments without an option.
 fn fish_values() -> String {
-    let mut program = crate::Arguments::command();
+    let mut program = super::Arguments::command();
     program.build();
     let mut lines = String::new();
     for command in program.get_subcommands() {

@@ -1,6 +1,6 @@
 //! `twilio-sync login` and `twilio-sync profile`: the named profiles.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 
 use clap::{Args, Subcommand};
 use futures_util::stream;
@@ -8,11 +8,13 @@ use secrecy::SecretString;
 use serde::Serialize;
 use twilio_sync::{Credentials, SyncClient};
 
-use crate::failure::{Failure, Result};
-use crate::input::with_options;
-use crate::output::Output;
-use crate::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
-use crate::session::{Options, blocking, confirm};
+use crate::io::blocking::blocking;
+use crate::io::failure::{Failure, Result};
+use crate::io::input::with_options;
+use crate::io::output::Output;
+use crate::shell::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
+use crate::shell::prompts::{ask, ask_for_secret, confirm};
+use crate::shell::session::Options;
 
 /// Keep credentials in a profile
 ///
@@ -89,12 +91,7 @@ fn ask_for_profile(options: &Options) -> Result<Profile> {
     } else {
         "Auth token"
     };
-    let secret = if is_terminal {
-        rpassword::prompt_password(format!("{what} (not shown): "))
-            .map_err(|error| unread(&error))?
-    } else {
-        read_line()?
-    };
+    let secret = ask_for_secret(what)?;
     if secret.is_empty() {
         return Err(Failure::usage(format!(
             "there is no {}",
@@ -125,26 +122,6 @@ fn ask_for_profile(options: &Options) -> Result<Profile> {
         edge: connection.edge.clone(),
         base_url: connection.base_url.clone(),
     })
-}
-
-fn ask(question: &str) -> Result<String> {
-    let mut err = anstream::stderr();
-    // If it cannot be asked, there is no answer either.
-    let _ = write!(err, "{question}").and_then(|()| err.flush());
-    read_line()
-}
-
-fn read_line() -> Result<String> {
-    let mut line = String::new();
-    io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .map_err(|error| unread(&error))?;
-    Ok(line.trim().to_owned())
-}
-
-fn unread(error: &io::Error) -> Failure {
-    Failure::io("the answer cannot be read", error)
 }
 
 /// A client by a profile alone.

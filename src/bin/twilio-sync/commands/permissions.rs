@@ -6,11 +6,11 @@ use twilio_sync::permissions::Access;
 use twilio_sync::value::Data;
 use twilio_sync::{Document, List, Map};
 
-use crate::failure::{Failure, Result};
-use crate::input::{Reference, with_options};
-use crate::lifecycle::Noun;
-use crate::output::visible;
-use crate::session::Session;
+use crate::io::failure::{Failure, Result};
+use crate::io::input::{Reference, with_options};
+use crate::io::noun::Noun;
+use crate::io::output::visible;
+use crate::shell::session::Session;
 
 const COLUMNS: &[&str] = &["identity", "read", "write", "manage"];
 

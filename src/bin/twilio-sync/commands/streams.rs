@@ -1,22 +1,13 @@
 //! `twilio-sync stream`
 
 use clap::Subcommand;
+use twilio_sync::MessageStream;
 use twilio_sync::value::{Data, StreamSid};
-use twilio_sync::{MessageStream, MessageStreams, SyncClient};
 
-use crate::failure::Result;
-use crate::input::{DataArgument, Reference};
-use crate::lifecycle::{Creation, Lifecycle, Noun};
-use crate::session::Session;
-
-impl Noun for MessageStream {
-    const NOUN: &'static str = "Message Stream";
-    const COLUMNS: &'static [&'static str] = &["unique_name", "sid", "date_updated"];
-
-    fn objects(sync: &SyncClient) -> MessageStreams {
-        sync.streams()
-    }
-}
+use super::lifecycle::{Creation, Lifecycle};
+use crate::io::failure::Result;
+use crate::io::input::{DataArgument, Reference};
+use crate::shell::session::Session;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

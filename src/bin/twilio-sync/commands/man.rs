@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, CommandFactory};
 use clap_mangen::Man;
 
-use crate::failure::{Failure, Result};
-use crate::output::unprinted;
+use crate::io::failure::{Failure, Result};
+use crate::io::output::unprinted;
 
 /// Print the manual page of the program, or write those of all commands
 #[derive(Debug, Args)]
@@ -19,7 +19,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(Arguments { output }: Arguments) -> Result<()> {
-    let command = crate::Arguments::command();
+    let command = super::Arguments::command();
     if let Some(folder) = output {
         return fs::create_dir_all(&folder)
             .and_then(|()| clap_mangen::generate_to(command, &folder))

@@ -5,10 +5,10 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use twilio_sync::value::ServiceSid;
 
-use crate::failure::{Failure, Result};
-use crate::input::{span, with_options};
-use crate::output::{visible, written};
-use crate::session::Session;
+use crate::io::failure::{Failure, Result};
+use crate::io::input::{span, with_options};
+use crate::io::output::{visible, written};
+use crate::shell::session::Session;
 
 const COLUMNS: &[&str] = &["friendly_name", "sid", "unique_name", "date_updated"];
 

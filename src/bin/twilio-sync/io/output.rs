@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use twilio_sync::call::{Outcome, Written};
 
-use crate::failure::{Failure, Result};
+use super::failure::{Exit, Failure, Result};
 
 /// How many rows of a long list make one table: what is on the screen, and not all in memory.
 const ROWS: usize = 1_000;
@@ -301,6 +301,16 @@ pub(crate) fn visible(text: &str) -> String {
     escaped.replace("\\\\", "\\")
 }
 
+/// A value as a shell takes it.
+pub(crate) fn shell_quoted(value: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
+    if !value.is_empty() && value.bytes().all(plain) {
+        value.to_owned()
+    } else {
+        format!("'{}'", value.replace('\'', r"'\''"))
+    }
+}
+
 fn styled(text: &str, style: Style) -> String {
     format!("{style}{text}{style:#}")
 }
@@ -335,7 +345,7 @@ pub(crate) fn on_one_line(json: &str) -> String {
 
 fn unencoded(error: &serde_json::Error) -> Failure {
     Failure::new(
-        crate::failure::Exit::Failure,
+        Exit::Failure,
         format!("the answer cannot be printed: {error}"),
     )
 }

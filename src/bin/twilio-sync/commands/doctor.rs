@@ -8,10 +8,10 @@ use twilio_sync::error::ConnectionFailure;
 use twilio_sync::{Error, RetryPolicy, Service, SyncClient, SyncClientBuilder};
 use url::Url;
 
-use crate::failure::{Exit, Failure, Result};
-use crate::output::{Output, bad, good, print, visible};
-use crate::session::{Options, connect};
-use crate::settings::{Connection, Settings};
+use crate::io::failure::{Exit, Failure, Result};
+use crate::io::output::{Output, bad, good, print, visible};
+use crate::shell::session::{Options, connect};
+use crate::shell::settings::{Connection, Settings};
 
 /// How far the clocks may be apart: access tokens that are signed here are dated by the one here.
 const TOLERANCE: Duration = Duration::from_secs(60);

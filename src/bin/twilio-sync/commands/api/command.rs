@@ -10,8 +10,8 @@ use twilio_sync::api::Operation;
 
 use super::nearest;
 use super::parameters::{described, is_list, is_service_of_settings, place};
-use crate::failure::Failure;
-use crate::output::visible;
+use crate::io::failure::Failure;
+use crate::io::output::visible;
 
 const ARGUMENTS: &str = "PARAMETER";
 const ALL: &str = "all";

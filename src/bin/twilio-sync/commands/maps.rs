@@ -3,25 +3,16 @@
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use twilio_sync::value::{Data, MapSid};
-use twilio_sync::{Map, MapItems, Maps, SyncClient};
+use twilio_sync::{Map, MapItems};
 
-use crate::failure::{Failure, Result};
-use crate::input::{
+use super::lifecycle::{Creation, Lifecycle};
+use crate::io::failure::{Failure, Result};
+use crate::io::input::{
     DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference,
     with_options, with_ttl,
 };
-use crate::lifecycle::{Creation, Lifecycle, Noun};
-use crate::output::{json_line, print, visible, written};
-use crate::session::Session;
-
-impl Noun for Map {
-    const NOUN: &'static str = "Map";
-    const COLUMNS: &'static [&'static str] = &["unique_name", "sid", "revision", "date_updated"];
-
-    fn objects(sync: &SyncClient) -> Maps {
-        sync.maps()
-    }
-}
+use crate::io::output::{json_line, print, visible, written};
+use crate::shell::session::Session;
 
 const ITEM: &[&str] = &["key", "revision", "date_expires", "data"];
 

@@ -1,0 +1,113 @@
+//! The commands: a file for each, or for each group of them. `lifecycle` has the verbs that kinds of
+//! objects share.
+
+mod api;
+mod completions;
+mod doctor;
+mod documents;
+mod emulator;
+mod lifecycle;
+mod lists;
+mod login;
+mod man;
+mod maps;
+mod permissions;
+mod services;
+mod streams;
+mod token;
+mod webhook;
+
+use clap::{Parser, Subcommand};
+
+use crate::io::failure::{Exit, Result};
+use crate::shell::session::{Options, Session};
+use crate::transfer;
+
+/// Twilio Sync at the command line
+///
+/// Results go to standard output: a table on a terminal, JSON elsewhere. Messages go to standard error.
+#[derive(Parser)]
+#[command(
+    name = "twilio-sync",
+    version,
+    arg_required_else_help = true,
+    after_help = "Exit codes: 0 done, 1 failure, 2 difference, 3 not found, 4 conflict, 5 unauthorised, 64 usage.\n\
+                  Try it without an account: twilio-sync --local doc set desk-7 '{\"busy\": false}'"
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) options: Options,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Documents: one JSON value under a name
+    #[command(subcommand, alias = "document")]
+    Doc(documents::Command),
+    /// Lists: items in order
+    #[command(subcommand)]
+    List(lists::Command),
+    /// Maps: items under keys
+    #[command(subcommand)]
+    Map(maps::Command),
+    /// Message Streams: messages to those who listen
+    #[command(subcommand)]
+    Stream(streams::Command),
+    /// Services: what all objects are in, and their settings
+    #[command(subcommand)]
+    Service(services::Command),
+    /// Permissions: what an identity may do with an object through client software
+    #[command(subcommand)]
+    Permission(permissions::Command),
+    Token(token::Arguments),
+    /// Webhooks: what the service posts
+    #[command(subcommand)]
+    Webhook(webhook::Command),
+    Export(transfer::export::Arguments),
+    Import(transfer::import::Arguments),
+    Diff(transfer::diff::Arguments),
+    Apply(transfer::apply::Arguments),
+    Api(api::Arguments),
+    Emulator(emulator::Arguments),
+    Login(login::Arguments),
+    /// Profiles: named credentials, as login keeps them
+    #[command(subcommand)]
+    Profile(login::ProfileCommand),
+    /// Check settings, reachability, clock, credentials and Service, and explain what fails
+    Doctor,
+    Completions(completions::Arguments),
+    Man(man::Arguments),
+}
+
+impl Command {
+    pub(crate) async fn run(self, session: &Session, options: Options) -> Result<Exit> {
+        // What differs is a result, and no failure.
+        let mut exit = Exit::Done;
+        let done = match self {
+            Self::Doc(command) => command.run(&session).await,
+            Self::List(command) => command.run(&session).await,
+            Self::Map(command) => command.run(&session).await,
+            Self::Stream(command) => command.run(&session).await,
+            Self::Service(command) => command.run(&session).await,
+            Self::Permission(command) => command.run(&session).await,
+            Self::Token(arguments) => arguments.run(&session).await,
+            Self::Export(arguments) => arguments.run(&session).await,
+            Self::Import(arguments) => arguments.run(&session).await,
+            Self::Diff(arguments) => arguments.run(&session).await.map(|end| exit = end),
+            Self::Apply(arguments) => arguments.run(&session).await.map(|end| exit = end),
+            Self::Api(arguments) => api::run(arguments, &session).await,
+            Self::Webhook(command) => command.run(&options).await,
+            Self::Login(arguments) => arguments.run(&options).await,
+            Self::Profile(command) => command.run(&options).await,
+            Self::Doctor => doctor::run(&options).await,
+            Self::Completions(arguments) => completions::run(arguments),
+            Self::Man(arguments) => man::run(arguments),
+            Self::Emulator(arguments) => emulator::run(arguments, &options).await,
+        };
+
+        done.map(|()| exit)
+    }
+}

@@ -1,0 +1,7 @@
+//! What goes in and what comes out: arguments, files and standard input; results and failures.
+
+pub(crate) mod blocking;
+pub(crate) mod failure;
+pub(crate) mod input;
+pub(crate) mod noun;
+pub(crate) mod output;

@@ -1,8 +1,10 @@
-//! Checks the direction of imports between the rooms of `src/`.
+//! Checks the direction of imports between the rooms of the library and of the program.
 //!
-//! A room is a folder or a file directly under `src/`. The tokens of each file are read, so macro
-//! bodies count, while comments, strings and test modules do not. `src/lib.rs` is the front door
-//! and may import all. The programs in `src/bin/` and generated code are not read.
+//! A room is a folder or a file directly under the root of its crate: `src/`, or
+//! `src/bin/twilio-sync/`. The tokens of each file are read, so macro bodies count, while comments,
+//! strings and test modules do not. `lib.rs` is the front door and may import all, as `main.rs` may.
+//! Generated code is not read. That the program has only the public API of the library is the
+//! compiler's to check.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +32,12 @@ const ORDER: &[&[&str]] = &[
     &["realtime"],
     &["emulator"],
 ];
+
+/// The floors of the program.
+const PROGRAM: &[&[&str]] = &[&["io"], &["shell"], &["transfer"], &["commands"]];
+
+/// The crates: the folder of the root, and the floors. A file belongs to the first one that has it.
+const CRATES: &[(&str, &[&[&str]])] = &[("src/bin/twilio-sync", PROGRAM), ("src", ORDER)];
 
 /// Rooms that may import only some of the rooms before them: the room, and what it may import.
 #[rustfmt::skip]
@@ -62,7 +70,7 @@ fn imports(files: &Files) -> BTreeMap<&Path, Vec<Import>> {
 
 fn module(file: &Path) -> PathBuf {
     match file.file_stem() {
-        Some(name) if name != "mod" && name != "lib" => file.with_extension(""),
+        Some(name) if name != "mod" && name != "lib" && name != "main" => file.with_extension(""),
         _ => parent(file),
     }
 }
@@ -71,9 +79,16 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().unwrap_or(path).to_owned()
 }
 
+/// The root and the floors of the crate that a module or a name is in.
+fn crate_of(path: &Path) -> (&'static str, &'static [&'static [&'static str]]) {
+    let found = CRATES.iter().find(|(root, _)| path.starts_with(root));
+    *found.unwrap_or_else(|| panic!("{}: in no crate", path.display()))
+}
+
 /// The room that a module or a name is in. The root of the crate is in none.
 fn room(path: &Path) -> Option<&str> {
-    path.components().nth(1)?.as_os_str().to_str()
+    let path = path.strip_prefix(crate_of(path).0).ok()?;
+    path.components().next()?.as_os_str().to_str()
 }
 
 #[derive(Default)]
@@ -102,7 +117,9 @@ impl Scan {
                 (Group(_), [.., "pub"], [scope, ..]) if scope.starts_with("(in ") => {}
                 (_, [.., ":", ":"], _) => {} // The rest of a path, which is read with its start.
                 (Group(group), ..) => self.walk(group.stream(), module),
-                (_, _, ["crate", ":", ":", ..]) => self.read(&tokens[at..], line, Path::new("src")),
+                (_, _, ["crate", ":", ":", ..]) => {
+                    self.read(&tokens[at..], line, Path::new(crate_of(module).0));
+                }
                 (_, _, ["super" | "self", ":", ":", ..]) => self.read(&tokens[at..], line, module),
                 _ => {}
             }
@@ -158,13 +175,14 @@ fn findings(files: &Files) -> String {
     for (file, imports) in imports(files) {
         let module = module(file);
         let Some(own) = room(&module) else { continue };
-        if floor(own).is_none() {
+        let order = crate_of(file).1;
+        if floor(order, own).is_none() {
             let fault = format!("{own}: unknown room; give it a place in the order");
             found.insert((file, 1, fault));
         }
         for (line, target) in imports {
             let fault = match room(&target) {
-                Some(other) if rooms.contains(other) => direction_fault(own, other),
+                Some(other) if rooms.contains(other) => direction_fault(order, own, other),
                 _ => Some(door_fault(&target)),
             };
             found.extend(fault.map(|fault| (file, line, fault)));
@@ -176,14 +194,14 @@ fn findings(files: &Files) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn floor(room: &str) -> Option<usize> {
-    ORDER.iter().position(|floor| floor.contains(&room))
+fn floor(order: &[&[&str]], room: &str) -> Option<usize> {
+    order.iter().position(|floor| floor.contains(&room))
 }
 
 /// What is wrong with an import from the room `other` in the room `own`.
-fn direction_fault(own: &str, other: &str) -> Option<String> {
+fn direction_fault(order: &[&[&str]], own: &str, other: &str) -> Option<String> {
     let bars = |(room, allowed): &(&str, &[&str])| *room == own && !allowed.contains(&other);
-    let fault = match floor(other)?.cmp(&floor(own)?) {
+    let fault = match floor(order, other)?.cmp(&floor(order, own)?) {
         _ if own == other => return None,
         Ordering::Greater => format!("points up ({other} stands above {own} in the order)"),
         Ordering::Equal => format!("points aside ({other} stands beside {own} in the order)"),
@@ -194,8 +212,11 @@ fn direction_fault(own: &str, other: &str) -> Option<String> {
 }
 
 fn door_fault(target: &Path) -> String {
-    let name = target.display().to_string().replace(['/', '\\'], "::");
-    let name = name.replacen("src", "crate", 1);
+    let within = target.strip_prefix(crate_of(target).0).unwrap_or(target);
+    let name = Path::new("crate").join(within).display().to_string();
+    let name = name
+        .trim_end_matches(['/', '\\'])
+        .replace(['/', '\\'], "::");
     format!("{name} goes through the front door; name the room")
 }
 
@@ -252,13 +273,17 @@ fn read_folder(folder: &Path) -> Files {
 
 #[test]
 fn imports_follow_the_order() {
-    let findings = findings(&read_folder(Path::new("src")));
-    assert!(findings.is_empty(), "\n{findings}");
+    for (root, _) in CRATES {
+        let findings = findings(&read_folder(Path::new(root)));
+        assert!(findings.is_empty(), "\n{findings}");
+    }
 }
 
 #[test]
 fn no_circle_of_files_crosses_rooms() {
-    assert_eq!(circle(&read_folder(Path::new("src"))), None);
+    for (root, _) in CRATES {
+        assert_eq!(circle(&read_folder(Path::new(root))), None);
+    }
 }
 
 #[test]
@@ -321,6 +346,25 @@ src/error.rs:1: crate::Client goes through the front door; name the room
 src/items.rs:1: items -> objects points aside (objects stands beside items in the order)
 src/value/mod.rs:1: value -> error points up (error stands above value in the order)
 src/value/sid.rs:3: value -> client points up (client stands above value in the order)";
+    assert_eq!(findings(&planted(files)), expected);
+}
+
+#[test]
+fn the_program_has_an_order_of_its_own() {
+    let files = "
+src/bin/twilio-sync/main.rs: use crate::commands::Arguments; use crate::io::failure::Exit;
+src/bin/twilio-sync/api/mod.rs: use crate::io::output::print;
+src/bin/twilio-sync/commands/mod.rs: use self::api::Call; use crate::transfer::export; use super::run;
+src/bin/twilio-sync/commands/api.rs: use super::Arguments; use twilio_sync::kind::Kind;
+src/bin/twilio-sync/io/failure.rs: use std::io; macro_rules! m { () => { $crate::shell::Session } }
+src/bin/twilio-sync/shell/session.rs: \\nuse crate::{io::output, commands::api::Call};
+src/bin/twilio-sync/transfer/export.rs: use crate::Arguments; use crate::shell::Session;";
+    let expected = "\
+src/bin/twilio-sync/api/mod.rs:1: api: unknown room; give it a place in the order
+src/bin/twilio-sync/commands/mod.rs:1: crate::run goes through the front door; name the room
+src/bin/twilio-sync/io/failure.rs:1: io -> shell points up (shell stands above io in the order)
+src/bin/twilio-sync/shell/session.rs:2: shell -> commands points up (commands stands above shell in the order)
+src/bin/twilio-sync/transfer/export.rs:1: crate::Arguments goes through the front door; name the room";
     assert_eq!(findings(&planted(files)), expected);
 }
 

@@ -59,8 +59,8 @@ fn run(arguments: Arguments) -> Result<Exit> {
 }
 
 async fn execute(Arguments { command, options }: Arguments) -> Result<Exit> {
-    let session = Session::new(options.clone());
-    let done = command.run(&session, options).await;
+    let session = Session::new(options);
+    let done = command.run(&session).await;
     // However the command ended.
     session.close().await;
     done

@@ -8,6 +8,7 @@ use clap_complete::aot;
 
 use crate::io::failure::{Failure, Result};
 use crate::io::output::unprinted;
+use crate::shell::session::{Run, Session};
 
 const PROGRAM: &str = "twilio-sync";
 
@@ -47,19 +48,21 @@ enum Shell {
     Fish,
 }
 
-pub(crate) fn run(Arguments { shell }: Arguments) -> Result<()> {
-    let script = match shell {
-        Shell::Bash => {
-            let (from, to) = MISSPELT;
-            generated(aot::Bash)?.replace(from, to) + WITHOUT_BLANK
-        }
-        Shell::Zsh => generated(aot::Zsh)?,
-        Shell::Fish => generated(aot::Fish)? + &fish_values(),
-    };
-    let mut out = io::stdout().lock();
-    out.write_all(script.as_bytes())
-        .and_then(|()| out.flush())
-        .map_err(unprinted)
+impl Run for Arguments {
+    async fn run(self, _: &Session) -> Result<()> {
+        let script = match self.shell {
+            Shell::Bash => {
+                let (from, to) = MISSPELT;
+                generated(aot::Bash)?.replace(from, to) + WITHOUT_BLANK
+            }
+            Shell::Zsh => generated(aot::Zsh)?,
+            Shell::Fish => generated(aot::Fish)? + &fish_values(),
+        };
+        let mut out = io::stdout().lock();
+        out.write_all(script.as_bytes())
+            .and_then(|()| out.flush())
+            .map_err(unprinted)
+    }
 }
 
 fn generated(shell: impl aot::Generator) -> Result<String> {

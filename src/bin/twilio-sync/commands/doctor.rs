@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use clap::Args;
 use futures_util::stream;
 use serde::Serialize;
 use twilio_sync::error::ConnectionFailure;
@@ -10,7 +11,7 @@ use url::Url;
 
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::output::{Output, bad, good, print, visible};
-use crate::shell::session::{Options, connect};
+use crate::shell::session::{Run, Session, connect};
 use crate::shell::settings::{Connection, Settings};
 
 /// How far the clocks may be apart: access tokens that are signed here are dated by the one here.
@@ -56,20 +57,26 @@ impl Finding {
     }
 }
 
-pub(crate) async fn run(options: &Options) -> Result<()> {
-    let out = Output::new(options.printing.json, options.printing.quiet);
-    let findings = if options.connection.is_local() {
-        let (builder, emulator) = connect(&options.connection).await?;
-        let mut findings = vec![Finding::good("settings", "the local emulator")];
-        findings.extend(call(&client(builder)?).await);
-        if let Some(emulator) = emulator {
-            emulator.stop().await;
-        }
-        findings
-    } else {
-        examine(&options.connection).await
-    };
-    show(&out, findings).await
+/// Check settings, reachability, clock, credentials and Service, and explain what fails
+#[derive(Args, Debug)]
+pub(crate) struct Arguments {}
+
+impl Run for Arguments {
+    async fn run(self, session: &Session) -> Result<()> {
+        let connection = &session.options.connection;
+        let findings = if connection.is_local() {
+            let (builder, emulator) = connect(connection).await?;
+            let mut findings = vec![Finding::good("settings", "the local emulator")];
+            findings.extend(call(&client(builder)?).await);
+            if let Some(emulator) = emulator {
+                emulator.stop().await;
+            }
+            findings
+        } else {
+            examine(connection).await
+        };
+        show(&session.out, findings).await
+    }
 }
 
 async fn show(out: &Output, findings: Vec<Finding>) -> Result<()> {

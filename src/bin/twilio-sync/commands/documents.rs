@@ -11,7 +11,7 @@ use crate::io::input::{
     DataArgument, IfMatchOption, PatchArgument, Reference, TtlOption, with_options,
 };
 use crate::io::output::{json_line, print, written};
-use crate::shell::session::Session;
+use crate::shell::session::{Run, Session};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -66,8 +66,8 @@ pub(crate) enum Command {
     Shared(Lifecycle<Document<Data>>),
 }
 
-impl Command {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+impl Run for Command {
+    async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         match self {
             Self::Create { name, data, ttl } => {

@@ -15,7 +15,7 @@ use crate::io::failure::{Exit, Failure, Result};
 use crate::io::input::with_options;
 use crate::io::output::shell_quoted;
 use crate::io::output::unprinted;
-use crate::shell::session::{Options, local_data_file};
+use crate::shell::session::{Options, Run, Session, local_data_file};
 use crate::shell::settings::SECRETS;
 
 /// Run a local Sync service until SIGINT or SIGTERM
@@ -41,32 +41,35 @@ pub(crate) struct Arguments {
     data: Option<PathBuf>,
 }
 
-pub(crate) async fn run(arguments: Arguments, options: &Options) -> Result<()> {
-    // Listened to from the beginning: a signal that comes early ends it just as cleanly.
-    let mut ended = Signals::new().map_err(|error| Failure::io("signals", &error))?;
-    if !arguments.host.is_loopback() {
-        eprintln!(
-            "twilio-sync: warning: {} can be reached from other machines, over plain HTTP; \
+impl Run for Arguments {
+    async fn run(self, session: &Session) -> Result<()> {
+        let options = &session.options;
+        // Listened to from the beginning: a signal that comes early ends it just as cleanly.
+        let mut ended = Signals::new().map_err(|error| Failure::io("signals", &error))?;
+        if !self.host.is_loopback() {
+            eprintln!(
+                "twilio-sync: warning: {} can be reached from other machines, over plain HTTP; \
              the emulator is made for tests on one machine",
-            arguments.host
-        );
-    }
-    let (emulator, lines) = start(arguments, options).await?;
-    print(&emulator, options).map_err(unprinted)?;
-    ended.wait().await;
-    tokio::select! {
-        () = emulator.stop() => {}
-        () = ended.wait() => {
-            return Err(Failure::new(
-                Exit::Failure,
-                "told to end at once, with requests under way",
-            ));
+                self.host
+            );
         }
+        let (emulator, lines) = start(self, options).await?;
+        print(&emulator, options).map_err(unprinted)?;
+        ended.wait().await;
+        tokio::select! {
+            () = emulator.stop() => {}
+            () = ended.wait() => {
+                return Err(Failure::new(
+                    Exit::Failure,
+                    "told to end at once, with requests under way",
+                ));
+            }
+        }
+        if let Some(lines) = lines {
+            lines.finish();
+        }
+        Ok(())
     }
-    if let Some(lines) = lines {
-        lines.finish();
-    }
-    Ok(())
 }
 
 async fn start(

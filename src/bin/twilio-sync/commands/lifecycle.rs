@@ -10,7 +10,7 @@ use crate::io::failure::{Failure, Result};
 use crate::io::input::{Reference, TtlOption, ttl, with_options};
 use crate::io::noun::Noun;
 use crate::io::output::{visible, written};
-use crate::shell::session::Session;
+use crate::shell::session::{Run, Session};
 
 /// The verbs of all kinds of objects.
 #[derive(Debug, Subcommand)]
@@ -44,8 +44,8 @@ pub(crate) enum Lifecycle<K: Noun> {
     },
 }
 
-impl<K: Noun> Lifecycle<K> {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+impl<K: Noun> Run for Lifecycle<K> {
+    async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         let title = |name: &Reference<K::Sid>| format!("the {} {name}", K::NOUN);
         if let Self::Rm { name } = &self {
@@ -102,8 +102,8 @@ pub(crate) enum Creation<K: Noun> {
     },
 }
 
-impl<K: Noun + Dataless> Creation<K> {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+impl<K: Noun + Dataless> Run for Creation<K> {
+    async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         let objects = K::objects(session.sync().await?);
         match self {

@@ -12,7 +12,7 @@ use crate::io::input::{
     with_options, with_ttl,
 };
 use crate::io::output::{json_line, print, written};
-use crate::shell::session::Session;
+use crate::shell::session::{Run, Session};
 
 const ITEM: &[&str] = &["index", "revision", "date_expires", "data"];
 
@@ -106,8 +106,8 @@ pub(crate) enum Command {
     Shared(Lifecycle<List>),
 }
 
-impl Command {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+impl Run for Command {
+    async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         match self {
             Self::New(command) => command.run(session).await,

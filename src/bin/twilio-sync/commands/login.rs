@@ -11,10 +11,10 @@ use twilio_sync::{Credentials, SyncClient};
 use crate::io::blocking::blocking;
 use crate::io::failure::{Failure, Result};
 use crate::io::input::with_options;
-use crate::io::output::Output;
 use crate::shell::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
-use crate::shell::prompts::{ask, ask_for_secret, confirm};
-use crate::shell::session::Options;
+use crate::shell::prompts::{ask, ask_for_secret};
+use crate::shell::session::{Run, Session};
+use crate::shell::settings::Connection;
 
 /// Keep credentials in a profile
 ///
@@ -28,26 +28,23 @@ pub(crate) struct Arguments {
     offline: bool,
 }
 
-impl Arguments {
-    pub(crate) async fn run(self, options: &Options) -> Result<()> {
-        let out = Output::new(options.printing.json, options.printing.quiet);
-        if options.connection.says_local() {
+impl Run for Arguments {
+    async fn run(self, session: &Session) -> Result<()> {
+        let connection = &session.options.connection;
+        if connection.says_local() {
             return Err(Failure::usage("--local needs no login")
                 .hint("leave --local out to log in to an account"));
         }
-        let name = options
-            .connection
+        let name = connection
             .profile_name()
             .unwrap_or_else(|| DEFAULT.to_owned());
         let mut profiles = Profiles::read()?;
         if profiles.all.contains_key(&name) {
-            confirm(
-                options.printing.yes,
-                &format!("Replace the profile \"{name}\""),
-            )
-            .await?;
+            session
+                .confirm(&format!("Replace the profile \"{name}\""))
+                .await?;
         }
-        let asked = options.clone();
+        let asked = connection.clone();
         let profile = blocking(move || ask_for_profile(&asked)).await?;
         let sync = client(&profile)?;
         if !self.offline {
@@ -58,7 +55,7 @@ impl Arguments {
         }
         profiles.all.insert(name.clone(), profile);
         profiles.write()?;
-        out.notice(format!(
+        session.out.notice(format!(
             "The profile \"{name}\" is in {}.",
             profiles.path.display()
         ));
@@ -67,8 +64,7 @@ impl Arguments {
 }
 
 /// Asks for what the options do not say.
-fn ask_for_profile(options: &Options) -> Result<Profile> {
-    let connection = &options.connection;
+fn ask_for_profile(connection: &Connection) -> Result<Profile> {
     let is_terminal = io::stdin().is_terminal();
     let account_sid = match &connection.account_sid {
         Some(sid) => sid.clone(),
@@ -170,9 +166,9 @@ struct Row {
     base_url: Option<String>,
 }
 
-impl ProfileCommand {
-    pub(crate) async fn run(self, options: &Options) -> Result<()> {
-        let out = Output::new(options.printing.json, options.printing.quiet);
+impl Run for ProfileCommand {
+    async fn run(self, session: &Session) -> Result<()> {
+        let out = &session.out;
         let mut profiles = Profiles::read()?;
         match self {
             Self::Ls => {
@@ -193,11 +189,9 @@ impl ProfileCommand {
                 if !profiles.all.contains_key(&name) {
                     return Err(no_such_profile(&name, &profiles));
                 }
-                confirm(
-                    options.printing.yes,
-                    &format!("Remove the profile \"{name}\""),
-                )
-                .await?;
+                session
+                    .confirm(&format!("Remove the profile \"{name}\""))
+                    .await?;
                 profiles.all.remove(&name);
                 profiles.write()?;
                 out.done(format!("Removed the profile \"{name}\"."));

@@ -12,7 +12,7 @@ use crate::io::input::{
     with_options, with_ttl,
 };
 use crate::io::output::{json_line, print, visible, written};
-use crate::shell::session::Session;
+use crate::shell::session::{Run, Session};
 
 const ITEM: &[&str] = &["key", "revision", "date_expires", "data"];
 
@@ -126,9 +126,9 @@ impl ItemArguments {
     }
 }
 
-impl Command {
+impl Run for Command {
     #[expect(clippy::too_many_lines, reason = "an arm for each verb")]
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+    async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         match self {
             Self::New(command) => command.run(session).await,

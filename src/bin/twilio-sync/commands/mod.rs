@@ -20,7 +20,7 @@ mod webhook;
 use clap::{Parser, Subcommand};
 
 use crate::io::failure::{Exit, Result};
-use crate::shell::session::{Options, Session};
+use crate::shell::session::{Options, Run, Session};
 use crate::transfer;
 
 /// Twilio Sync at the command line
@@ -76,38 +76,35 @@ pub(crate) enum Command {
     /// Profiles: named credentials, as login keeps them
     #[command(subcommand)]
     Profile(login::ProfileCommand),
-    /// Check settings, reachability, clock, credentials and Service, and explain what fails
-    Doctor,
+    Doctor(doctor::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
 }
 
 impl Command {
-    pub(crate) async fn run(self, session: &Session, options: Options) -> Result<Exit> {
-        // What differs is a result, and no failure.
-        let mut exit = Exit::Done;
+    /// Runs it. The exit code says whether there is a difference, where that is asked.
+    pub(crate) async fn run(self, session: &Session) -> Result<Exit> {
         let done = match self {
-            Self::Doc(command) => command.run(&session).await,
-            Self::List(command) => command.run(&session).await,
-            Self::Map(command) => command.run(&session).await,
-            Self::Stream(command) => command.run(&session).await,
-            Self::Service(command) => command.run(&session).await,
-            Self::Permission(command) => command.run(&session).await,
-            Self::Token(arguments) => arguments.run(&session).await,
-            Self::Export(arguments) => arguments.run(&session).await,
-            Self::Import(arguments) => arguments.run(&session).await,
-            Self::Diff(arguments) => arguments.run(&session).await.map(|end| exit = end),
-            Self::Apply(arguments) => arguments.run(&session).await.map(|end| exit = end),
-            Self::Api(arguments) => api::run(arguments, &session).await,
-            Self::Webhook(command) => command.run(&options).await,
-            Self::Login(arguments) => arguments.run(&options).await,
-            Self::Profile(command) => command.run(&options).await,
-            Self::Doctor => doctor::run(&options).await,
-            Self::Completions(arguments) => completions::run(arguments),
-            Self::Man(arguments) => man::run(arguments),
-            Self::Emulator(arguments) => emulator::run(arguments, &options).await,
+            Self::Doc(command) => command.run(session).await,
+            Self::List(command) => command.run(session).await,
+            Self::Map(command) => command.run(session).await,
+            Self::Stream(command) => command.run(session).await,
+            Self::Service(command) => command.run(session).await,
+            Self::Permission(command) => command.run(session).await,
+            Self::Token(command) => command.run(session).await,
+            Self::Webhook(command) => command.run(session).await,
+            Self::Export(command) => command.run(session).await,
+            Self::Import(command) => command.run(session).await,
+            Self::Diff(command) => return command.run(session).await,
+            Self::Apply(command) => return command.run(session).await,
+            Self::Api(command) => command.run(session).await,
+            Self::Emulator(command) => command.run(session).await,
+            Self::Login(command) => command.run(session).await,
+            Self::Profile(command) => command.run(session).await,
+            Self::Doctor(command) => command.run(session).await,
+            Self::Completions(command) => command.run(session).await,
+            Self::Man(command) => command.run(session).await,
         };
-
-        done.map(|()| exit)
+        done.map(|()| Exit::Done)
     }
 }

@@ -10,7 +10,7 @@ use crate::io::failure::{Failure, Result};
 use crate::io::input::{Reference, with_options};
 use crate::io::noun::Noun;
 use crate::io::output::visible;
-use crate::shell::session::Session;
+use crate::shell::session::{Run, Session};
 
 const COLUMNS: &[&str] = &["identity", "read", "write", "manage"];
 
@@ -74,15 +74,17 @@ enum Kind {
     Map,
 }
 
-impl Command {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+impl Run for Command {
+    async fn run(self, session: &Session) -> Result<()> {
         match self.object().kind {
             Kind::Doc => self.run_on::<Document<Data>>(session).await,
             Kind::List => self.run_on::<List>(session).await,
             Kind::Map => self.run_on::<Map>(session).await,
         }
     }
+}
 
+impl Command {
     fn object(&self) -> &Object {
         match self {
             Self::Ls { object, .. }

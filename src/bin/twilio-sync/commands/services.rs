@@ -8,7 +8,7 @@ use twilio_sync::value::ServiceSid;
 use crate::io::failure::{Failure, Result};
 use crate::io::input::{span, with_options};
 use crate::io::output::{visible, written};
-use crate::shell::session::Session;
+use crate::shell::session::{Run, Session};
 
 const COLUMNS: &[&str] = &["friendly_name", "sid", "unique_name", "date_updated"];
 
@@ -99,8 +99,8 @@ macro_rules! with_settings {
     };
 }
 
-impl Command {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+impl Run for Command {
+    async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         if let Self::Rm { sid } = &self {
             // Asked before the local data file is taken.

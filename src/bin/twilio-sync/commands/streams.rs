@@ -7,7 +7,7 @@ use twilio_sync::value::{Data, StreamSid};
 use super::lifecycle::{Creation, Lifecycle};
 use crate::io::failure::Result;
 use crate::io::input::{DataArgument, Reference};
-use crate::shell::session::Session;
+use crate::shell::session::{Run, Session};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -29,8 +29,8 @@ pub(crate) enum Command {
     Shared(Lifecycle<MessageStream>),
 }
 
-impl Command {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+impl Run for Command {
+    async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         match self {
             Self::New(command) => command.run(session).await,

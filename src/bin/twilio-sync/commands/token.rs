@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::io::failure::Result;
 use crate::io::input::{span, with_options};
-use crate::shell::session::Session;
+use crate::shell::session::{Run, Session};
 
 /// Make an access token for client software, signed by the API key
 ///
@@ -23,8 +23,8 @@ pub(crate) struct Arguments {
     endpoint_id: Option<String>,
 }
 
-impl Arguments {
-    pub(crate) async fn run(self, session: &Session) -> Result<()> {
+impl Run for Arguments {
+    async fn run(self, session: &Session) -> Result<()> {
         let sync = session.sync().await?;
         let token = sync.access_token(self.identity).lifetime(self.ttl);
         let token = with_options!(token, endpoint_id: self.endpoint_id).sign()?;

@@ -7,9 +7,9 @@ use twilio_sync::webhooks::{Validator, Webhook};
 
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::input::Text;
-use crate::io::output::{Output, print, visible};
-use crate::shell::session::{Options, start_local};
-use crate::shell::settings::Settings;
+use crate::io::output::{print, visible};
+use crate::shell::session::{Run, Session, start_local};
+use crate::shell::settings::{Connection, Settings};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -28,15 +28,15 @@ pub(crate) enum Command {
     },
 }
 
-impl Command {
-    pub(crate) async fn run(self, options: &Options) -> Result<()> {
+impl Run for Command {
+    async fn run(self, session: &Session) -> Result<()> {
         let Self::Verify {
             url,
             signature,
             body,
         } = self;
-        let out = Output::new(options.printing.json, options.printing.quiet);
-        let validator = Validator::new(auth_token(options).await?);
+        let out = &session.out;
+        let validator = Validator::new(auth_token(&session.options.connection).await?);
         let text = Text::new(body, "body").read().await?;
         let is_signed = |body: &&str| validator.is_valid_body(&url, body.as_bytes(), &signature);
         // A file that was written with an editor ends with a line break, which no form does.
@@ -80,14 +80,14 @@ impl Command {
 }
 
 /// The auth token, wherever it is set.
-async fn auth_token(options: &Options) -> Result<String> {
-    if options.connection.is_local() {
+async fn auth_token(connection: &Connection) -> Result<String> {
+    if connection.is_local() {
         let emulator = start_local().await?;
         let token = emulator.auth_token().to_owned();
         emulator.stop().await;
         return Ok(token);
     }
-    let settings = Settings::read(&options.connection)?;
+    let settings = Settings::read(connection)?;
     // Where the older ACCOUNT_SID has an API key, AUTH_TOKEN is that one's secret.
     let is_secret = settings
         .get("ACCOUNT_SID")

@@ -48,9 +48,15 @@ pub(crate) struct Printing {
     pub(crate) yes: bool,
 }
 
+/// A command.
+pub(crate) trait Run {
+    /// Runs it, and prints its result.
+    async fn run(self, session: &Session) -> Result<()>;
+}
+
 /// What a command runs with.
 pub(crate) struct Session {
-    options: Options,
+    pub(crate) options: Options,
     pub(crate) out: Output,
     connected: OnceCell<Connected>,
 }

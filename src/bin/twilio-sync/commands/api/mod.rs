@@ -15,7 +15,7 @@ use twilio_sync::api::Operation;
 
 use crate::io::failure::Result;
 use crate::io::output::print;
-use crate::shell::session::Session;
+use crate::shell::session::{Run, Session};
 
 use self::command::Call;
 use self::request::Request;
@@ -38,25 +38,27 @@ pub(crate) struct Arguments {
     call: Option<Call>,
 }
 
-pub(crate) async fn run(Arguments { call }: Arguments, session: &Session) -> Result<()> {
-    let out = &session.out;
-    let Some(call) = call else {
-        return list(out.is_json());
-    };
-    let operation = call.operation?;
-    let request = Request::read(operation, call.arguments).await?;
-    if operation.method() == Method::DELETE {
-        session.confirm(&format!("Call {request}")).await?;
+impl Run for Arguments {
+    async fn run(self, session: &Session) -> Result<()> {
+        let out = &session.out;
+        let Some(call) = self.call else {
+            return list(out.is_json());
+        };
+        let operation = call.operation?;
+        let request = Request::read(operation, call.arguments).await?;
+        if operation.method() == Method::DELETE {
+            session.confirm(&format!("Call {request}")).await?;
+        }
+        let sync = session.sync().await?;
+        if call.is_all {
+            return pages::print_all(sync, request).await;
+        }
+        if let Some(body) = request.call(sync).await? {
+            return out.record(&body);
+        }
+        out.done("Done; there is nothing in the answer.");
+        Ok(())
     }
-    let sync = session.sync().await?;
-    if call.is_all {
-        return pages::print_all(sync, request).await;
-    }
-    if let Some(body) = request.call(sync).await? {
-        return out.record(&body);
-    }
-    out.done("Done; there is nothing in the answer.");
-    Ok(())
 }
 
 /// Prints what there is, for people unless it is to be JSON.

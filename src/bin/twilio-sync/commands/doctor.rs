@@ -11,6 +11,7 @@ use url::Url;
 
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::output::{Output, bad, good, print, visible};
+use crate::shell::environment;
 use crate::shell::session::{Run, Session, connect};
 use crate::shell::settings::{Connection, Settings};
 
@@ -130,18 +131,7 @@ async fn examine(connection: &Connection) -> Vec<Finding> {
 
 /// Who calls, and where the settings come from. No secrets.
 fn described(settings: &Settings) -> String {
-    let variables = [
-        "TWILIO_ACCOUNT_SID",
-        "MASTER_ACCOUNT_SID",
-        "ACCOUNT_SID",
-        "TWILIO_API_KEY",
-        "TWILIO_SYNC_SERVICE_SID",
-        "SYNC_SERVICE_SID",
-        "TWILIO_REGION",
-        "TWILIO_EDGE",
-        "TWILIO_SYNC_BASE_URL",
-    ];
-    let found = variables.into_iter().filter_map(|variable| {
+    let found = environment::SHOWN.iter().filter_map(|variable| {
         let (value, source) = settings.find(variable)?;
         let value = visible(&value);
         Some(if Some(source) == settings.credentials() {

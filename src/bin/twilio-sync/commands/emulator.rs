@@ -15,8 +15,8 @@ use crate::io::failure::{Exit, Failure, Result};
 use crate::io::input::with_options;
 use crate::io::output::shell_quoted;
 use crate::io::output::unprinted;
+use crate::shell::environment;
 use crate::shell::session::{Options, Run, Session, local_data_file};
-use crate::shell::settings::SECRETS;
 
 /// Run a local Sync service until SIGINT or SIGTERM
 ///
@@ -87,11 +87,11 @@ async fn start(
     let mut builder = with_options!(
         builder,
         data_file: path,
-        account_sid: setting("TWILIO_ACCOUNT_SID"),
-        auth_token: setting("TWILIO_AUTH_TOKEN"),
-        api_key: setting("TWILIO_API_KEY"),
-        api_secret: setting("TWILIO_API_SECRET"),
-        service_sid: setting("TWILIO_SYNC_SERVICE_SID")
+        account_sid: setting(environment::ACCOUNT_SID),
+        auth_token: setting(environment::AUTH_TOKEN),
+        api_key: setting(environment::API_KEY),
+        api_secret: setting(environment::API_SECRET),
+        service_sid: setting(environment::SERVICE_SID)
     );
     let mut lines = None;
     if !options.printing.quiet {
@@ -108,23 +108,24 @@ async fn start(
 fn print(emulator: &Emulator, options: &Options) -> io::Result<()> {
     let mut out = io::stdout().lock();
     let shown = [
-        ("TWILIO_SYNC_BASE_URL", "url", emulator.url()),
+        (environment::BASE_URL, "url", emulator.url()),
         (
-            "TWILIO_ACCOUNT_SID",
+            environment::ACCOUNT_SID,
             "account_sid",
             emulator.account_sid().as_str(),
         ),
-        ("TWILIO_AUTH_TOKEN", "auth_token", emulator.auth_token()),
-        ("TWILIO_API_KEY", "api_key", emulator.api_key().as_str()),
-        ("TWILIO_API_SECRET", "api_secret", emulator.api_secret()),
+        (environment::AUTH_TOKEN, "auth_token", emulator.auth_token()),
+        (environment::API_KEY, "api_key", emulator.api_key().as_str()),
+        (environment::API_SECRET, "api_secret", emulator.api_secret()),
         (
-            "TWILIO_SYNC_SERVICE_SID",
+            environment::SERVICE_SID,
             "service_sid",
             emulator.service_sid().as_str(),
         ),
     ];
     let shown = shown.into_iter().filter(|(variable, ..)| {
-        !SECRETS.contains(variable) || options.connection.of_emulator(variable).is_none()
+        !environment::SECRETS.contains(variable)
+            || options.connection.of_emulator(variable).is_none()
     });
     if options.printing.json {
         let members = shown.map(|(_, name, value)| (name.to_owned(), Value::from(value)));

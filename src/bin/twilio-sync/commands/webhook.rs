@@ -8,6 +8,7 @@ use twilio_sync::webhooks::{Validator, Webhook};
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::input::Text;
 use crate::io::output::{print, visible};
+use crate::shell::environment;
 use crate::shell::session::{Run, Session, start_local};
 use crate::shell::settings::{Connection, Settings};
 
@@ -90,10 +91,14 @@ async fn auth_token(connection: &Connection) -> Result<String> {
     let settings = Settings::read(connection)?;
     // Where the older ACCOUNT_SID has an API key, AUTH_TOKEN is that one's secret.
     let is_secret = settings
-        .get("ACCOUNT_SID")
+        .get(environment::older::ACCOUNT_SID)
         .is_some_and(|sid| sid.starts_with(ApiKeySid::PREFIX));
-    let older = || (!is_secret).then(|| settings.get("AUTH_TOKEN")).flatten();
-    let token = settings.get("TWILIO_AUTH_TOKEN").or_else(older);
+    let older = || {
+        (!is_secret)
+            .then(|| settings.get(environment::older::AUTH_TOKEN))
+            .flatten()
+    };
+    let token = settings.get(environment::AUTH_TOKEN).or_else(older);
     token.ok_or_else(|| {
         Failure::usage("there is no auth token, which webhooks are signed with")
             .hint("set TWILIO_AUTH_TOKEN; it is wanted beside an API key too")

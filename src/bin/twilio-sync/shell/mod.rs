@@ -1,5 +1,6 @@
-//! What a command runs in: the session, its settings and profiles, and the person who is asked.
+//! What a command runs in: the session, its settings, where they come from (environment, profiles), and the person who is asked.
 
+pub(crate) mod environment;
 pub(crate) mod profiles;
 pub(crate) mod prompts;
 pub(crate) mod session;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
+use super::environment;
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::output::shell_quoted;
 
@@ -60,14 +61,14 @@ impl Profile {
             Some(secret.expose_secret().to_owned())
         };
         match variable {
-            "TWILIO_ACCOUNT_SID" => Some(self.account_sid.clone()),
-            "TWILIO_API_KEY" => self.api_key.clone(),
-            "TWILIO_API_SECRET" => secret(&self.api_secret),
-            "TWILIO_AUTH_TOKEN" => secret(&self.auth_token),
-            "TWILIO_SYNC_SERVICE_SID" => self.service_sid.clone(),
-            "TWILIO_REGION" => self.region.clone(),
-            "TWILIO_EDGE" => self.edge.clone(),
-            "TWILIO_SYNC_BASE_URL" => self.base_url.clone(),
+            environment::ACCOUNT_SID => Some(self.account_sid.clone()),
+            environment::API_KEY => self.api_key.clone(),
+            environment::API_SECRET => secret(&self.api_secret),
+            environment::AUTH_TOKEN => secret(&self.auth_token),
+            environment::SERVICE_SID => self.service_sid.clone(),
+            environment::REGION => self.region.clone(),
+            environment::EDGE => self.edge.clone(),
+            environment::BASE_URL => self.base_url.clone(),
             _ => None,
         }
     }

@@ -1,32 +1,16 @@
 //! Where settings come from: the command line, the environment, a `.env` file, a profile.
 
 use std::collections::HashMap;
-use std::env;
 use std::fmt::{self, Display};
 use std::time::Duration;
 
 use clap::Args;
 use twilio_sync::{SyncClient, SyncClientBuilder};
 
+use super::environment;
 use super::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
 use crate::io::failure::{Failure, Result};
 use crate::io::input::span;
-
-/// The variables that say who calls. They belong together: none is taken from one place and another
-/// from another.
-const CREDENTIALS: &[&str] = &[
-    "TWILIO_ACCOUNT_SID",
-    "MASTER_ACCOUNT_SID",
-    "ACCOUNT_SID",
-    "TWILIO_API_KEY",
-    "TWILIO_API_SECRET",
-    "TWILIO_AUTH_TOKEN",
-    "AUTH_TOKEN",
-];
-/// Those of them that are secrets.
-pub(crate) const SECRETS: &[&str] = &["TWILIO_API_SECRET", "TWILIO_AUTH_TOKEN", "AUTH_TOKEN"];
-/// The variables that say where to send the credentials.
-const DESTINATION: &[&str] = &["TWILIO_SYNC_BASE_URL", "TWILIO_REGION", "TWILIO_EDGE"];
 
 /// In this folder, and not looked for in those above: who can write there is another matter.
 const ENV_FILE: &str = "./.env";
@@ -82,12 +66,12 @@ impl Connection {
     /// A setting, by the name of its environment variable.
     fn get(&self, variable: &str) -> Option<String> {
         match variable {
-            "TWILIO_ACCOUNT_SID" => self.account_sid.clone(),
-            "TWILIO_API_KEY" => self.api_key.clone(),
-            "TWILIO_SYNC_SERVICE_SID" => self.service.clone(),
-            "TWILIO_REGION" => self.region.clone(),
-            "TWILIO_EDGE" => self.edge.clone(),
-            "TWILIO_SYNC_BASE_URL" => self.base_url.clone(),
+            environment::ACCOUNT_SID => self.account_sid.clone(),
+            environment::API_KEY => self.api_key.clone(),
+            environment::SERVICE_SID => self.service.clone(),
+            environment::REGION => self.region.clone(),
+            environment::EDGE => self.edge.clone(),
+            environment::BASE_URL => self.base_url.clone(),
             _ => None,
         }
     }
@@ -95,7 +79,11 @@ impl Connection {
     /// What an emulator is set up with: the command line says it, or else the environment, which
     /// may have a real account's and so has no say in what the local data file keeps.
     pub(crate) fn of_emulator(&self, variable: &str) -> Option<String> {
-        let of_environment = || (!self.is_local()).then(|| environment(variable)).flatten();
+        let of_environment = || {
+            (!self.is_local())
+                .then(|| environment::get(variable))
+                .flatten()
+        };
         self.get(variable).or_else(of_environment)
     }
 
@@ -104,7 +92,7 @@ impl Connection {
     pub(crate) fn is_local(&self) -> bool {
         let no = ["0", "false", "no", "off"];
         let is_set = || {
-            environment("TWILIO_SYNC_LOCAL")
+            environment::get(environment::LOCAL)
                 .is_some_and(|value| !no.contains(&value.to_lowercase().as_str()))
         };
         let of_another = [
@@ -127,13 +115,8 @@ impl Connection {
     pub(crate) fn profile_name(&self) -> Option<String> {
         self.profile
             .clone()
-            .or_else(|| environment("TWILIO_SYNC_PROFILE"))
+            .or_else(|| environment::get(environment::PROFILE))
     }
-}
-
-/// A variable of the environment. One that is there and empty counts as not set.
-fn environment(variable: &str) -> Option<String> {
-    env::var(variable).ok().filter(|value| !value.is_empty())
 }
 
 /// Where a setting comes from.
@@ -167,7 +150,9 @@ struct Layer {
 
 impl Layer {
     fn has_secret(&self) -> bool {
-        SECRETS.iter().any(|name| (self.get)(name).is_some())
+        environment::SECRETS
+            .iter()
+            .any(|name| (self.get)(name).is_some())
     }
 }
 
@@ -196,7 +181,7 @@ impl Settings {
             let env_file = read_env_file()?;
             layers.push(Layer {
                 source: Source::Environment,
-                get: Box::new(environment),
+                get: Box::new(environment::get),
             });
             layers.push(Layer {
                 source: Source::EnvFile,
@@ -223,7 +208,7 @@ impl Settings {
 
     /// A setting and where it is from.
     pub(crate) fn find(&self, variable: &str) -> Option<(String, &Source)> {
-        let is_credential = CREDENTIALS.contains(&variable);
+        let is_credential = environment::CREDENTIALS.contains(&variable);
         let mut layers = self.layers.iter().filter(|layer| {
             !is_credential
                 || layer.source == Source::CommandLine
@@ -248,8 +233,8 @@ impl Settings {
         let builder = SyncClient::builder().from_variables(|variable| {
             // Only the current name is asked for first, so that an older one is still found.
             self.get(variable).or_else(|| {
-                let is_unset =
-                    variable == "TWILIO_SYNC_SERVICE_SID" && self.get("SYNC_SERVICE_SID").is_none();
+                let is_unset = variable == environment::SERVICE_SID
+                    && self.get(environment::older::SERVICE_SID).is_none();
                 is_unset.then(|| "default".to_owned())
             })
         });
@@ -259,7 +244,7 @@ impl Settings {
     /// Sees to it that a file that lies in some folder does not send the credentials of another
     /// place elsewhere.
     fn check_destination(&self) -> Result<()> {
-        for variable in DESTINATION {
+        for variable in environment::DESTINATION {
             let Some((_, source)) = self.find(variable) else {
                 continue;
             };

@@ -6,11 +6,10 @@ mod completions;
 mod doctor;
 mod documents;
 mod emulator;
+mod items;
 mod lifecycle;
-mod lists;
 mod login;
 mod man;
-mod maps;
 mod permissions;
 mod services;
 mod streams;
@@ -49,10 +48,10 @@ pub(crate) enum Command {
     Doc(documents::Command),
     /// Lists: items in order
     #[command(subcommand)]
-    List(lists::Command),
+    List(items::ListCommand),
     /// Maps: items under keys
     #[command(subcommand)]
-    Map(maps::Command),
+    Map(items::MapCommand),
     /// Message Streams: messages to those who listen
     #[command(subcommand)]
     Stream(streams::Command),

@@ -229,7 +229,7 @@ fn people_get_lines_and_a_word_where_there_is_no_answer() {
         answer.contains("Call DeleteDocument Sid=desk? [y/N]"),
         "{answer}"
     );
-    assert!(answer.contains("nothing in the answer"), "{answer}");
+    assert!(answer.contains("the response is empty"), "{answer}");
     let help = api("FetchDocument --help");
     assert!(
         help.contains("\u{1b}[1m  Sid=") || help.contains("\u{1b}[1mSid="),

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
-            // If that cannot be printed, there is nobody to be told.
+            // Without standard error there is no place for it.
             let _ = error.print();
             return if error.use_stderr() {
                 ExitCode::from(Exit::Usage as u8)

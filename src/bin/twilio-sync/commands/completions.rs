@@ -12,11 +12,11 @@ use crate::shell::session::{Run, Session};
 
 const PROGRAM: &str = "twilio-sync";
 
-/// How clap spells the program's name where it looks a command up in bash, and where it defines one:
+/// The spellings of the program's name by clap where it looks a command up in bash, and where it defines one:
 /// clap's issue 6421, by which nothing is completed behind the first word.
 const MISSPELT: (&str, &str) = ("twilio__subcmd__sync__subcmd__", "twilio__sync__subcmd__");
 
-/// What clap leaves to be wished for in bash: no blank behind the name of a parameter, whose value
+/// Adds to clap's script for bash: no blank behind the name of a parameter, whose value
 /// comes next.
 const WITHOUT_BLANK: &str = r#"
 _twilio__sync_without_blank() {
@@ -76,7 +76,7 @@ fn generated(shell: impl aot::Generator) -> Result<String> {
     String::from_utf8(script).map_err(|error| Failure::io("the script", &io::Error::other(error)))
 }
 
-/// What clap leaves out in fish: the values of arguments without an option.
+/// Completes in fish the values of arguments without an option, which clap leaves out.
 fn fish_values() -> String {
     let mut program = super::Arguments::command();
     program.build();

@@ -15,12 +15,12 @@ use crate::shell::environment;
 use crate::shell::session::{Run, Session, connect};
 use crate::shell::settings::{Connection, Settings};
 
-/// How far the clocks may be apart: access tokens that are signed here are dated by the one here.
+/// The allowed difference of the clocks: access tokens that are signed here are dated by the one here.
 const TOLERANCE: Duration = Duration::from_secs(60);
-/// How long a response may take.
+/// The time limit of a response.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// What was looked at, and how it is.
+/// The result of a check.
 #[derive(Serialize)]
 struct Finding {
     check: &'static str,
@@ -152,7 +152,7 @@ fn client(builder: SyncClientBuilder) -> Result<SyncClient> {
     Ok(builder.build()?)
 }
 
-/// Calls the service, and tells what that says of reachability, clock, credentials and Service.
+/// Calls the service, and returns the findings about reachability, clock, credentials and Service.
 async fn call(sync: &SyncClient) -> Vec<Finding> {
     let result = sync.services().get(sync.service()).response().await;
     let mut findings = vec![reachability(sync.base_url(), result.as_ref().err()).await];
@@ -167,27 +167,27 @@ async fn call(sync: &SyncClient) -> Vec<Finding> {
     findings
 }
 
-/// Whether anything responds.
+/// The finding about the connection.
 async fn reachability(url: &Url, error: Option<&Error>) -> Finding {
     let check = "reachability";
     let Some(Error::Connection(error)) = error else {
         let url = url.as_str().trim_end_matches('/');
-        return Finding::good(check, format!("{url} answers"));
+        return Finding::good(check, format!("{url} responds"));
     };
     let hint = match error.kind {
         ConnectionFailure::Connect if !resolves(url).await => {
             "the name cannot be resolved: check the network, the region and the edge"
         }
         ConnectionFailure::Connect => {
-            "nothing answers there, or TLS fails: check the address, HTTPS_PROXY and the firewall"
+            "nothing responds there, or TLS fails: check the address, HTTPS_PROXY and the firewall"
         }
-        ConnectionFailure::Timeout => "no answer in 10 seconds: check proxies and the firewall",
+        ConnectionFailure::Timeout => "no response in 10 seconds: check proxies and the firewall",
         _ => "something on the way cuts connections: check proxies",
     };
     Finding::bad(check, Exit::Failure, error.to_string(), hint)
 }
 
-/// Whether the host of an address has one that can be connected to.
+/// Looks the host of an address up.
 async fn resolves(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let port = url.port_or_known_default().unwrap_or(443);
@@ -196,11 +196,11 @@ async fn resolves(url: &Url) -> bool {
         .is_ok_and(|mut addresses| addresses.next().is_some())
 }
 
-/// Whether the clock here is that of the service.
+/// The finding about the clock here and that of the service.
 fn clock(date: Option<SystemTime>) -> Finding {
     let check = "clock";
     let Some(theirs) = date else {
-        return Finding::good(check, "the answer has no date to compare with");
+        return Finding::good(check, "the response has no date to compare with");
     };
     let now = SystemTime::now();
     let (apart, relation) = match now.duration_since(theirs) {
@@ -219,7 +219,7 @@ fn clock(date: Option<SystemTime>) -> Finding {
     )
 }
 
-/// Whether the credentials are accepted and the Service is there.
+/// The findings about the credentials and the Service.
 fn access(sync: &SyncClient, result: twilio_sync::Result<Service>) -> Vec<Finding> {
     let service = sync.service();
     let accepted = || Finding::good("credentials", "accepted");

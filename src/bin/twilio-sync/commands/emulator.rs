@@ -36,7 +36,7 @@ pub(crate) struct Arguments {
     #[arg(long, default_value_t = IpAddr::from(Ipv4Addr::LOCALHOST))]
     host: IpAddr,
 
-    /// Keep everything in this file; without it all is gone at the end
+    /// Keep everything in this file; without it nothing outlives the emulator
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 }
@@ -61,7 +61,7 @@ impl Run for Arguments {
             () = ended.wait() => {
                 return Err(Failure::new(
                     Exit::Failure,
-                    "told to end at once, with requests under way",
+                    "stopped by a second signal, with requests under way",
                 ));
             }
         }

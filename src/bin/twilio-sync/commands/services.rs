@@ -67,19 +67,19 @@ pub(crate) struct Settings {
     /// Where to post events; empty for nowhere
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
-    /// Whether to post what is done through the REST API too
+    /// Post changes that are made through the REST API too
     #[arg(long, value_name = "true|false")]
     webhooks_from_rest_enabled: Option<bool>,
-    /// Whether to post when a client connects or disconnects
+    /// Post when a client connects or disconnects
     #[arg(long, value_name = "true|false")]
     reachability_webhooks_enabled: Option<bool>,
-    /// Whether clients need a permission to use an object
+    /// Let clients use an object only with a permission
     #[arg(long, value_name = "true|false")]
     acl_enabled: Option<bool>,
-    /// Whether a short loss of connection is not told
+    /// Post nothing about a short loss of connection
     #[arg(long, value_name = "true|false")]
     reachability_debouncing_enabled: Option<bool>,
-    /// For how long a client must be away before that is told: 1s to 30s
+    /// How long a client is disconnected before that is posted: 1s to 30s
     #[arg(long, value_name = "TIME", value_parser = span)]
     reachability_debouncing_window: Option<Duration>,
 }

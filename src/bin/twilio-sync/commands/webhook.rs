@@ -14,7 +14,7 @@ use crate::shell::settings::{Connection, Settings};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check the signature of a webhook, and print what it tells; exit code 5 if it is not Twilio's
+    /// Check the signature of a webhook, and print its parameters; exit code 5 if it is not Twilio's
     ///
     /// The key is the account's auth token, also where calls are made with an API key: TWILIO_AUTH_TOKEN.
     Verify {
@@ -64,19 +64,19 @@ impl Run for Command {
         }
         let webhook = Webhook::from_parameters(form)
             .map_err(|error| Failure::new(Exit::Failure, format!("it is signed, but {error}")))?;
-        let mut told = Map::new();
+        let mut parameters = Map::new();
         for (name, value) in webhook.parameters() {
             let value = Value::from(value.as_str());
-            match told.get_mut(name) {
+            match parameters.get_mut(name) {
                 None => {
-                    told.insert(name.clone(), value);
+                    parameters.insert(name.clone(), value);
                 }
                 // A parameter that is there more than once.
                 Some(Value::Array(values)) => values.push(value),
                 Some(first) => *first = json!([first.take(), value]),
             }
         }
-        out.written(&told)
+        out.written(&parameters)
     }
 }
 

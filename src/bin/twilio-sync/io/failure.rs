@@ -9,12 +9,12 @@ use twilio_sync::bulk::BulkError;
 use twilio_sync::emulator::EmulatorError;
 use twilio_sync::error::{ConfigurationError, InputError};
 
-/// How the program ends. `docs/cli.md` has the table.
+/// An exit code. `docs/cli.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done = 0,
     Failure = 1,
-    /// What was compared is not the same.
+    /// The compared things differ.
     Difference = 2,
     NotFound = 3,
     /// Something else is there, or somebody else wrote meanwhile.
@@ -24,17 +24,17 @@ pub(crate) enum Exit {
     Usage = 64,
 }
 
-/// Why a command came to nothing.
+/// The failure of a command.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) exit: Exit,
     message: String,
     hint: Option<String>,
-    /// Nobody reads the output any more, as after `| head`: that is no failure to be told.
+    /// The reader of the output has closed it, as `head` does: nothing is printed about that.
     pub(crate) is_unread: bool,
 }
 
-/// What a command comes to.
+/// The result of a command.
 pub(crate) type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl Failure {
@@ -60,7 +60,7 @@ impl Failure {
         Self::new(Exit::Failure, format!("{what}: {error}"))
     }
 
-    /// What went wrong by an error of the library, if it is known which.
+    /// A failure by the error of the library that caused it, if there is one.
     fn classified(cause: Option<&Error>, what: &impl Display) -> Self {
         let (exit, hint) = cause.map_or((Exit::Failure, None), classify);
         Self {
@@ -80,12 +80,12 @@ impl Failure {
         &self.message
     }
 
-    /// What to do about it, if that was said.
+    /// The hint, if there is one.
     pub(crate) fn hinted(&self) -> Option<&str> {
         self.hint.as_deref()
     }
 
-    /// Says what to do about it.
+    /// Adds a hint: what to do about it.
     #[must_use]
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -103,7 +103,7 @@ impl Display for Failure {
     }
 }
 
-/// How the program ends by an error of the library, and what more there is to say of it.
+/// The exit code and the hint for an error of the library.
 fn classify(error: &Error) -> (Exit, Option<&'static str>) {
     match error {
         error if error.is_not_found() => (Exit::NotFound, None),
@@ -152,7 +152,7 @@ impl<K> From<Box<BulkError<K>>> for Failure {
     }
 }
 
-/// Whether a JSON Patch found something else than it asked for.
+/// Returns true if a `test` of a JSON Patch failed.
 fn is_failed_test(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
     let error = cause.downcast_ref::<json_patch::PatchError>();
     error.is_some_and(|error| matches!(error.kind, json_patch::PatchErrorKind::TestFailed))

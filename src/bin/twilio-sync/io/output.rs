@@ -15,13 +15,13 @@ use twilio_sync::call::{Outcome, Written};
 
 use super::failure::{Exit, Failure, Result};
 
-/// How many rows of a long list make one table: what is on the screen, and not all in memory.
+/// The rows of one table of a long list, so that a part is on the screen and not all in memory.
 const ROWS: usize = 1_000;
-/// Where the width of a terminal cannot be told.
+/// The width where that of the terminal is unknown.
 const USUAL_WIDTH: u16 = 80;
 /// Columns that give way where a line is too long.
 const WIDE: &[&str] = &["unique_name", "friendly_name", "key", "identity", "data"];
-/// How narrow these get, with the blanks beside them.
+/// Their least width, with the blanks beside them.
 const NARROWEST: u16 = 15;
 /// Members of a record that come first where one is shown.
 const FIRST: &[&str] = &[
@@ -42,7 +42,7 @@ const HEADING: Style = Style::new().bold();
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 
-/// How results are printed.
+/// The form of printed results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Format {
     /// For people.
@@ -80,12 +80,12 @@ impl Output {
         self.quiet
     }
 
-    /// Whether the reader is a person.
+    /// Results are printed for people.
     pub(crate) fn is_table(&self) -> bool {
         self.format == Format::Table
     }
 
-    /// Whether everything is to be JSON.
+    /// Everything is printed as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.format == Format::Json
     }
@@ -155,7 +155,7 @@ impl Output {
     /// Says something that is not a result, on standard error.
     pub(crate) fn notice(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            // If it cannot be said, there is nobody to be told.
+            // Without standard error there is no place for it.
             let _ = writeln!(anstream::stderr(), "{text}");
         }
     }
@@ -346,7 +346,7 @@ pub(crate) fn on_one_line(json: &str) -> String {
 fn unencoded(error: &serde_json::Error) -> Failure {
     Failure::new(
         Exit::Failure,
-        format!("the answer cannot be printed: {error}"),
+        format!("the response cannot be printed: {error}"),
     )
 }
 
@@ -365,9 +365,9 @@ pub(crate) fn print(text: impl std::fmt::Display) -> Result<()> {
         .map_err(unprinted)
 }
 
-/// Tells of a failure, on standard error.
+/// Prints a failure on standard error.
 pub(crate) fn print_failure(failure: &Failure) {
-    // If it cannot be said, there is nobody to be told.
+    // Without standard error there is no place for it.
     let _ = writeln!(anstream::stderr(), "{} {failure}", styled("error:", ERROR));
 }
 

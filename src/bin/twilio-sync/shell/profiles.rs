@@ -15,7 +15,7 @@ use crate::io::output::shell_quoted;
 /// The profile that is used where none is named.
 pub(crate) const DEFAULT: &str = "default";
 
-/// What a profile has: the settings of one account and Service.
+/// The settings of one account and Service.
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Profile {
@@ -130,7 +130,7 @@ fn parse(path: &Path, mut file: fs::File) -> Result<BTreeMap<String, Profile>> {
             "{} cannot be used: line {line} is not as `login` writes it",
             path.display()
         ))
-        .hint("mend it, or remove it and `twilio-sync login` again")
+        .hint("fix it, or remove it and `twilio-sync login` again")
     })
 }
 

@@ -1,4 +1,4 @@
-//! What a command runs with: a client, where its results go, and whom to ask.
+//! The session of a command: its options, its output, and its client.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ use crate::io::failure::{Failure, Result};
 use crate::io::input::with_options;
 use crate::io::output::Output;
 
-/// How long a command waits for another one that has the local data file.
+/// The time that a command waits for another one that has the local data file.
 const PATIENCE: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -54,7 +54,7 @@ pub(crate) trait Run {
     async fn run(self, session: &Session) -> Result<()>;
 }
 
-/// What a command runs with.
+/// The options, the output and the client of a command.
 pub(crate) struct Session {
     pub(crate) options: Options,
     pub(crate) out: Output,
@@ -83,7 +83,7 @@ impl Session {
         Ok(&self.connected.get_or_try_init(connect).await?.sync)
     }
 
-    /// Ends it. What the local emulator wrote is on disk then.
+    /// Ends the session. After it, the data of the local emulator is on disk.
     pub(crate) async fn close(self) {
         if let Some(Connected {
             sync,
@@ -107,7 +107,7 @@ impl Connected {
     async fn by(options: &Options) -> Result<Self> {
         let (builder, emulator) = connect(&options.connection).await?;
         let builder = if options.connection.verbose {
-            builder.on_attempt(tell)
+            builder.on_attempt(print_attempt)
         } else {
             builder
         };
@@ -136,16 +136,16 @@ pub(crate) async fn connect(
     ))
 }
 
-/// Tells of a request.
-fn tell(attempt: &Attempt) {
-    let status = attempt
-        .status
-        .map_or("no answer".to_owned(), |status| status.as_u16().to_string());
+/// Prints an attempt on standard error.
+fn print_attempt(attempt: &Attempt) {
+    let status = attempt.status.map_or("no response".to_owned(), |status| {
+        status.as_u16().to_string()
+    });
     let millis = attempt.elapsed.as_millis();
     let again = attempt.next_delay.map_or(String::new(), |delay| {
         format!(", again in {} ms", delay.as_millis())
     });
-    // If it cannot be told, there is nobody to be told.
+    // Without standard error there is no place for it.
     let _ = writeln!(
         io::stderr(),
         "{} {} {status} in {millis} ms{again}",

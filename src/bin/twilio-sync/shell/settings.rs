@@ -57,7 +57,7 @@ pub(crate) struct Connection {
     #[arg(long, global = true, value_name = "TIME", value_parser = span)]
     pub(crate) timeout: Option<Duration>,
 
-    /// Tell of each request, on standard error
+    /// Print each request on standard error
     #[arg(long, short, global = true)]
     pub(crate) verbose: bool,
 }
@@ -76,7 +76,7 @@ impl Connection {
         }
     }
 
-    /// What an emulator is set up with: the command line says it, or else the environment, which
+    /// A setting of an emulator: the command line says it, or else the environment, which
     /// may have a real account's and so has no say in what the local data file keeps.
     pub(crate) fn of_emulator(&self, variable: &str) -> Option<String> {
         let of_environment = || {
@@ -87,7 +87,7 @@ impl Connection {
         self.get(variable).or_else(of_environment)
     }
 
-    /// Whether the local emulator is asked for. What the command line says of another service goes
+    /// Returns true if the local emulator is asked for. What the command line says of another service goes
     /// before the variable.
     pub(crate) fn is_local(&self) -> bool {
         let no = ["0", "false", "no", "off"];
@@ -106,7 +106,7 @@ impl Connection {
         self.local || of_another.iter().all(|option| option.is_none()) && is_set()
     }
 
-    /// Whether `--local` itself was given.
+    /// Returns true if `--local` itself was given.
     pub(crate) fn says_local(&self) -> bool {
         self.local
     }

@@ -24,7 +24,7 @@ pub(crate) struct Call {
     pub(super) operation: Result<Operation, Unknown>,
     /// Each a name, `=` and a value, as far as people keep to that.
     pub(super) arguments: Vec<String>,
-    /// Whether all pages of a list are read.
+    /// All pages of a list are read.
     pub(super) is_all: bool,
 }
 
@@ -129,7 +129,7 @@ fn long_about(operation: Operation) -> String {
     let more = if description.is_empty() { "" } else { "\n\n" };
     let (method, path) = (operation.method(), operation.path());
     let status = operation.status();
-    format!("{summary}{more}{description}\n\n{method} {path}, answered with {status}")
+    format!("{summary}{more}{description}\n\n{method} {path}, responds with {status}")
 }
 
 /// The section of the help text that explains the parameters.

@@ -20,14 +20,14 @@ use crate::shell::session::{Run, Session};
 use self::command::Call;
 use self::request::Request;
 
-/// How alike a name must be to be offered instead of one that there is not, as clap has it.
+/// The likeness from which a name is offered instead of an unknown one, the same as in clap.
 const ALIKE: f64 = 0.7;
 
 /// Call any operation of the API; without one, list all of them
 ///
 /// An operation goes by its name in the API description, as FetchDocument, and its parameters by
 /// theirs: api FetchDocument Sid=desk-7. ServiceSid may be left out: it is the Service of the settings.
-/// The body of the answer is printed as it came, or as a listing on a terminal.
+/// The body of the response is printed as it came, or as a listing on a terminal.
 #[derive(Debug, Args)]
 #[command(
     subcommand_value_name = "OPERATION",
@@ -56,7 +56,7 @@ impl Run for Arguments {
         if let Some(body) = request.call(sync).await? {
             return out.record(&body);
         }
-        out.done("Done; there is nothing in the answer.");
+        out.done("Done; the response is empty.");
         Ok(())
     }
 }

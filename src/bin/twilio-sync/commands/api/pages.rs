@@ -22,7 +22,10 @@ pub(super) async fn print_all(sync: &SyncClient, mut request: Request) -> Result
     let mut seen = HashSet::new();
     while let Some(body) = request.call(sync).await? {
         let (records, next) = page(&body).map_err(|error| {
-            Failure::new(Exit::Failure, format!("the answer is no page: {error}"))
+            Failure::new(
+                Exit::Failure,
+                format!("the response is not a page: {error}"),
+            )
         })?;
         for record in &records {
             writeln!(out, "{}", json_line(record)?).map_err(unprinted)?;

@@ -16,17 +16,17 @@ pub(super) fn find(operation: Operation, name: &str) -> Option<&'static Paramete
     operation.parameters().iter().find(is_named)
 }
 
-/// Whether an operation reads a page of a list.
+/// Returns true if an operation reads a page of a list.
 pub(super) fn is_list(operation: Operation) -> bool {
     find(operation, "PageToken").is_some()
 }
 
-/// Whether a parameter must be given.
+/// Returns true if a parameter must be given.
 pub(super) fn is_needed(parameter: &Parameter) -> bool {
     parameter.required && !is_service_of_settings(parameter)
 }
 
-/// Whether a parameter is the Service in a path, which without a value is that of the settings.
+/// Returns true if a parameter is the Service in a path, which without a value is that of the settings.
 pub(super) fn is_service_of_settings(parameter: &Parameter) -> bool {
     parameter.place == Place::Path && parameter.name == "ServiceSid"
 }

@@ -86,7 +86,7 @@ impl Display for Request {
     }
 }
 
-/// What is given for a parameter.
+/// The value given for a parameter.
 enum Given {
     Value(String),
     /// Where the value is: `@` and a file, or `-`.
@@ -147,7 +147,7 @@ fn named(operation: Operation, arguments: Vec<String>) -> Result<Vec<(&'static P
     Ok(given)
 }
 
-/// What an operation takes.
+/// The parameters of an operation.
 fn all_of(operation: Operation) -> String {
     let parameters = operation.parameters().iter().map(|parameter| {
         let need = if is_needed(parameter) {

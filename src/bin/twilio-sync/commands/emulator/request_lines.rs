@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use twilio_sync::emulator::LoggedRequest;
 
-/// How many lines may wait to be printed; more are lost.
+/// The limit of lines that wait to be printed; more are lost.
 const WAITING: usize = 1024;
-/// How long the end waits for whoever reads the lines.
+/// The time that the end waits for the reader of the lines.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Takes requests to be printed.
@@ -50,7 +50,7 @@ impl Printer {
 }
 
 impl RequestLines {
-    /// Waits until all lines are printed, unless nobody reads them; the printer must be gone by then.
+    /// Waits until all lines are printed, unless nobody reads them. The printer must be dropped before.
     pub(super) fn finish(self) {
         // Either way there is nothing left to wait for.
         let _ = self.0.recv_timeout(PATIENCE);

@@ -90,10 +90,10 @@ test *arguments:
 doctest:
     cargo test --locked --no-default-features --doc
 
-# Runs the conformance tests, on the service of the environment too if it has credentials.
+# Checks the conformance rules, on the service of the environment too if it has credentials.
 [group('tests')]
 conformance:
-    cargo test --locked --features emulator --test conformance -- --nocapture
+    cargo test --locked --features conformance,emulator --test conformance -- --nocapture
 
 # Runs Twilio's SDKs for Node and Python against the program, which it builds.
 [group('tests')]

@@ -96,6 +96,11 @@
            without an account. Each test starts one of its own."
 )]
 //!
+#![cfg_attr(
+    feature = "conformance",
+    doc = "\n[`conformance`] has the rules that every Sync service keeps, to test one of your own with."
+)]
+//!
 //! # What the service allows
 //!
 //! | subject | limit |
@@ -113,13 +118,16 @@
 //! # Features
 //!
 //! `rustls` (the default) or `native-tls` for TLS; `schema` for contracts; `tokens` for access tokens;
-//! `webhooks` for webhooks, `axum` for an extractor of them; `emulator` for the emulator; `cli` for the
-//! program `twilio-sync`; `full` for all of these but `native-tls`.
+//! `webhooks` for webhooks, `axum` for an extractor of them; `emulator` for the emulator; `conformance` for
+//! rules to test a Sync service with; `cli` for the program `twilio-sync`; `full` for all of these but
+//! `native-tls`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[allow(clippy::pedantic, reason = "of the generated code")]
 pub mod api;
 mod client;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 mod documents;
 #[cfg(feature = "emulator")]
 pub mod emulator;

@@ -26,6 +26,7 @@ const ORDER: &[&[&str]] = &[
     &["objects", "items"],
     &["documents", "lists", "maps", "streams", "services"],
     &["permissions"],
+    &["conformance"],
     &["export"],
     &["tokens", "webhooks"],
     &["twilsock"],

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use crate::api::Call;
 use crate::client::SyncClient;
-use crate::resource::bulk::{Bulk, failed, gone};
+use crate::resource::bulk::{Bulk, failed, removal};
 use crate::resource::call::{Remove, Update};
 use crate::resource::key::{IntoKey, Position};
 use crate::resource::kind::{Collection, Item, Resource};
@@ -99,7 +99,7 @@ impl<C: Collection, T: DeserializeOwned + Send + 'static> Items<C, T> {
     /// # Errors
     ///
     /// [`is_not_found`](crate::Error::is_not_found) if there is none. After an attempt of unknown
-    /// outcome that is no error: it is gone, as was asked for.
+    /// outcome that is no error: the item does not exist any more.
     pub fn remove(&self, position: impl Into<Position<C>>) -> Remove<C::Item<T>> {
         Remove::new(self.item(position), Draft::default())
     }
@@ -124,8 +124,8 @@ impl<C: Collection, T: DeserializeOwned + Send + 'static> Items<C, T> {
             let job = match <C::Item<T>>::typed(item, contract.as_deref(), false) {
                 Ok(item) if !test(&item) => None,
                 Ok(_) => {
-                    let removal = raw.remove(Position::read(&position)).if_match(revision);
-                    Some(gone(removal))
+                    let call = raw.remove(Position::read(&position)).if_match(revision);
+                    Some(removal(call))
                 }
                 Err(error) => Some(failed(error)),
             };
@@ -140,8 +140,8 @@ impl<C: Collection, T: DeserializeOwned + Send + 'static> Items<C, T> {
         let raw = self.raw();
         Bulk::new(raw.items().map_ok(move |item| {
             let position = item.position();
-            let removal = raw.remove(Position::read(&position));
-            (position, gone(removal))
+            let call = raw.remove(Position::read(&position));
+            (position, removal(call))
         }))
     }
 }

@@ -169,7 +169,7 @@ impl<T: DeserializeOwned + Send + 'static> Items<List, T> {
     ///
     /// # Errors
     ///
-    /// If the items cannot be read, or one cannot be removed; those before it are gone by then.
+    /// If the items cannot be read, or one cannot be removed; those before it are removed by then.
     pub async fn remove_items_with_key(&self, key: impl Into<String>) -> Result<usize> {
         let key = key.into();
         let raw = self.raw();
@@ -238,7 +238,7 @@ where
     }
 }
 
-/// Whether data is an object with one member, of this name. A member that is there twice is one.
+/// Returns `true` if data is an object with one member, of this name. A member that is there twice is one.
 #[expect(
     clippy::zero_sized_map_values,
     reason = "only the names of the members are read"

@@ -85,7 +85,7 @@ impl<K: Kind> Objects<K> {
     /// # Errors
     ///
     /// [`is_not_found`](crate::Error::is_not_found) if there is none. After an attempt of unknown
-    /// outcome that is no error: it is gone, as was asked for.
+    /// outcome that is no error: the object does not exist any more.
     pub fn remove(&self, key: impl IntoKey<K>) -> Call<()> {
         self.target.object(key).delete::<K>(None)
     }

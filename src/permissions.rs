@@ -48,7 +48,7 @@ impl Access {
     /// All of it.
     pub const ALL: Self = Self(7);
 
-    /// Whether all of another access is in this one.
+    /// Returns `true` if all of another access is in this one.
     #[must_use]
     pub fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
@@ -244,7 +244,7 @@ impl<K: Permitted> Objects<K> {
 /// permissions.grant("alice", Access::READ | Access::WRITE).await?;
 /// assert_eq!(permissions.find("bob").await?, None);
 ///
-/// // Alice loses write, Bob gets read, and whoever else had something loses it.
+/// // Alice loses write, Bob gets read, and everybody else loses all rights.
 /// let wanted = [("alice", Access::READ), ("bob", Access::READ)];
 /// let changes = permissions.set_all(wanted).await?;
 /// assert_eq!((changes.granted, changes.changed), (vec!["bob".to_owned()], vec!["alice".to_owned()]));
@@ -273,20 +273,20 @@ impl<K> Clone for Permissions<K> {
     }
 }
 
-/// How many permissions are set or removed at a time.
+/// The number of permissions that are set or removed at a time.
 const CONCURRENCY: usize = 8;
 
-/// What [`Permissions::set_all`] did.
+/// The changes that [`Permissions::set_all`] made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PermissionChanges {
-    /// Identities that had no permission and have one now.
+    /// Identities that have a permission now and did not before.
     pub granted: Vec<String>,
     /// Identities whose permission is another now.
     pub changed: Vec<String>,
     /// Identities that have no permission any more.
     pub revoked: Vec<String>,
-    /// Identities that had what they should have.
+    /// Identities whose permission was right already.
     pub unchanged: Vec<String>,
 }
 
@@ -305,7 +305,7 @@ impl<K: Permitted> Permissions<K> {
             .identity(identity.try_into().map_err(Into::into))
     }
 
-    /// Sets the rights of an identity, in place of those it had. One request.
+    /// Replaces the rights of an identity. One request.
     ///
     /// # Errors
     ///

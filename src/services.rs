@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::api::types::UpdateServiceRequest;
-use crate::api::{Call, Operation, RetryPolicy};
+use crate::api::{Call, Operation, call_options};
 use crate::client::SyncClient;
 use crate::error::Result;
 use crate::resource::call::{Outcome, Written};
@@ -48,17 +48,17 @@ pub struct Service {
     pub unique_name: Option<String>,
     /// A name for people; `None` if none was given.
     pub friendly_name: Option<String>,
-    /// Where the events of its objects are posted; `None` for nowhere.
+    /// The address to which the events of its objects are posted; `None` for no webhooks.
     pub webhook_url: Option<String>,
-    /// Whether changes made through the REST API are posted too.
+    /// `true` if changes made through the REST API are posted too.
     pub webhooks_from_rest_enabled: bool,
-    /// Whether it is posted when a client endpoint connects or disconnects.
+    /// `true` if it is posted when a client endpoint connects or disconnects.
     pub reachability_webhooks_enabled: bool,
-    /// Whether a short loss of an endpoint's connection is not posted.
+    /// `true` if a short loss of an endpoint's connection is not posted.
     pub reachability_debouncing_enabled: bool,
     /// For how many milliseconds an endpoint must be away before that is posted.
     pub reachability_debouncing_window: i64,
-    /// Whether client endpoints need a permission to use an object. The REST API never needs one.
+    /// `true` if client endpoints need a permission to use an object. The REST API never needs one.
     pub acl_enabled: bool,
     /// When it was created.
     pub date_created: DateTime<Utc>,
@@ -251,6 +251,8 @@ impl<R> Debug for ServiceCall<R> {
     }
 }
 
+call_options!([R] ServiceCall<R>, target.options);
+
 impl<R> ServiceCall<R> {
     fn new(target: Target, operation: Operation) -> Self {
         Self {
@@ -262,51 +264,37 @@ impl<R> ServiceCall<R> {
         }
     }
 
-    /// How long one attempt may take, in place of the client's
-    /// [`timeout`](crate::SyncClientBuilder::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.target.options.timeout = Some(timeout);
-        self
-    }
-
-    /// How each request is retried, in place of the client's
-    /// [`retry`](crate::SyncClientBuilder::retry).
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.target.options.retry = Some(policy);
-        self
-    }
-
     /// A name for people, up to 255 characters.
     pub fn friendly_name(mut self, name: impl Into<String>) -> Self {
         self.form.friendly_name = Some(name.into());
         self
     }
 
-    /// Where to post the events of the objects in it, up to 512 characters; empty for nowhere.
+    /// The address to which the events of its objects are posted, up to 512 characters; empty for none.
     pub fn webhook_url(mut self, url: impl Into<String>) -> Self {
         self.form.webhook_url = Some(url.into());
         self
     }
 
-    /// Whether to post the changes made through the REST API too.
+    /// Sets whether changes made through the REST API are posted too.
     pub fn webhooks_from_rest_enabled(mut self, enabled: bool) -> Self {
         self.form.webhooks_from_rest_enabled = Some(enabled);
         self
     }
 
-    /// Whether to post when a client endpoint connects or disconnects.
+    /// Sets whether it is posted when a client endpoint connects or disconnects.
     pub fn reachability_webhooks_enabled(mut self, enabled: bool) -> Self {
         self.form.reachability_webhooks_enabled = Some(enabled);
         self
     }
 
-    /// Whether client endpoints need a permission to use an object.
+    /// Sets whether client endpoints need a permission to use an object.
     pub fn acl_enabled(mut self, enabled: bool) -> Self {
         self.form.acl_enabled = Some(enabled);
         self
     }
 
-    /// Whether a short loss of an endpoint's connection is not posted.
+    /// Sets whether a short loss of an endpoint's connection is not posted.
     pub fn reachability_debouncing_enabled(mut self, enabled: bool) -> Self {
         self.form.reachability_debouncing_enabled = Some(enabled);
         self

@@ -21,7 +21,7 @@ const CONTENT_TYPE: &str = "twilio-fpa;v=1";
 /// The name of the Sync grant.
 const SYNC_GRANT: &str = "data_sync";
 
-/// What a token says, as its JSON payload.
+/// The JSON payload of a token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TokenClaims {
@@ -168,7 +168,7 @@ impl TokenBuilder {
         self
     }
 
-    /// What the token will say.
+    /// The payload of the token.
     ///
     /// # Errors
     ///

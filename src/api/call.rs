@@ -38,6 +38,29 @@ pub(crate) struct Options {
     pub(crate) retry: Option<RetryPolicy>,
 }
 
+/// Gives a type that sends requests the options of a call, which are in a field of it.
+macro_rules! call_options {
+    ([$($parameters:tt)*] $type:ty, $($field:ident).+) => {
+        impl<$($parameters)*> $type {
+            /// Sets how long one attempt of a request may take, in place of the client's
+            /// [`timeout`](crate::SyncClientBuilder::timeout).
+            pub fn timeout(mut self, timeout: std::time::Duration) -> Self {
+                self.$($field).+.timeout = Some(timeout);
+                self
+            }
+
+            /// Sets how each request is retried, in place of the client's
+            /// [`retry`](crate::SyncClientBuilder::retry).
+            pub fn retry(mut self, policy: crate::api::RetryPolicy) -> Self {
+                self.$($field).+.retry = Some(policy);
+                self
+            }
+        }
+    };
+}
+
+pub(crate) use call_options;
+
 /// A request as it is built.
 pub(crate) struct Request {
     operation: Option<Operation>,
@@ -137,7 +160,7 @@ impl Request {
         form_urlencoded::parse(self.form.as_deref().unwrap_or_default())
     }
 
-    /// Whether a second attempt leaves what the first left, or cannot create a second object.
+    /// Returns `true` if a second attempt leaves what the first left, or cannot create a second object.
     pub(crate) fn is_idempotent(&self) -> bool {
         match self.operation.map(Operation::idempotence) {
             Some(Idempotence::Safe | Idempotence::Idempotent) => true,
@@ -246,6 +269,8 @@ impl<T> Debug for Call<T> {
     }
 }
 
+call_options!([T] Call<T>, options);
+
 impl<T: DeserializeOwned + Send + 'static> Call<T> {
     pub(super) fn new(sender: Arc<dyn Sender>, request: Request) -> Self {
         Self {
@@ -292,19 +317,6 @@ impl<T> Call<T> {
         self.request.if_match.as_ref()?.to_str().ok()
     }
 
-    /// How long one attempt may take, in place of the client's
-    /// [`timeout`](crate::SyncClientBuilder::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.timeout = Some(timeout);
-        self
-    }
-
-    /// How the call is retried, in place of the client's [`retry`](crate::SyncClientBuilder::retry).
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.options.retry = Some(policy);
-        self
-    }
-
     pub(crate) fn with_options(mut self, options: &Options) -> Self {
         self.options.clone_from(options);
         self
@@ -320,7 +332,7 @@ impl<T> Call<T> {
 
     /// Sets the form, of a struct or map whose members are its fields.
     ///
-    /// What cannot be encoded as a form fails the call when it is sent.
+    /// A value that cannot be encoded as a form fails the call when it is sent.
     pub fn with_form(mut self, form: &(impl Serialize + ?Sized)) -> Self {
         match serde_urlencoded::to_string(form) {
             Ok(form) => self.request.form = Some(form.into()),

@@ -45,7 +45,7 @@ use std::sync::Arc;
 use http::Method;
 
 pub use call::{Call, CallFuture};
-pub(crate) use call::{Form, Options, Request, Sender};
+pub(crate) use call::{Form, Options, Request, Sender, call_options};
 pub use operation::{Idempotence, Kind, Operation, Parameter, Place};
 pub use response::Response;
 pub(crate) use response::{RawResponse, Read};

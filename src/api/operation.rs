@@ -44,13 +44,13 @@ pub struct Parameter {
     pub name: &'static str,
     /// Its name with an equals sign, as the program `twilio-sync` takes it.
     pub(crate) argument: &'static str,
-    /// Where it stands in the request.
+    /// Its place in the request.
     pub place: Place,
-    /// Whether the operation needs it.
+    /// `true` if the operation needs it.
     pub required: bool,
     /// The values that it takes.
     pub kind: Kind,
-    /// What it is for, in a sentence.
+    /// Its purpose, in a sentence.
     pub description: &'static str,
 }
 
@@ -135,7 +135,7 @@ impl Operation {
         self.row().resource
     }
 
-    /// What it does, in a few words.
+    /// Its effect, in a few words.
     #[must_use]
     pub fn summary(self) -> &'static str {
         self.row().summary

@@ -25,17 +25,17 @@ pub struct RawResponse {
     pub(crate) body: Bytes,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
-    /// Whether an attempt before the last one, or the last, may have taken effect though it failed.
+    /// `true` if an attempt before the last one, or the last, may have taken effect though it failed.
     pub(crate) outcome_unknown: bool,
 }
 
 impl RawResponse {
-    /// Whether the request was a write.
+    /// Returns `true` if the request was a write.
     pub(crate) fn is_write(&self) -> bool {
         !self.request.method().is_safe()
     }
 
-    /// Whether the service says that there is nothing. Without a code of Twilio's a 404 is a proxy's, and
+    /// Returns `true` if the service says that there is nothing. Without a code of Twilio's a 404 is a proxy's, and
     /// says nothing about the object.
     pub(crate) fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && ErrorBody::read(404, &self.body).code.is_some()
@@ -106,7 +106,7 @@ impl RawResponse {
     }
 }
 
-/// Where and why a body does not fit the type, found by decoding it once more.
+/// The place and the reason of a misfit between a body and its type, found by decoding once more.
 fn misfit<T: DeserializeOwned>(body: &[u8], error: &serde_json::Error) -> String {
     if error.is_eof() {
         return format!("it is cut short: {error}");
@@ -127,7 +127,7 @@ fn text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(value.to_owned())
 }
 
-/// The service's own name of the request that was answered with these headers.
+/// The service's own name of the request, from the headers of its response.
 pub(super) fn request_id(headers: &HeaderMap) -> Option<String> {
     text(headers, &REQUEST_ID)
 }
@@ -148,7 +148,7 @@ pub struct Response<T> {
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// How many requests were sent, the one with this response included.
+    /// The number of requests that were sent, the last one included.
     pub attempts: u32,
     /// How long all attempts took, waits between them included.
     pub elapsed: Duration,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// How often and how long a client retries a call that failed for a passing reason.
 ///
-/// Retried are calls refused with 429, failed with 502, 503 or 504, or without a complete response;
+/// A call is retried after status 429, 502, 503 or 504, and if no complete response was received;
 /// the latter two only where a second write does no harm: never the adding of a list item or the
 /// publishing of a message. Between attempts the client waits a random part of a delay that doubles
 /// each time, and never less than a `Retry-After` asks for.
@@ -44,7 +44,7 @@ impl RetryPolicy {
         Self::default().max_attempts(1)
     }
 
-    /// How many requests one call may take, the first included. 0 counts as 1.
+    /// Sets how many requests one call may take, the first included. 0 counts as 1.
     #[must_use]
     pub fn max_attempts(self, max_attempts: u32) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl RetryPolicy {
         Self { max_delay, ..self }
     }
 
-    /// No attempt is planned for later than this after the first one began. Waiting for the client's
+    /// No attempt is planned for later than this after the first one started. Waiting for the client's
     /// rate limit comes on top.
     #[must_use]
     pub fn max_elapsed(self, max_elapsed: Duration) -> Self {

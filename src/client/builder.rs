@@ -122,7 +122,7 @@ impl SyncClientBuilder {
         self
     }
 
-    /// How many requests the client and its clones send in a second. Default: no limit.
+    /// Limits how many requests the client and its clones send in a second. Default: no limit.
     ///
     /// Whatever the limit, a 429 holds back all requests of the client until the one that met it is
     /// sent again, or for at most the retry policy's longest delay if it is not.

@@ -44,7 +44,7 @@ pub(super) fn checked_base_url(text: &str) -> Result<Url, ConfigurationError> {
     };
     let mut url = match Url::parse(text) {
         Ok(url) => url,
-        // The text may hold a password where it cannot be told apart; it is not shown.
+        // The text may contain a password; it is not shown.
         Err(error) => return refuse("given", &format!("{error}")),
     };
     if !url.username().is_empty() || url.password().is_some() {

@@ -25,7 +25,7 @@ use crate::value::ServiceReference;
 /// [`streams`](Self::streams) create, find and remove objects; [`list`](Self::list),
 /// [`map`](Self::map) and [`stream`](Self::stream) work with what is in one of them.
 ///
-/// It speaks HTTP/1.1. Each call at a time has a connection of its own, which is kept for the next.
+/// It speaks HTTP/1.1. Concurrent calls use a connection each; connections are reused.
 ///
 /// ```
 /// # #[cfg(feature = "emulator")]

@@ -1,15 +1,15 @@
-//! The body of a refusal, in whatever shape it came.
+//! The body of an error response, in any shape.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What the service said when it refused a request.
+/// The body of an error response of the service.
 ///
 /// Bodies of other shapes than the documented one (of other parts of the platform, or a proxy's
 /// page of HTML) are read as far as possible: the status is always there, and of a body that is not
-/// JSON the start is kept in `excerpt`.
+/// JSON the start is in `excerpt`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
@@ -17,7 +17,7 @@ pub struct ErrorBody {
     /// Twilio's error code, such as 20404 for a resource that does not exist.
     #[serde(default)]
     pub code: Option<i64>,
-    /// What went wrong, in words.
+    /// The description of the error.
     #[serde(default)]
     pub message: Option<String>,
     /// Address of the documentation of the code.
@@ -29,7 +29,7 @@ pub struct ErrorBody {
     /// More about the failure, where the service has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub details: Option<Value>,
-    /// The start of a body that had neither code nor message.
+    /// The start of a body that has neither code nor message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub excerpt: Option<String>,
 }

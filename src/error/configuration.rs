@@ -1,4 +1,4 @@
-//! What keeps a client from being set up.
+//! Errors in the configuration of a client.
 
 use crate::value::InputError;
 
@@ -12,9 +12,9 @@ pub enum ConfigurationError {
     /// A setting has a value that cannot be one.
     #[error("{setting} is not usable: {source}")]
     Value {
-        /// Which setting.
+        /// The setting.
         setting: String,
-        /// What is wrong with it.
+        /// The reason why it cannot be used.
         source: InputError,
     },
     /// The base URL cannot be used.
@@ -22,7 +22,7 @@ pub enum ConfigurationError {
     BaseUrl {
         /// The URL, without credentials.
         url: String,
-        /// Why.
+        /// The reason why it cannot be used.
         reason: String,
     },
     /// The HTTP client could not be made.
@@ -30,7 +30,7 @@ pub enum ConfigurationError {
     HttpClient(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The cause behind all others, which says what happened.
+/// The innermost cause, which is the most specific.
 pub(super) fn innermost<'a>(
     mut error: &'a (dyn std::error::Error + 'static),
 ) -> &'a (dyn std::error::Error + 'static) {

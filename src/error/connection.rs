@@ -27,7 +27,7 @@ pub enum ConnectionFailure {
     /// The response did not come in time.
     #[error("no response in time")]
     Timeout,
-    /// The response began, and its end is missing.
+    /// The response started, and its end is missing.
     #[error("the response was truncated")]
     Truncated,
     /// The connection failed before a response came.

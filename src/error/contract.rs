@@ -16,7 +16,7 @@ pub struct ContractError {
     pub contract: &'static str,
     /// All that is wrong.
     pub violations: Vec<Violation>,
-    /// Whether it is in the response to a write, which took effect.
+    /// `true` if it is in the response to a write, which took effect.
     pub after_write: bool,
 }
 

@@ -14,9 +14,9 @@ pub struct DataError {
     pub object: String,
     /// The type it is read as.
     pub expected: &'static str,
-    /// Where in the data, as `operators[2].name`; `.` is the whole.
+    /// The place in the data, such as `operators[2].name`; `.` is the whole.
     pub path: String,
-    /// Whether it is in the response to a write, which took effect.
+    /// `true` if it is in the response to a write, which took effect.
     pub after_write: bool,
     /// The error of serde.
     pub source: serde_json::Error,

@@ -33,7 +33,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Any failure of this crate.
 ///
 /// `Display` says which call failed, how, and what to do about it, in one line; `source` has the
-/// cause. The predicates answer what a program asks:
+/// cause. The predicates are for programs:
 ///
 /// ```
 /// # use twilio_sync::{Error, SyncClient};
@@ -52,16 +52,16 @@ pub enum Error {
     /// The client could not be set up.
     #[error(transparent)]
     Configuration(#[from] ConfigurationError),
-    /// An input was refused before a request was made.
+    /// An input was rejected before a request was sent.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// The service refused the request, or failed.
+    /// The service rejected the request, or failed.
     #[error(transparent)]
     Service(Box<ServiceError>),
-    /// No answer came, or not all of it.
+    /// No complete response was received.
     #[error(transparent)]
     Connection(Box<ConnectionError>),
-    /// An answer came that is none the service should give.
+    /// The response is not one that the operation has.
     #[error(transparent)]
     Response(Box<ResponseError>),
     /// The way on from one page of a list leads nowhere, or in a circle.
@@ -86,7 +86,7 @@ pub enum Error {
     Line {
         /// The line, cut if long.
         line: String,
-        /// What is wrong with it.
+        /// The reason why it is not one.
         reason: String,
     },
     /// Stored data does not fit the type it was asked for as.
@@ -97,7 +97,7 @@ pub enum Error {
     #[error(transparent)]
     Contract(Box<ContractError>),
     /// A function given to `mutate` failed. Nothing was written.
-    #[error("the change was refused: {0}")]
+    #[error("the function given to `mutate` failed: {0}")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Others wrote each time between the reads and the writes of a `mutate`.
     #[error(transparent)]
@@ -105,7 +105,7 @@ pub enum Error {
 }
 
 impl Error {
-    /// The refusal behind this error, if the service answered with one.
+    /// The error response of the service behind this error, if there is one.
     #[must_use]
     pub fn service_error(&self) -> Option<&ServiceError> {
         match self {
@@ -135,7 +135,7 @@ impl Error {
         self
     }
 
-    /// The HTTP status, if an answer came.
+    /// The HTTP status, if a response was received.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
@@ -144,7 +144,7 @@ impl Error {
         }
     }
 
-    /// Twilio's error code, if the answer had one.
+    /// Twilio's error code, if the response has one.
     #[must_use]
     pub fn code(&self) -> Option<i64> {
         self.service_error().and_then(|error| error.body.code)
@@ -155,7 +155,7 @@ impl Error {
             .is_some_and(|error| error.body.status == status.as_u16())
     }
 
-    /// Whether the object or item does not exist, or the Service it should be in.
+    /// Returns `true` if the object or item does not exist, or the Service it should be in.
     ///
     /// A 404 that is not Twilio's, such as a proxy's, says nothing about that and is another error.
     #[must_use]
@@ -163,31 +163,31 @@ impl Error {
         self.has_status(StatusCode::NOT_FOUND) && self.code().is_some()
     }
 
-    /// Whether the unique name or key is taken.
+    /// Returns `true` if the unique name or key is taken.
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
         self.has_status(StatusCode::CONFLICT)
     }
 
-    /// Whether the object or item has another revision than `if_match` asked for.
+    /// Returns `true` if the object or item has another revision than `if_match` asked for.
     #[must_use]
     pub fn is_revision_conflict(&self) -> bool {
         self.has_status(StatusCode::PRECONDITION_FAILED)
     }
 
-    /// Whether the service was asked too much in too short a time.
+    /// Returns `true` if the service rejected the request for its rate.
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.has_status(StatusCode::TOO_MANY_REQUESTS)
     }
 
-    /// Whether the credentials were refused.
+    /// Returns `true` if the credentials were rejected.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.has_status(StatusCode::UNAUTHORIZED)
     }
 
-    /// Whether the same call may succeed later: a full service, a fault on the way, contention.
+    /// Returns `true` if the same call may succeed later: a full service, a fault on the way, contention.
     ///
     /// It says nothing about whether a repeated write would be one write too many; ask
     /// [`is_outcome_unknown`](Self::is_outcome_unknown) too.
@@ -200,7 +200,7 @@ impl Error {
         }
     }
 
-    /// Whether the call was a write that may have taken effect all the same.
+    /// Returns `true` if the call was a write that may have taken effect although it failed.
     ///
     /// Read before you repeat such a call.
     #[must_use]

@@ -14,7 +14,7 @@ pub struct ResponseError {
     pub call: CallSummary,
     /// The HTTP status.
     pub status: StatusCode,
-    /// What is wrong with it.
+    /// The reason why it cannot be used.
     pub reason: String,
     /// The start of the body.
     pub excerpt: String,

@@ -24,7 +24,7 @@ impl ServiceError {
         StatusCode::from_u16(self.body.status).unwrap_or_default()
     }
 
-    /// What to do about it, where that can be said.
+    /// Advice for the caller, for statuses that have one.
     fn advice(&self) -> Option<&'static str> {
         Some(match self.body.status {
             401 => "check the account SID and the API key with its secret, or the auth token",
@@ -64,7 +64,7 @@ impl Display for ServiceError {
 
 impl std::error::Error for ServiceError {}
 
-/// Whether the same request may succeed later.
+/// Returns `true` if the same request may succeed later.
 pub(crate) fn is_transient(status: StatusCode) -> bool {
     matches!(
         status,

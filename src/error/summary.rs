@@ -16,7 +16,7 @@ pub struct CallSummary {
     pub method: Method,
     /// The path, names percent-encoded.
     pub path: String,
-    /// How many requests were sent.
+    /// The number of requests that were sent.
     pub attempts: u32,
     /// How long all attempts took, waits between them included.
     pub elapsed: Duration,
@@ -24,7 +24,7 @@ pub struct CallSummary {
     pub request_id: Option<String>,
     /// The service's own time of the last response.
     pub date: Option<DateTime<Utc>>,
-    /// Whether this was a write that may have taken effect though it failed.
+    /// `true` if this was a write that may have taken effect though it failed.
     pub outcome_unknown: bool,
 }
 

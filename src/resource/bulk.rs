@@ -1,17 +1,16 @@
-//! Many calls at once, a bounded number at a time, with an account of what was done.
+//! Many calls, a bounded number at a time, with an account of those that were done.
 
 use std::fmt::{self, Debug};
 use std::future::IntoFuture;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_core::Stream;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{BoxStream, Fuse, FuturesUnordered};
 
-use crate::api::{Options, RetryPolicy};
+use crate::api::{Options, call_options};
 use crate::error::{Error, Result};
 use crate::resource::found;
 use crate::value::{InputError, Ttl};
@@ -21,7 +20,7 @@ type Jobs<K, R> = Fuse<BoxStream<'static, Result<(K, Job<R>)>>>;
 
 type Running<K, R> = BoxFuture<'static, (K, Result<R>)>;
 
-/// The call of one piece of work, made when its turn has come, with the options of the whole.
+/// The call of one piece of work, made when it is due, with the options of the whole.
 pub(crate) type Job<R> = Box<dyn FnOnce(&JobOptions) -> BoxFuture<'static, Result<R>> + Send>;
 
 /// The options of all calls of a [`Bulk`].
@@ -39,7 +38,7 @@ pub(crate) trait Work<R>:
     fn with(self, options: &JobOptions) -> Self;
 }
 
-/// How many calls are in flight at a time, unless it is set. The service allows 20 writes a
+/// The default number of calls in flight. The service allows 20 writes a
 /// second to one object.
 const CONCURRENCY: usize = 8;
 
@@ -82,18 +81,18 @@ pub struct Bulk<K, R> {
     running: FuturesUnordered<Running<K, R>>,
     options: JobOptions,
     concurrency: usize,
-    /// Whether one call must end before the next begins.
+    /// `true` if one call must end before the next begins.
     in_order: bool,
     keep_going: bool,
     state: State,
-    /// An error that belongs to no key: the work itself could not be listed. It is told last.
+    /// An error that belongs to no key: the work itself could not be listed. It is the last element.
     listing_failure: Option<Error>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Going,
-    /// Nothing more is begun.
+    Running,
+    /// No more calls are started.
     Stopping,
 }
 
@@ -118,13 +117,13 @@ pub struct Done<K> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct BulkError<K> {
-    /// What was done.
+    /// The keys of the work that was done.
     pub done: Vec<K>,
-    /// What was tried and failed, with why.
+    /// The keys of the work that failed, each with its error.
     pub failed: Vec<(K, Error)>,
-    /// What was not tried, as far as it was given rather than read from a list.
+    /// The keys of the work that was not tried, if it was given rather than read from a list.
     pub untried: Vec<K>,
-    /// Whether there may be more that was not tried: the rest of a list, which was not read.
+    /// `true` if there may be more that was not tried: the rest of a list, which was not read.
     pub more: bool,
     /// Why the rest of the work is not known: it is read from a list, and that failed.
     pub listing: Option<Error>,
@@ -164,6 +163,8 @@ impl<K> From<Box<BulkError<K>>> for Error {
     }
 }
 
+call_options!([K, R] Bulk<K, R>, options.options);
+
 impl<K, R> Bulk<K, R> {
     pub(crate) fn new(jobs: impl Stream<Item = Result<(K, Job<R>)>> + Send + 'static) -> Self {
         Self {
@@ -173,7 +174,7 @@ impl<K, R> Bulk<K, R> {
             concurrency: CONCURRENCY,
             in_order: false,
             keep_going: false,
-            state: State::Going,
+            state: State::Running,
             listing_failure: None,
         }
     }
@@ -187,7 +188,7 @@ impl<K, R> Bulk<K, R> {
         }
     }
 
-    /// How many calls are in flight at a time. Default: 8. 0 counts as 1. Calls whose order matters, as
+    /// Sets the number of calls in flight at a time. Default: 8. 0 counts as 1. Calls whose order matters, as
     /// those of [`add_many`](crate::ListItems::add_many), are made one after the other whatever is set.
     pub fn concurrency(mut self, concurrency: usize) -> Self {
         if !self.in_order {
@@ -196,25 +197,12 @@ impl<K, R> Bulk<K, R> {
         self
     }
 
-    /// How long one attempt of a call may take, in place of the client's
-    /// [`timeout`](crate::SyncClientBuilder::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.options.options.timeout = Some(timeout);
-        self
-    }
-
-    /// How each call is retried, in place of the client's [`retry`](crate::SyncClientBuilder::retry).
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.options.options.retry = Some(policy);
-        self
-    }
-
     pub(crate) fn with_ttl(mut self, ttl: Ttl) -> Self {
         self.options.ttl = Some(ttl);
         self
     }
 
-    /// Goes on after a failure.
+    /// Continues after a failure.
     pub fn keep_going(mut self) -> Self {
         self.keep_going = true;
         self
@@ -224,9 +212,9 @@ impl<K, R> Bulk<K, R> {
 impl<K, R> Unpin for Bulk<K, R> {}
 
 impl<K: Send + 'static, R: 'static> Bulk<K, R> {
-    /// Begins as many calls as may be in flight.
-    fn begin(&mut self, cx: &mut Context<'_>) {
-        while self.state == State::Going && self.running.len() < self.concurrency {
+    /// Starts as many calls as may be in flight.
+    fn start(&mut self, cx: &mut Context<'_>) {
+        while self.state == State::Running && self.running.len() < self.concurrency {
             match self.jobs.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok((key, job)))) => {
                     let call = job(&self.options);
@@ -248,7 +236,7 @@ impl<K: Send + 'static, R: 'static> Stream for Bulk<K, R> {
     type Item = Result<(K, Result<R>)>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.begin(cx);
+        self.start(cx);
         match self.running.poll_next_unpin(cx) {
             Poll::Ready(Some((key, result))) => {
                 if result.is_err() && !self.keep_going {
@@ -287,7 +275,7 @@ where
             if failed.is_empty() && listing.is_none() {
                 return Ok(Done { keys: done });
             }
-            // What was given can be told; a list is not read on only to tell what is in it.
+            // Work that was given is reported; a list is not read on only to report its rest.
             let is_given = self.jobs.size_hint().1.is_some();
             let mut untried = Vec::new();
             while is_given && let Some(Ok((key, _))) = self.jobs.next().await {
@@ -309,15 +297,15 @@ pub(crate) fn job<R>(call: impl Work<R>) -> Job<R> {
     Box::new(|options| call.with(options).into_future())
 }
 
-/// A removal that also succeeds for what is gone already.
-pub(crate) fn gone(removal: impl Work<()>) -> Job<()> {
+/// A removal that also succeeds if there is nothing to remove.
+pub(crate) fn removal(call: impl Work<()>) -> Job<()> {
     Box::new(|options| {
-        let removal = removal.with(options).into_future();
-        Box::pin(async move { found(removal.await).map(drop) })
+        let call = call.with(options).into_future();
+        Box::pin(async move { found(call.await).map(drop) })
     })
 }
 
-/// Work that failed before it began.
+/// Work that fails before it starts.
 pub(crate) fn failed<R: Send + 'static>(error: Error) -> Job<R> {
     Box::new(|_| Box::pin(std::future::ready(Err(error))))
 }

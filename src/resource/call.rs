@@ -1,12 +1,11 @@
-//! Calls with options of their own: `.await` sends one.
+//! Calls with options: `.await` sends one.
 
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
-use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-use crate::api::RetryPolicy;
+use crate::api::call_options;
 use crate::error::Result;
 use crate::resource::bulk::{Bulk, JobOptions, Work};
 use crate::resource::kind::{Dataless, Item, Resource};
@@ -38,7 +37,7 @@ pub struct Written<R> {
     pub outcome: Outcome,
     /// The object or item as it is now.
     pub object: R,
-    /// How many rounds of reading and writing it took; more than 1 if others interfered. An object
+    /// The number of rounds of reading and writing; more than 1 if others interfered. An object
     /// that a lost attempt of this very call may have created counts as found. Retries of a request are
     /// not counted here; see [`on_attempt`](crate::SyncClientBuilder::on_attempt).
     pub attempts: u32,
@@ -53,14 +52,14 @@ impl<R> Written<R> {
         }
     }
 
-    /// Whether the call created it.
+    /// Returns `true` if the call created it.
     #[must_use]
     pub fn is_created(&self) -> bool {
         self.outcome == Outcome::Created
     }
 }
 
-/// Defines a call whose options hang on it and that `.await` sends.
+/// Defines a call that has options and that `.await` sends.
 macro_rules! call {
     (
         $(#[$doc:meta])*
@@ -79,21 +78,9 @@ macro_rules! call {
             pub(crate) fn new(target: Target, draft: Draft) -> Self {
                 Self { target, draft, option: false, resource: PhantomData }
             }
-
-            /// How long one attempt may take, in place of the client's
-            /// [`timeout`](crate::SyncClientBuilder::timeout).
-            pub fn timeout(mut self, timeout: Duration) -> Self {
-                self.target.options.timeout = Some(timeout);
-                self
-            }
-
-            /// How each request is retried, in place of the client's
-            /// [`retry`](crate::SyncClientBuilder::retry).
-            pub fn retry(mut self, policy: RetryPolicy) -> Self {
-                self.target.options.retry = Some(policy);
-                self
-            }
         }
+
+        call_options!([R] $name<R>, target.options);
 
         impl<R> Debug for $name<R> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,7 +136,7 @@ macro_rules! ttl_option {
     )*};
 }
 
-/// Gives calls the option of a revision that must still be there.
+/// Gives calls the option of a revision that must still be the stored one.
 macro_rules! if_match_option {
     ($($(#[$doc:meta])* $name:ident),*) => {$(
         impl<R> $name<R> {
@@ -221,8 +208,8 @@ if_match_option! {
     /// Writes only if the object or item still has this revision, and fails with
     /// [`is_revision_conflict`](crate::Error::is_revision_conflict) if it has another.
     ///
-    /// If a response is lost and the retry meets a conflict, reading back tells: the call succeeded if
-    /// the data is what it wrote, whoever wrote it.
+    /// If a response is lost and the retry gets a conflict, the call reads back: it succeeded if the stored
+    /// data is the data that it wrote, whoever wrote it.
     Update,
     /// Removes the item only if it still has this revision, and fails with
     /// [`is_revision_conflict`](crate::Error::is_revision_conflict) if it has another.
@@ -230,7 +217,7 @@ if_match_option! {
 }
 
 impl<R> UpdateOrCreate<R> {
-    /// Writes nothing if what is there is equal as JSON; a time to live is written in any case.
+    /// Writes nothing if the stored data is equal as JSON; a time to live is written in any case.
     ///
     /// Cost: one request if it is equal, two otherwise.
     pub fn unless_equal(mut self) -> Self {

@@ -44,7 +44,7 @@ pub trait Resource: Record {
     #[doc(hidden)]
     const NAME: Option<&'static str>;
 
-    /// Whether the revision is the number of writes, from 0, in hexadecimal digits.
+    /// `true` if the revision is the number of writes, from 0, in hexadecimal digits.
     #[doc(hidden)]
     const REVISION_COUNTS_WRITES: bool = false;
 }

@@ -84,7 +84,7 @@ impl<'de, R: Record> Visitor<'de> for PageVisitor<R> {
     }
 }
 
-/// Whether a record is looked for.
+/// The decision about a record of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     Match,
@@ -187,7 +187,7 @@ impl<R: Record> Page<R> {
 #[must_use = "a stream does nothing until it is polled"]
 pub struct Listing<R: Record> {
     pages: Pages<R>,
-    /// How many records are still to come, at most.
+    /// The most records that are still to be yielded.
     remaining: Option<usize>,
     /// The records of the current page.
     records: VecDeque<Result<R>>,
@@ -220,27 +220,27 @@ impl<R: Record> Listing<R> {
         self
     }
 
-    /// How many records each request reads, 1 to 100. Default: 100, or the limit if that is less and all
+    /// Sets how many records each request reads, 1 to 100. Default: 100, or the limit if that is less and all
     /// records are wanted.
     pub fn page_size(mut self, page_size: usize) -> Self {
         self.pages.page_size = Some(page_size);
         self
     }
 
-    /// How many records the stream yields at most.
+    /// Sets how many records the stream yields at most.
     pub fn limit(mut self, limit: usize) -> Self {
         self.remaining = Some(limit);
         self
     }
 
-    /// How many pages are read at most. If there are more, the stream ends with an
+    /// Sets how many pages are read at most. If there are more, the stream ends with an
     /// [`Error::PageCap`].
     pub fn max_pages(mut self, max_pages: usize) -> Self {
         self.pages.cap = Some(max_pages);
         self
     }
 
-    /// Whether to read the next page while the current one is consumed. Default: yes.
+    /// Sets whether the next page is read while the current one is consumed. Default: yes.
     pub fn prefetch(mut self, prefetch: bool) -> Self {
         self.pages.prefetch = prefetch;
         self
@@ -260,7 +260,7 @@ impl<R: Record> Listing<R> {
         self
     }
 
-    /// Whether a record that was read is one of the stream.
+    /// Returns `true` if a record that was read is one of the stream.
     fn is_wanted(&self, record: &Result<R>) -> bool {
         match (record, &self.test) {
             (Ok(record), Some(test)) => test(record),
@@ -312,7 +312,7 @@ impl<R: Record + Item> Listing<R> {
         self
     }
 
-    /// Whether the item at the position given to [`from`](Self::from) is included. Default: it is.
+    /// Sets whether the item at the position given to [`from`](Self::from) is included. Default: it is.
     pub fn bounds(mut self, bounds: Bounds) -> Self {
         self.pages.query.bounds = Some(bounds);
         self
@@ -371,7 +371,7 @@ pub struct Pages<R: Record> {
     prefetch: bool,
     /// An option that cannot be sent.
     failure: Option<Error>,
-    /// How many pages were asked for so far.
+    /// The number of pages that were requested so far.
     asked: usize,
     path: Path,
     state: State<R>,
@@ -379,23 +379,23 @@ pub struct Pages<R: Record> {
 
 /// The tokens from page to page, to notice a circle.
 ///
-/// By Brent's algorithm: one token is kept, and another one each time the number of steps has doubled. However long
+/// By Brent's algorithm: one token is stored, and another one each time the number of steps has doubled. However long
 /// the list, that takes no more memory, and a circle is noticed within three times its length.
 #[derive(Default)]
 struct Path {
-    kept: Option<String>,
+    stored: Option<String>,
     steps: u64,
 }
 
 impl Path {
     /// Takes a step, unless it leads back to a page before.
     fn goes_on(&mut self, token: &str) -> bool {
-        if self.kept.as_deref() == Some(token) {
+        if self.stored.as_deref() == Some(token) {
             return false;
         }
         self.steps += 1;
         if self.steps.is_power_of_two() {
-            self.kept = Some(token.to_owned());
+            self.stored = Some(token.to_owned());
         }
         true
     }

@@ -1,4 +1,4 @@
-//! What all kinds of objects and items have in common: how one is found, read, written and listed. No
+//! The engine that all kinds of objects and items share: how one is found, read, written and listed. No
 //! kind is named here.
 
 pub(crate) mod bulk;

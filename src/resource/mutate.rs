@@ -1,4 +1,5 @@
-//! Read, change, write if nobody else did meanwhile, and again if somebody did.
+//! Changes by a function: read, change, write unless somebody else wrote meanwhile, and start again if
+//! somebody did.
 
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use serde::Serialize;
 
-use crate::api::RetryPolicy;
+use crate::api::call_options;
 use crate::error::{Error, Result};
 use crate::resource::call::Written;
 use crate::resource::kind::{Item, Named};
@@ -19,7 +20,7 @@ use crate::resource::upsert::written;
 use crate::resource::write::Draft;
 use crate::value::{MAX_DATA_SIZE, Ttl, encode};
 
-/// How long a call follows others that write at the same time, unless it is told otherwise.
+/// The default limits of a call that competes with other writers.
 pub(super) const ROUNDS: Rounds = Rounds {
     limit: 100,
     max_elapsed: Duration::from_secs(30),
@@ -73,26 +74,26 @@ impl<V: Verdict, E: Into<Box<dyn std::error::Error + Send + Sync>>> Verdict for 
 
 /// Changes the data of a Document or item by a function of what is there.
 ///
-/// The function runs on what was read, and the result is written only if nobody wrote meanwhile;
-/// else all is done again, so the function may run more than once. It may decline or fail, see
-/// [`Verdict`]. If it changes nothing, nothing is written. Cost: two requests in the quiet case, one
+/// The function runs on the data that was read, and the result is written only if nobody wrote
+/// meanwhile. Otherwise the call starts again, so the function may run more than once. It may decline or
+/// fail, see [`Verdict`]. If it changes nothing, nothing is written. Cost: two requests in the quiet case, one
 /// if nothing changes.
 ///
 /// The whole of the data is written back. A type that does not know some members of what others wrote
 /// removes them: let it keep them in a `#[serde(flatten)]` map, or use `serde_json::Value`.
 ///
-/// If the connection breaks while the change is on its way, reading back tells whether it took place:
-/// it did if the data is what was written. Where that cannot be told the call fails with
-/// [`is_outcome_unknown`](crate::Error::is_outcome_unknown), and does not do it twice. Of two programs that
-/// make the very same value at the same moment, one may so take the other's change for its own: where
-/// that matters, as for a counter, keep a member for each program in the data.
+/// If the connection breaks during the write, the call reads back: the change took effect if the stored
+/// data is the data that was written. Where that cannot be decided the call fails with
+/// [`is_outcome_unknown`](crate::Error::is_outcome_unknown), and does not write again. If two programs
+/// write the same value at the same moment, one may take the other's change for its own. Where that
+/// matters, as for a counter, keep a member for each program in the data.
 #[must_use = "nothing is sent before `.await`"]
 pub struct Mutate<'a, R, F> {
     target: Target,
     draft: Draft,
     change: F,
     rounds: Rounds,
-    /// What the function borrows lives as long as the call.
+    /// The call lives no longer than what the function borrows.
     borrowed: PhantomData<&'a fn() -> R>,
 }
 
@@ -118,6 +119,8 @@ impl<R, F, D> Debug for MutateOrCreate<'_, R, F, D> {
     }
 }
 
+call_options!(['a, R, F] Mutate<'a, R, F>, target.options);
+
 impl<'a, R, F> Mutate<'a, R, F> {
     pub(crate) fn new(target: Target, change: F) -> Self {
         Self {
@@ -129,29 +132,15 @@ impl<'a, R, F> Mutate<'a, R, F> {
         }
     }
 
-    /// How often to try. Default: 100 times. 0 counts as 1.
+    /// Sets how often to try. Default: 100 times. 0 counts as 1.
     pub fn max_attempts(mut self, max_attempts: u32) -> Self {
         self.rounds.limit = max_attempts;
         self
     }
 
-    /// How long to go on trying: no attempt begins later. Default: 30 seconds.
+    /// Sets for how long to try: no attempt starts later. Default: 30 seconds.
     pub fn max_elapsed(mut self, max_elapsed: Duration) -> Self {
         self.rounds.max_elapsed = max_elapsed;
-        self
-    }
-
-    /// How long one attempt of a request may take, in place of the client's
-    /// [`timeout`](crate::SyncClientBuilder::timeout).
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.target.options.timeout = Some(timeout);
-        self
-    }
-
-    /// How each request is retried, in place of the client's
-    /// [`retry`](crate::SyncClientBuilder::retry).
-    pub fn retry(mut self, policy: RetryPolicy) -> Self {
-        self.target.options.retry = Some(policy);
         self
     }
 
@@ -215,11 +204,11 @@ fn changed<R: Versioned<Data: Serialize>, V: Verdict>(
     data: &mut R::Data,
     change: &mut impl FnMut(&mut R::Data) -> V,
 ) -> Result<Option<String>> {
-    // Not the text that was read, which another program may have written in another member order.
-    // Whatever its size, it is there.
+    // Encoded again, since the text that was read may have another order of members. Stored data may
+    // have any size.
     let before = encode("data", usize::MAX, data)?;
     if change(data).into_flow()?.is_break() {
-        // What the function did before it declined is not what is there.
+        // Changes that the function made before it declined are undone.
         if let Ok(unchanged) = serde_json::from_str(&before) {
             *data = unchanged;
         }

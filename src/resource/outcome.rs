@@ -1,7 +1,8 @@
-//! Writes of unknown outcome that meet a conflict: with another's write, or with their own.
+//! Writes of unknown outcome that meet a conflict: with another writer, or with an earlier attempt of
+//! their own.
 //!
-//! A connection breaks, the write is sent again, and the service answers that the revision has moved
-//! on or that the name is taken. It may have been the first attempt that did it. Reading back tells.
+//! If a connection breaks and the retry of a write gets a conflict, the first attempt may be its cause.
+//! Reading back decides.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
@@ -40,7 +41,7 @@ pub(super) async fn create_resolved<R: Resource>(target: &Target, write: &Write)
     }
 }
 
-/// Whether an error is a conflict that may be with the call's own write.
+/// Returns `true` if an error is a conflict that may be with the call's own write.
 fn is_unresolved(error: &Error) -> bool {
     (error.is_revision_conflict() || error.is_already_exists()) && error.is_outcome_unknown()
 }
@@ -58,7 +59,7 @@ async fn resolve<R: Resource>(
         return Err(error);
     };
     let (Some(version), Some(written)) = (R::version(&now), &write.data) else {
-        // Without data there is nothing to tell one's own write by.
+        // Without data one's own write cannot be recognized.
         return Err(error);
     };
     match writer::<R>(&version, written, write.if_match.as_ref(), begun) {
@@ -68,7 +69,7 @@ async fn resolve<R: Resource>(
     }
 }
 
-/// Whose write a conflict is with.
+/// The writer whose write a conflict is with.
 #[derive(Debug, PartialEq, Eq)]
 enum Writer {
     Own,
@@ -76,8 +77,8 @@ enum Writer {
     Unknown,
 }
 
-/// Compares what is there with what was written. Two writers that write the very same value at the same
-/// revision cannot be told apart.
+/// Compares the stored data with the data that was written. Two writers that write the same value at the
+/// same revision cannot be distinguished.
 fn writer<R: Resource>(
     now: &Version<'_>,
     written: &str,
@@ -89,9 +90,9 @@ fn writer<R: Resource>(
         let is_old = if_match.is_none() && now.date_created < begun - CLOCK_SKEW;
         return if is_old { Writer::Unknown } else { Writer::Own };
     }
-    // If there was one write only, and it is not this one, this one did not take place. If there
+    // If there was one write only, and it is not this one, this one did not take effect. If there
     // were more, this one may be among them. The revision of an item counts the writes of all items of
-    // its List or Map, so it tells nothing of that.
+    // its List or Map, so it proves nothing here.
     if R::REVISION_COUNTS_WRITES && is_next(now.revision, if_match) {
         Writer::Other
     } else {
@@ -99,7 +100,7 @@ fn writer<R: Resource>(
     }
 }
 
-/// Whether a revision is the one that a single write leaves, after another or after nothing.
+/// Returns `true` if a revision is the one that a single write leaves, after another or after nothing.
 fn is_next(revision: &Revision, after: Option<&Revision>) -> bool {
     let number = |revision: &Revision| u64::from_str_radix(revision.as_str(), 16).ok();
     let next = match after {

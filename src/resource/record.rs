@@ -46,7 +46,7 @@ pub trait Record: Listed + DeserializeOwned + Send + 'static {
     }
 }
 
-/// The data of a record as it came, with what tells one write from another.
+/// The data of a record as it was sent, with the fields that distinguish one write from another.
 #[derive(Debug)]
 pub struct Version<'a> {
     pub(crate) data: &'a Data,

@@ -1,5 +1,5 @@
-//! The one compare-and-swap loop: read, decide, write if nobody else did meanwhile, and again if
-//! somebody did.
+//! The compare-and-swap loop: read, decide, write unless somebody else wrote meanwhile, and start again
+//! if somebody did.
 
 use std::time::Duration;
 
@@ -14,48 +14,48 @@ use crate::resource::write::Write;
 use crate::transport::backoff;
 use crate::value::Revision;
 
-/// What is known about a target within a round.
+/// The knowledge about a target within a round.
 #[derive(Debug)]
 pub(crate) enum Known<R> {
-    /// Nothing: this is the first step of a round.
+    /// Nothing yet: this is the first step of a round.
     Unread,
-    /// There is nothing, as this error says.
+    /// It does not exist, as this error says.
     Absent(Error),
-    /// This was read.
+    /// It exists, with this content.
     Found(Box<R>),
 }
 
 /// The next step, by what is known.
 #[derive(Debug)]
 pub(crate) enum Step {
-    /// Reads it.
+    /// Read it.
     Read,
-    /// Writes the call's own data, whatever is there.
+    /// Write the call's own data, whatever is stored.
     Overwrite,
-    /// Writes this JSON text, if what was read is still there.
+    /// Write this JSON text, if the stored revision is still this one.
     Replace(String, Revision),
-    /// Creates it with the call's own data. Whoever else created it meanwhile, the next round finds it.
+    /// Create it with the call's own data. If somebody else creates it meanwhile, the next round finds it.
     Ensure,
-    /// Creates it with this JSON text.
+    /// Create it with this JSON text.
     Create(String),
-    /// Removes it, if what was read is still there.
+    /// Remove it, if the stored revision is still this one.
     Remove(Revision),
-    /// Leaves it as it is.
+    /// Leave it as it is.
     Keep,
 }
 
-/// How a loop ended.
+/// The result of a loop.
 #[derive(Debug)]
 pub(crate) enum Swapped<R> {
-    /// It is there, after so many rounds.
+    /// It exists, after this number of rounds.
     Present(R, Outcome, u32),
     /// It was removed.
     Removed,
-    /// There is nothing, as this error says.
+    /// It does not exist, as this error says.
     Absent(Error),
 }
 
-/// How many rounds a loop makes, within which time, and how long it waits between two.
+/// The limits of a loop: its number of rounds, its time, and the delays between rounds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rounds {
     pub(crate) limit: u32,
@@ -65,7 +65,7 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// So many rounds without a wait between them.
+    /// A number of rounds without a wait between them.
     pub(crate) const fn at_once(limit: u32) -> Self {
         Self {
             limit,
@@ -75,8 +75,8 @@ impl Rounds {
     }
 }
 
-/// Takes the steps that a function decides on until one of them ends the loop: a step that writes does,
-/// unless another's write came first, which begins a new round.
+/// Takes the steps that a function decides on until one of them ends the loop. A step that writes ends
+/// it, unless somebody else wrote first, which starts a new round.
 pub(crate) async fn swap<R: Resource>(
     target: &Target,
     write: &Write,
@@ -122,7 +122,7 @@ pub(crate) async fn swap<R: Resource>(
                 let write = with(write, data, Some(revision));
                 match update_resolved::<R>(target, &write).await {
                     Ok(object) => return Ok(Swapped::Present(object, Outcome::Updated, round)),
-                    // What is gone by now is found to be in the next round.
+                    // The next round finds out if it was removed.
                     Err(error)
                         if (error.is_revision_conflict() || error.is_not_found())
                             && is_known(&error) =>
@@ -143,7 +143,7 @@ pub(crate) async fn swap<R: Resource>(
                     return Ok(Swapped::Present(*object, Outcome::Unchanged, round));
                 }
                 Known::Absent(error) => return Ok(Swapped::Absent(error)),
-                // There is nothing to keep before it is read.
+                // It is not known yet.
                 Known::Unread => continue,
             },
         };
@@ -182,7 +182,7 @@ fn with(write: &Write, data: String, if_match: Option<Revision>) -> Write {
     }
 }
 
-/// Whether it is known that a conflict is with another's write. If it is not, doing it again may do it
+/// Returns `true` if it is known that a conflict is with another's write. If it is not, doing it again may do it
 /// twice.
 fn is_known(conflict: &Error) -> bool {
     !conflict.is_outcome_unknown()

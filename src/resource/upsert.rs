@@ -1,4 +1,4 @@
-//! Writing to what may or may not exist, while others create and remove it.
+//! Writes to objects and items that may or may not exist, while others create and remove them.
 
 use serde_json::Value;
 
@@ -12,7 +12,7 @@ use crate::resource::target::Target;
 use crate::resource::write::Write;
 use crate::value::{InputError, MAX_DATA_SIZE, is_same_json};
 
-/// How often a call follows others that create and remove the same object at the same time.
+/// The limit of a call that competes with others that create and remove the same object.
 const ROUNDS: Rounds = Rounds::at_once(8);
 
 /// Replaces the data of what is at a target, or creates it.

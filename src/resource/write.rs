@@ -1,4 +1,4 @@
-//! Writes: what a call sends, checked when it is given.
+//! Writes: the data and options of a call, checked when they are given.
 
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ pub(crate) struct Write {
     pub(crate) if_match: Option<Revision>,
 }
 
-/// A write as it is put together, with the first reason why it cannot be sent.
+/// A write under construction, with the first reason why it cannot be sent.
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     write: Write,

@@ -141,7 +141,7 @@ impl<H: HttpService> Transport<H> {
                 None
             };
             if failure == Failure::RateLimited {
-                // The refusal holds for all tasks of the client, not only the one that met it.
+                // The limit applies to all tasks of the client.
                 let pause = delay.unwrap_or_else(|| retry.pause(asked, &self.settings.random));
                 self.rate_limiter.pause(pause);
             }
@@ -245,7 +245,7 @@ fn milliseconds(duration: Duration) -> f64 {
 }
 
 /// Takes the 404 of a removal for its success where an attempt before may have removed the object:
-/// that it is gone is what was asked for.
+/// the object does not exist any more, as the caller wants.
 fn accept_removal(response: &mut RawResponse) {
     if response.request.method() == http::Method::DELETE && response.is_not_found() {
         response.status = StatusCode::NO_CONTENT;

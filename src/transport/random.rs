@@ -16,7 +16,7 @@ impl Random {
 
     /// A random part of a duration.
     pub(crate) fn part_of(&self, duration: Duration) -> Duration {
-        // The state of a generator is whole whatever happened to whoever held the lock.
+        // A panic under the lock leaves the generator valid.
         let mut generator = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         duration.mul_f64(generator.f64())
     }

@@ -1,5 +1,5 @@
 //! The rate limiter of a client: no more requests than it was set to, and none for a while after the
-//! service refused one for its rate.
+//! service rejected one for its rate.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,10 +8,10 @@ use tokio::time::Instant;
 
 use super::random::Random;
 
-/// How many requests a client sends in a second, all its clones and tasks together.
+/// The most requests that a client sends in a second, all its clones and tasks together.
 ///
 /// The service allows 20 writes and 20 reads a second to one object, and 20 creations and removals a
-/// second in one Service. A fleet of tasks that stays below is not refused.
+/// second in one Service. Requests below these limits are not rejected for their rate.
 ///
 /// ```
 /// use twilio_sync::RateLimit;
@@ -35,7 +35,7 @@ impl RateLimit {
         }
     }
 
-    /// How many requests may go at once after a pause. Default: 1. 0 counts as 1.
+    /// Sets how many requests may go at once after a pause. Default: 1. 0 counts as 1.
     #[must_use]
     pub fn burst(self, burst: u32) -> Self {
         Self {
@@ -74,7 +74,7 @@ impl RateLimiter {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // The state is two instants, whole whatever happened to whoever held the lock.
+        // A panic under the lock leaves the two instants valid.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -99,7 +99,7 @@ impl RateLimiter {
         state.resume = Some(state.resume.map_or(until, |resume| resume.max(until)));
     }
 
-    /// How much longer all requests are held back.
+    /// The time that all requests still have to wait.
     fn held_back(&self, now: Instant) -> Option<Duration> {
         let resume = self.state().resume?;
         resume

@@ -9,7 +9,7 @@ use super::random::Random;
 use crate::api::RetryPolicy;
 
 impl RetryPolicy {
-    /// How long to hold other requests back after a refusal that is not retried.
+    /// The time for which other requests wait after a 429 that is not retried.
     pub(super) fn pause(&self, asked: Option<Duration>, random: &Random) -> Duration {
         let pause = asked.unwrap_or_else(|| backoff(self.base_delay, self.max_delay, 1, random));
         pause.min(self.max_delay)
@@ -26,7 +26,7 @@ impl RetryPolicy {
         if attempts >= self.max_attempts {
             return None;
         }
-        // Clients that were all told the same time to wait should not all come back at once.
+        // Clients with the same `Retry-After` should not all retry at once.
         let delay = backoff(self.base_delay, self.max_delay, attempts, random)
             .saturating_add(asked.unwrap_or_default());
         (elapsed.saturating_add(delay) <= self.max_elapsed).then_some(delay)
@@ -54,7 +54,7 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 pub(super) enum Failure {
     /// It did not: this is the response to keep.
     None,
-    /// The service refused the request for its rate.
+    /// The service rejected the request for its rate.
     RateLimited,
     /// The request did not reach the service.
     NotSent,
@@ -84,12 +84,12 @@ impl Failure {
         }
     }
 
-    /// Whether a write may have taken effect.
+    /// Returns `true` if a write may have taken effect.
     pub(super) fn may_have_written(self) -> bool {
         matches!(self, Self::Ambiguous | Self::Fault)
     }
 
-    /// Whether to send the request again.
+    /// Returns `true` if the request may be retried.
     pub(super) fn permits_retry(self, is_idempotent: impl FnOnce() -> bool) -> bool {
         match self {
             Self::RateLimited | Self::NotSent => true,

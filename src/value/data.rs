@@ -21,7 +21,7 @@ pub const MAX_MESSAGE_SIZE: usize = 4 * 1024;
 /// JSON data as the service sent it: text, not yet decoded into a type.
 ///
 /// The generated client has it in `data` fields. Numbers, member order and repeated members are
-/// kept as they came.
+/// preserved as they were sent.
 ///
 /// ```
 /// use twilio_sync::value::Data;
@@ -51,7 +51,7 @@ impl Data {
         self.0.get()
     }
 
-    /// Whether this is the same JSON as another: white space and the order of members do not matter.
+    /// Returns `true` if this is the same JSON as another: white space and the order of members do not matter.
     ///
     /// ```
     /// use twilio_sync::value::Data;
@@ -125,7 +125,7 @@ pub(crate) fn check_size(what: &'static str, limit: usize, json: &str) -> Result
     Ok(())
 }
 
-/// Whether two texts are the same JSON, whatever the order of members.
+/// Returns `true` if two texts are the same JSON, whatever the order of members.
 pub(crate) fn is_same_json(one: &str, other: &str) -> bool {
     let value = |json| serde_json::from_str::<Value>(json).ok();
     one == other || value(one).is_some_and(|one| value(other) == Some(one))

@@ -1,4 +1,4 @@
-//! Inputs that are refused before a request is sent.
+//! Inputs that are rejected before a request is sent.
 
 /// A name, SID, size or other input that the service would refuse, or that would reach another
 /// resource than the one meant. No request was sent.
@@ -8,7 +8,7 @@ pub enum InputError {
     /// A name of no characters.
     #[error("the {what} is empty; give it 1 to {limit} characters")]
     Empty {
-        /// What the text was names.
+        /// The use of the text.
         what: &'static str,
         /// Most characters allowed.
         limit: usize,
@@ -16,7 +16,7 @@ pub enum InputError {
     /// A name of too many characters.
     #[error("the {what} has {length} characters, at most {limit} are allowed: \"{start}…\"")]
     TooLong {
-        /// What the text was names.
+        /// The use of the text.
         what: &'static str,
         /// Most characters allowed.
         limit: usize,
@@ -31,7 +31,7 @@ pub enum InputError {
          resource; choose another name"
     )]
     DotSegment {
-        /// What the text was names.
+        /// The use of the text.
         what: &'static str,
         /// The text.
         name: String,
@@ -50,7 +50,7 @@ pub enum InputError {
     Sid {
         /// The two letters it should begin with.
         prefix: &'static str,
-        /// What it should be the SID of.
+        /// The kind of object that it should be the SID of.
         of: &'static str,
         /// The text, in quotes; or how long it is, if it may be a secret in the wrong place.
         text: String,
@@ -58,7 +58,7 @@ pub enum InputError {
     /// Data of too many bytes.
     #[error("the {what} takes {size} bytes as JSON, at most {limit} are allowed")]
     DataTooLarge {
-        /// What the data is for.
+        /// The use of the data.
         what: &'static str,
         /// Most bytes of JSON text allowed.
         limit: usize,
@@ -68,9 +68,9 @@ pub enum InputError {
     /// Data that cannot be written as JSON.
     #[error("the {what} cannot be written as JSON: {reason}")]
     Encode {
-        /// What the data is for.
+        /// The use of the data.
         what: &'static str,
-        /// What serde says.
+        /// The error of serde.
         reason: String,
     },
     /// A time to live that is too long.
@@ -128,7 +128,7 @@ impl From<std::convert::Infallible> for InputError {
     }
 }
 
-/// How many characters of a refused text an error shows.
+/// The most characters of a rejected text that an error shows.
 const SHOWN: usize = 40;
 
 fn start(text: &str) -> String {

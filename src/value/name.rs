@@ -2,7 +2,7 @@
 //!
 //! A name travels as one segment of a URL path. A URL cannot carry the segments `.` and `..`: every
 //! parser resolves them, even percent-encoded, and the request would reach another resource. They
-//! are refused when the name is made; every other text reaches the service unchanged.
+//! are rejected when the name is made; every other text reaches the service unchanged.
 
 use super::input_error::InputError;
 use super::sid;

@@ -7,7 +7,7 @@ use super::text::text_type;
 /// Number of hexadecimal digits behind the two letters.
 const DIGITS: usize = 32;
 
-/// Whether a text is two capitals and 32 hexadecimal digits.
+/// Returns `true` if a text is two capitals and 32 hexadecimal digits.
 pub(crate) fn is_sid_shaped(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() == 2 + DIGITS

@@ -1,4 +1,4 @@
-//! What all texts with a type of their own share, and how one becomes a segment of a path.
+//! The parts that all texts with a type of their own share, and how one becomes a segment of a path.
 
 use std::fmt::Display;
 

@@ -1,19 +1,19 @@
-//! What a webhook says, typed.
+//! The contents of a webhook, typed.
 
 use std::fmt;
 
 use crate::value::{Data, DocumentSid, ListSid, MapSid, StreamMessageSid, StreamSid};
 
-/// A webhook: what happened, where, and by whom.
+/// A webhook: an event, its object, and its actor.
 #[derive(Clone, Debug)]
 pub struct Webhook {
     parameters: Vec<(String, String)>,
     event: Event,
 }
 
-/// What happened.
+/// The event.
 ///
-/// Of the events of Maps and Message Streams only the names are documented; their parameters are taken
+/// For Maps and Message Streams only the names of events are documented; their parameters are taken
 /// to be like those of Documents and Lists. One that lacks the SID of its object is
 /// [`Unknown`](Self::Unknown), and what else is missing is `None`.
 #[derive(Clone, Debug)]
@@ -130,7 +130,7 @@ pub struct StreamMessageEvent {
     pub data: Option<Data>,
 }
 
-/// What is no webhook of Sync.
+/// A form that is not a webhook of Sync.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum WebhookError {
@@ -186,13 +186,13 @@ impl Webhook {
         Ok(webhook)
     }
 
-    /// What happened.
+    /// The event.
     #[must_use]
     pub fn event(&self) -> &Event {
         &self.event
     }
 
-    /// The name of what happened, such as `document_created`.
+    /// The name of the event, such as `document_created`.
     #[must_use]
     pub fn event_type(&self) -> &str {
         self.get("EventType").unwrap_or_default()
@@ -395,14 +395,14 @@ mod tests {
             (webhook.event_type(), webhook.get("By")),
             ("document_admired", Some("bob"))
         );
-        let told = |form: &str| Webhook::parse(form).unwrap_err().to_string();
-        assert_eq!(told("a=b"), "not a webhook of Sync: it has no EventType");
+        let reason = |form: &str| Webhook::parse(form).unwrap_err().to_string();
+        assert_eq!(reason("a=b"), "not a webhook of Sync: it has no EventType");
         assert_eq!(
-            told("EventType=document_created"),
+            reason("EventType=document_created"),
             "not a webhook of Sync: it has no DocumentSid, as document_created should have"
         );
         assert!(
-            told("EventType=document_created&DocumentSid=ET1&DocumentData=%7B")
+            reason("EventType=document_created&DocumentSid=ET1&DocumentData=%7B")
                 .starts_with("the webhook's DocumentData cannot be read: EOF"),
         );
         // Numbers that are none, and names that are empty, are nothing.

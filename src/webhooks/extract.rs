@@ -72,7 +72,7 @@ impl Receiver {
 }
 
 /// A webhook that came from the service: an axum extractor that checks the signature and reads what it
-/// says. It answers 403 to a wrong signature and 400 to what is no webhook of Sync.
+/// says. The response is 403 to a wrong signature, and 400 to a form that is not a webhook of Sync.
 ///
 /// ```
 /// use axum::{Router, routing::post};

@@ -41,7 +41,7 @@ impl Validator {
         STANDARD.encode(mac.finalize().into_bytes())
     }
 
-    /// Whether a signature is that of a webhook posted to an address with form parameters.
+    /// Returns `true` if a signature is that of a webhook posted to an address with form parameters.
     ///
     /// The address is the one the service called, query and all; behind a proxy, the proxy's. Its port
     /// may be named or left out, for it is not always clear which was signed. The comparison takes the

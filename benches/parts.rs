@@ -1,6 +1,6 @@
 //! The parts of a call, each by itself: `cargo bench --bench parts --features emulator`.
 //!
-//! What is sent goes to a listener in the process that has one answer, or to the emulator, over one
+//! Requests go to a listener in the process that has one response, or to the emulator, over one
 //! connection: such figures hold the way there and back too, which `connection` measures alone.
 
 use std::hint::black_box;
@@ -180,9 +180,9 @@ fn decoding(c: &mut Criterion) {
     group.finish();
 }
 
-/// A listener with one answer for each path.
-async fn answers() -> String {
-    let refusal = json!({"code": 20404, "message": "not found", "more_info": "https://x/20404", "status": 404});
+/// A listener with one response for each path.
+async fn listen() -> String {
+    let body = json!({"code": 20404, "message": "not found", "more_info": "https://x/20404", "status": 404});
     let page = page().to_string();
     let document = document().to_string();
     let list = format!("/v1/Services/{SERVICE}/Lists/log/Items");
@@ -190,7 +190,7 @@ async fn answers() -> String {
         .route(&list, get(move || std::future::ready(page.clone())))
         .route(
             &format!("/v1/Services/{SERVICE}/Documents/missing"),
-            any(move || std::future::ready((StatusCode::NOT_FOUND, refusal.to_string()))),
+            any(move || std::future::ready((StatusCode::NOT_FOUND, body.to_string()))),
         )
         .route(
             &format!("/v1/Services/{SERVICE}/Documents/proxy"),
@@ -206,7 +206,7 @@ async fn answers() -> String {
 fn calls(c: &mut Criterion) {
     let mut group = c.benchmark_group("calls");
     let runtime = runtime();
-    let url = runtime.block_on(answers());
+    let url = runtime.block_on(listen());
     let sync = client(&url);
     let http = reqwest::Client::builder()
         .no_proxy()
@@ -218,7 +218,7 @@ fn calls(c: &mut Criterion) {
             http.get(&url)
                 .send()
                 .await
-                .expect("an answer")
+                .expect("a response")
                 .bytes()
                 .await
         });
@@ -233,7 +233,7 @@ fn calls(c: &mut Criterion) {
         b.to_async(&runtime)
             .iter(async || documents.update("desk-7", &data).await);
     });
-    group.bench_function("refusal", |b| {
+    group.bench_function("error response", |b| {
         b.to_async(&runtime).iter(async || {
             documents
                 .get("missing")
@@ -241,7 +241,7 @@ fn calls(c: &mut Criterion) {
                 .is_err_and(|error| error.is_not_found())
         });
     });
-    group.bench_function("refusal by a proxy", |b| {
+    group.bench_function("error response of a proxy", |b| {
         b.to_async(&runtime).iter(async || {
             documents
                 .get("proxy")

@@ -53,7 +53,7 @@ fn start() -> (Emulator, tokio::sync::oneshot::Sender<()>) {
             let _ = stopped.await;
         });
     });
-    let emulator = emulator.recv().expect("an answer").expect("an emulator");
+    let emulator = emulator.recv().expect("a message").expect("an emulator");
     let item = |n: u64| json!({"n": n, "text": "an item of usual length"});
     let items: Vec<_> = (0..1_000).map(|n| json!({"data": item(n)})).collect();
     emulator
@@ -94,11 +94,11 @@ impl Bare {
 }
 
 async fn read<T: DeserializeOwned>(request: RequestBuilder) -> T {
-    let answer = request
+    let response = request
         .send()
         .await
         .and_then(reqwest::Response::error_for_status);
-    answer.expect("a success").json().await.expect("a record")
+    response.expect("a success").json().await.expect("a record")
 }
 
 /// A page of a List.

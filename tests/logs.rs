@@ -90,7 +90,7 @@ async fn a_span_tells_how_its_call_ended() {
         "operation=\"fetch_document\" attempt=2 status=200"
     );
 
-    // It was removed, and the answer lost: what is told is what the caller gets.
+    // It was removed, and the response lost: the log has what the caller gets.
     emulator.inject(Fault::cut().on(Operation::DeleteDocument));
     docs.remove("desk").await.unwrap();
     assert_eq!(

@@ -289,7 +289,7 @@ async fn what_was_acknowledged_is_there_and_nothing_else() {
     );
 }
 
-/// Messages are not kept; what was sent is in the log of requests.
+/// Messages are not stored; those that were sent are in the log of requests.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_message_is_published_twice() {
     let emulator = Arc::new(Emulator::start().await.unwrap());

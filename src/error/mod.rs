@@ -97,7 +97,7 @@ pub enum Error {
     #[error(transparent)]
     Contract(Box<ContractError>),
     /// A function given to `mutate` failed. Nothing was written.
-    #[error("the function given to `mutate` failed: {0}")]
+    #[error("the change was refused: {0}")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Others wrote each time between the reads and the writes of a `mutate`.
     #[error(transparent)]

@@ -100,11 +100,11 @@ async fn order_is_kept_where_it_matters() {
             .map(Value::from)
             .collect::<Vec<_>>()
     );
-    let gone = list
+    let removed = list
         .remove_where(|item| item.data["n"].as_u64() > Some(9))
         .await
         .unwrap();
-    assert_eq!(gone.keys.len(), 20);
+    assert_eq!(removed.keys.len(), 20);
     assert_eq!(list.remove_all().await.unwrap().keys.len(), 9);
 }
 
@@ -268,7 +268,7 @@ async fn what_is_done_in_order_is_done_one_by_one_whatever_is_asked() {
         count.fetch_add(1, Ordering::Relaxed);
         json!({"n": n})
     });
-    // The later an item is added, the sooner the service answers.
+    // The later an item is added, the sooner the service responds.
     for n in 0..20 {
         let delay = Duration::from_millis(20 - n);
         let fault = Fault::delay(delay).on(Operation::CreateSyncListItem);

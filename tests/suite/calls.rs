@@ -11,7 +11,7 @@ use twilio_sync::error::ConnectionFailure;
 use twilio_sync::permissions::Access;
 use twilio_sync::{Error, RetryPolicy, Ttl};
 
-use crate::scripted::{Scripted, Step, refusal};
+use crate::scripted::{Scripted, Step, error_response};
 use crate::{client_builder, documents, operations, start, start_without_retry};
 
 /// A policy that does not wait.
@@ -239,7 +239,7 @@ async fn a_response_tells_how_it_came_about() {
 /// A pause for the rate of a call that is not repeated is no longer than its own policy allows.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_the_rate_is_repeated_by_the_policy_of_the_call() {
-    let http = Scripted::new([refusal(429, 54009)]);
+    let http = Scripted::new([error_response(429, 54009)]);
     let sync = http.client_builder().build().unwrap();
     let list = sync.list::<Value>("log");
     let error = list.add(&json!({})).retry(RetryPolicy::none()).await;

@@ -13,15 +13,15 @@ use twilio_sync::{Document, Error, Revision, Ttl};
 
 use crate::{documents, start};
 
-/// A Document can be kept as JSON, and read from there or from what the service writes.
+/// A Document can be stored as JSON, and read from there or from a response of the service.
 #[tokio::test]
 async fn documents_deserialise() {
     let (_emulator, sync) = start().await;
     let docs = documents(&sync);
     let document = docs.create("desk", &json!({"busy": [null]})).await.unwrap();
-    let kept = serde_json::to_string(&document).unwrap();
+    let stored = serde_json::to_string(&document).unwrap();
     assert_eq!(
-        serde_json::from_str::<Document<Value>>(&kept).unwrap(),
+        serde_json::from_str::<Document<Value>>(&stored).unwrap(),
         document
     );
 

@@ -12,7 +12,7 @@ use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient};
 use crate::{client_builder, documents, start_without_retry};
 
 /// The text of an error without what differs from run to run.
-fn told(error: &Error, sync: &SyncClient) -> String {
+fn text_of(error: &Error, sync: &SyncClient) -> String {
     let text = error.to_string().replace(sync.service().as_str(), "IS");
     match error.call().and_then(|call| call.request_id.as_deref()) {
         Some(id) => text.replace(id, "RQ"),
@@ -20,16 +20,16 @@ fn told(error: &Error, sync: &SyncClient) -> String {
     }
 }
 
-/// What reading a document says when the service answers like this.
+/// The error of reading a document when the service responds like this.
 async fn reading(fault: Fault) -> (String, Error) {
     let (emulator, sync) = start_without_retry().await;
     documents(&sync).create("desk", &json!({})).await.unwrap();
     emulator.inject(fault);
     let error = documents(&sync).get("desk").await.unwrap_err();
-    (told(&error, &sync), error)
+    (text_of(&error, &sync), error)
 }
 
-/// What writing a document says when the service answers like this.
+/// The error of writing a document when the service responds like this.
 async fn writing(fault: Fault) -> (String, Error) {
     let (emulator, sync) = start_without_retry().await;
     documents(&sync).create("desk", &json!({})).await.unwrap();
@@ -38,7 +38,7 @@ async fn writing(fault: Fault) -> (String, Error) {
         .update("desk", &json!({"n": 1}))
         .await
         .unwrap_err();
-    (told(&error, &sync), error)
+    (text_of(&error, &sync), error)
 }
 
 /// A whole Document as the service sends it, for the parts of it to be changed.
@@ -52,7 +52,7 @@ fn document() -> serde_json::Value {
     })
 }
 
-fn answer(status: u16, body: &(impl ToString + ?Sized)) -> Fault {
+fn fault(status: u16, body: &(impl ToString + ?Sized)) -> Fault {
     Fault::status(status).body(body.to_string())
 }
 
@@ -67,7 +67,7 @@ async fn unauthorized() {
         .unwrap();
     let error = documents(&sync).get("desk").await.unwrap_err();
     assert_eq!(
-        told(&error, &sync),
+        text_of(&error, &sync),
         "fetch_document failed: 401 Unauthorized, code 20003: Authenticate \
          [GET /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
          See https://www.twilio.com/docs/errors/20003. \
@@ -81,7 +81,7 @@ async fn not_found() {
     let (_emulator, sync) = start_without_retry().await;
     let error = documents(&sync).get("desk 7").await.unwrap_err();
     assert_eq!(
-        told(&error, &sync),
+        text_of(&error, &sync),
         "fetch_document failed: 404 Not Found, code 20404: \
          The requested resource /Services/IS/Documents/desk%207 was not found \
          [GET /v1/Services/IS/Documents/desk%207; request RQ; 1 attempt] \
@@ -99,7 +99,7 @@ async fn conflict() {
         .await
         .unwrap_err();
     assert_eq!(
-        told(&error, &sync),
+        text_of(&error, &sync),
         "create_document failed: 409 Conflict, code 54301: Unique name already exists \
          [POST /v1/Services/IS/Documents; request RQ; 1 attempt] \
          See https://www.twilio.com/docs/errors/54301. \
@@ -117,7 +117,7 @@ async fn revision_mismatch() {
         .await
         .unwrap_err();
     assert_eq!(
-        told(&error, &sync),
+        text_of(&error, &sync),
         "update_document failed: 412 Precondition Failed, code 54103: \
          The revision of the Document does not match the expected revision \
          [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
@@ -129,7 +129,7 @@ async fn revision_mismatch() {
 #[tokio::test]
 async fn too_large() {
     let body = json!({"code": 54006, "message": "Request entity too large", "status": 413});
-    let (text, _) = writing(answer(413, &body)).await;
+    let (text, _) = writing(fault(413, &body)).await;
     assert_eq!(
         text,
         "update_document failed: 413 Payload Too Large, code 54006: Request entity too large \
@@ -141,7 +141,7 @@ async fn too_large() {
 #[tokio::test]
 async fn rate_limited() {
     let body = json!({"code": 54009, "message": "Rate limit exceeded", "status": 429});
-    let (text, error) = writing(answer(429, &body)).await;
+    let (text, error) = writing(fault(429, &body)).await;
     assert_eq!(
         text,
         "update_document failed: 429 Too Many Requests, code 54009: Rate limit exceeded \
@@ -155,7 +155,7 @@ async fn rate_limited() {
 #[tokio::test]
 async fn internal_error() {
     let body = json!({"code": 20500, "message": "Internal server error", "status": 500});
-    let (text, error) = writing(answer(500, &body)).await;
+    let (text, error) = writing(fault(500, &body)).await;
     assert_eq!(
         text,
         "update_document failed: 500 Internal Server Error, code 20500: Internal server error \
@@ -169,7 +169,7 @@ async fn internal_error() {
 #[tokio::test]
 async fn a_proxys_page() {
     let page = "<html>\n<body>503 Service Unavailable</body>\n</html>\n";
-    let (text, error) = reading(answer(503, page)).await;
+    let (text, error) = reading(fault(503, page)).await;
     assert_eq!(
         text,
         "fetch_document failed: 503 Service Unavailable: no error of Twilio's but \
@@ -190,7 +190,7 @@ async fn another_shape_of_error() {
         "type": "https://www.twilio.com/docs/errors/20001", "title": "Invalid parameter",
         "status": 400, "code": 20001, "detail": "Ttl is no number", "errors": [{"detail": "x"}],
     });
-    let (text, error) = reading(answer(400, &problem)).await;
+    let (text, error) = reading(fault(400, &problem)).await;
     assert_eq!(
         text,
         "fetch_document failed: 400 Bad Request, code 20001: Ttl is no number \
@@ -203,7 +203,7 @@ async fn another_shape_of_error() {
 
 #[tokio::test]
 async fn an_answer_that_is_not_json() {
-    let (text, error) = reading(answer(200, "<html>Please log in</html>")).await;
+    let (text, error) = reading(fault(200, "<html>Please log in</html>")).await;
     assert_eq!(
         text,
         "fetch_document failed: the response (200 OK) cannot be used: \
@@ -216,7 +216,7 @@ async fn an_answer_that_is_not_json() {
 
 #[tokio::test]
 async fn a_success_that_is_not_described() {
-    let (text, _) = reading(answer(202, &document())).await;
+    let (text, _) = reading(fault(202, &document())).await;
     let (text, _) = text.split_once(" It begins: ").unwrap();
     assert_eq!(
         text,
@@ -251,11 +251,8 @@ async fn of_the_generated_client() {
             error => panic!("{error:?}"),
         }
     };
-    assert_eq!(unusable(answer(200, "[1")).await, (200, "[1".to_owned()));
-    assert_eq!(
-        unusable(answer(202, "what")).await,
-        (202, "what".to_owned())
-    );
+    assert_eq!(unusable(fault(200, "[1")).await, (200, "[1".to_owned()));
+    assert_eq!(unusable(fault(202, "what")).await, (202, "what".to_owned()));
     emulator.inject(Fault::cut());
     let error = fetch().await.unwrap_err();
     let Error::Connection(error) = error else {
@@ -280,7 +277,7 @@ async fn a_call_that_panics_or_is_dropped() {
     let waited = tokio::time::timeout(Duration::from_millis(50), dropped).await;
     assert!(waited.is_err());
 
-    // Nothing was sent here, so there is no call to tell of.
+    // Nothing was sent here, so there is no call in the error.
     let error = documents.get("..").await.unwrap_err();
     assert!(error.call().is_none());
     let (one, other) = tokio::join!(documents.get("one"), documents.get("other"));
@@ -290,7 +287,7 @@ async fn a_call_that_panics_or_is_dropped() {
 
 #[tokio::test]
 async fn json_that_is_cut_short() {
-    let (text, _) = reading(answer(200, "{\"sid\": \"ET")).await;
+    let (text, _) = reading(fault(200, "{\"sid\": \"ET")).await;
     assert_eq!(
         text,
         "fetch_document failed: the response (200 OK) cannot be used: \
@@ -302,7 +299,7 @@ async fn json_that_is_cut_short() {
 
 #[tokio::test]
 async fn a_write_answered_with_something_else() {
-    let (text, error) = writing(answer(200, "[]")).await;
+    let (text, error) = writing(fault(200, "[]")).await;
     assert_eq!(
         text,
         "update_document failed: the response (200 OK) cannot be used: \
@@ -317,7 +314,7 @@ async fn a_write_answered_with_something_else() {
 async fn a_missing_field_is_named() {
     let mut body = document();
     body.as_object_mut().unwrap().remove("revision");
-    let (text, _) = reading(answer(200, &body)).await;
+    let (text, _) = reading(fault(200, &body)).await;
     assert!(
         text.starts_with(
             "fetch_document failed: the response (200 OK) cannot be used: \
@@ -338,7 +335,7 @@ async fn a_page_of_something_else_is_none() {
         "first_page_url": url, "key": "items", "next_page_url": null, "page": 0,
         "page_size": 50, "previous_page_url": null, "url": url,
     });
-    emulator.inject(answer(200, &json!({"items": [], "meta": meta})));
+    emulator.inject(fault(200, &json!({"items": [], "meta": meta})));
     let page = documents(&sync).all().try_next().await;
     let text = page.unwrap_err().to_string();
     assert!(text.contains("at `.`: missing field `documents`"), "{text}");
@@ -350,7 +347,7 @@ async fn missing_data_is_no_data() {
     let (emulator, sync) = start_without_retry().await;
     let mut body = document();
     body.as_object_mut().unwrap().remove("data");
-    emulator.inject(answer(200, &body));
+    emulator.inject(fault(200, &body));
     let error = sync.documents::<Option<Value>>().get("desk").await;
     let text = error.unwrap_err().to_string();
     assert!(text.contains("at `.`: missing field `data`"), "{text}");
@@ -360,7 +357,7 @@ async fn missing_data_is_no_data() {
 async fn a_field_of_another_type_is_named() {
     let mut body = document();
     body["date_created"] = json!("yesterday");
-    let (text, _) = reading(answer(200, &body)).await;
+    let (text, _) = reading(fault(200, &body)).await;
     assert!(
         text.starts_with(
             "fetch_document failed: the response (200 OK) cannot be used: \
@@ -378,7 +375,7 @@ async fn what_is_unknown_or_unusual_does_no_harm() {
     body["sid"] = json!("ETunusual");
     body.as_object_mut().unwrap().remove("unique_name");
     body.as_object_mut().unwrap().remove("date_expires");
-    emulator.inject(answer(200, &body));
+    emulator.inject(fault(200, &body));
     let document = documents(&sync).get("desk").await.unwrap();
     assert_eq!(document.sid.as_str(), "ETunusual");
     assert_eq!((document.unique_name, document.date_expires), (None, None));
@@ -446,7 +443,7 @@ async fn no_answer_in_time() {
     emulator.inject(Fault::delay(Duration::from_secs(60)));
     let error = documents(&sync).get("desk").await.unwrap_err();
     assert_eq!(
-        told(&error, &sync),
+        text_of(&error, &sync),
         "fetch_document failed: no response in time: deadline has elapsed \
          [GET /v1/Services/IS/Documents/desk; 1 attempt]"
     );
@@ -467,7 +464,7 @@ async fn nobody_there() {
         .await
         .unwrap_err();
     assert_eq!(
-        told(&error, &sync),
+        text_of(&error, &sync),
         format!(
             "update_document failed: cannot connect: {refusal} \
              [POST /v1/Services/IS/Documents/desk; 1 attempt]"
@@ -486,7 +483,7 @@ async fn attempts_are_counted() {
     emulator.inject(Fault::status(503).body("").always());
     let error = documents(&sync).get("desk").await.unwrap_err();
     assert_eq!(
-        told(&error, &sync),
+        text_of(&error, &sync),
         "fetch_document failed: 503 Service Unavailable \
          [GET /v1/Services/IS/Documents/desk; request RQ; 3 attempts] \
          What to do: the fault is the service's: try again later."

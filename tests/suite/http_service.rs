@@ -10,7 +10,7 @@ use twilio_sync::http_service::{HttpError, ReqwestService};
 use twilio_sync::{Emulator, Error, Result, RetryPolicy};
 
 use crate::documents;
-use crate::scripted::{Scripted, Step, answer, refusal};
+use crate::scripted::{Scripted, Step, error_response, json_response};
 
 const FAILURES: [ConnectionFailure; 4] = [
     ConnectionFailure::Connect,
@@ -43,7 +43,10 @@ fn failure<T: std::fmt::Debug>(result: Result<T>) -> (ConnectionFailure, bool) {
 #[tokio::test(start_paused = true)]
 async fn only_an_addition_that_was_not_sent_is_sent_again() {
     for kind in FAILURES {
-        let http = Scripted::new([Step::Fail(kind), answer(201, &record(&json!({"n": 1})))]);
+        let http = Scripted::new([
+            Step::Fail(kind),
+            json_response(201, &record(&json!({"n": 1}))),
+        ]);
         let sync = http.client_builder().build().unwrap();
         let added = sync.list::<Value>("log").add(&json!({"n": 1})).await;
         let requests = http.requests();
@@ -81,7 +84,7 @@ async fn only_an_addition_that_was_not_sent_is_sent_again() {
 #[tokio::test(start_paused = true)]
 async fn what_can_be_repeated_is_sent_again_after_any_failure() {
     for kind in FAILURES {
-        let steps = [Step::Fail(kind), answer(200, &record(&json!({})))];
+        let steps = [Step::Fail(kind), json_response(200, &record(&json!({})))];
         let http = Scripted::new(steps);
         let docs = documents(&http.client_builder().build().unwrap());
         docs.update("desk", &json!({})).await.unwrap();
@@ -110,7 +113,7 @@ async fn what_can_be_repeated_is_sent_again_after_any_failure() {
 
 #[tokio::test]
 async fn a_request_is_whole() {
-    let http = Scripted::new([answer(200, &record(&json!({})))]);
+    let http = Scripted::new([json_response(200, &record(&json!({})))]);
     let sync = http
         .client_builder()
         .base_url("https://proxy.example/twilio/sync/")
@@ -159,7 +162,7 @@ async fn a_request_is_whole() {
 /// harm.
 #[tokio::test(start_paused = true)]
 async fn requests_of_ones_own() {
-    let http = Scripted::new([Step::Answer(204, String::new())]);
+    let http = Scripted::new([Step::Response(204, String::new())]);
     let sync = http
         .client_builder()
         .base_url("https://proxy.example/sync")
@@ -180,7 +183,7 @@ async fn requests_of_ones_own() {
     assert!(matches!(refused.unwrap_err(), Error::Input(_)));
     assert_eq!(http.count(), 0);
 
-    let http = Scripted::new([refusal(503, 20503)]);
+    let http = Scripted::new([error_response(503, 20503)]);
     let sync = http.client_builder().build().unwrap();
     let post = || sync.api().request(Method::POST, ["v9", "Things"]);
     for (call, attempts) in [(post(), 1), (post().idempotent(true), 5)] {
@@ -195,8 +198,13 @@ async fn requests_of_ones_own() {
 
 /// When the requests of two failing calls come, from the first one on.
 async fn moments(seed: Option<u64>) -> Vec<Duration> {
-    let conflict = || [answer(200, &record(&json!({"n": 0}))), refusal(412, 54103)];
-    let steps = std::iter::repeat_n(refusal(503, 20503), 7);
+    let conflict = || {
+        [
+            json_response(200, &record(&json!({"n": 0}))),
+            error_response(412, 54103),
+        ]
+    };
+    let steps = std::iter::repeat_n(error_response(503, 20503), 7);
     let http = Scripted::new(steps.chain((0..20).flat_map(|_| conflict())));
     let delays = Arc::new(Mutex::new(Vec::new()));
     let log = Arc::clone(&delays);
@@ -220,7 +228,7 @@ async fn moments(seed: Option<u64>) -> Vec<Duration> {
     assert_eq!(moments.len(), 7 + 16);
     let begun = moments[0].0;
     let moments: Vec<_> = moments.iter().map(|moment| moment.0 - begun).collect();
-    // The waits are those that were told.
+    // The waits are those that the observer saw.
     for (at, wait) in waits.into_iter().enumerate() {
         assert!(moments[at + 1] >= moments[at] + wait);
     }

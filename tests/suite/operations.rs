@@ -1,5 +1,5 @@
 //! All 48 operations of the API description: as they are tabulated, as the generated client builds
-//! them, and as they are answered.
+//! them, and with the responses that come.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroU64;
@@ -773,8 +773,8 @@ async fn requests_carry_what_they_should_and_no_more() {
         while !head.ends_with(b"\r\n\r\n") {
             head.push(connection.read_u8().await.unwrap());
         }
-        let answer = b"HTTP/1.1 404 Not Found\r\ncontent-length: 14\r\n\r\n{\"code\":20404}";
-        connection.write_all(answer).await.unwrap();
+        let response = b"HTTP/1.1 404 Not Found\r\ncontent-length: 14\r\n\r\n{\"code\":20404}";
+        connection.write_all(response).await.unwrap();
         String::from_utf8(head).unwrap()
     });
     let sync = SyncClient::builder()

@@ -1,4 +1,4 @@
-//! Writes of unknown outcome, settled by reading back where that tells.
+//! Writes of unknown outcome, resolved by reading back where that decides.
 
 use std::time::Duration;
 
@@ -76,7 +76,7 @@ async fn a_create_that_somebody_else_made_is_a_conflict() {
         error.is_already_exists() && error.is_outcome_unknown(),
         "{error}"
     );
-    // A List has nothing to tell its creator by.
+    // A List has no content that shows its creator.
     emulator.inject(Fault::cut_after_write().on(Operation::CreateSyncList));
     let error = sync.lists().create("log").await.unwrap_err();
     assert!(
@@ -154,7 +154,7 @@ async fn a_mutation_is_not_done_twice() {
         assert_eq!((written.outcome, written.attempts), (Outcome::Updated, 1));
         assert_eq!(docs.get("counter").await.unwrap().data, json!({"n": n}));
     }
-    // The item of a List, whose revision does not tell how often it was written to.
+    // The item of a List, whose revision does not count its writes.
     sync.lists().create("list").await.unwrap();
     let list = sync.list::<Value>("list");
     list.add(&json!({"n": 0})).await.unwrap();

@@ -189,7 +189,7 @@ async fn longer_circles_of_pages_are_noticed() {
         matches!(results[..], [Err(Error::Paging { .. })]),
         "{results:?}"
     );
-    // Round once until a token is kept, and once more.
+    // Around once until a token is stored, and once more.
     assert_eq!(operations(&emulator).len(), 1 + 7);
 }
 

@@ -232,7 +232,7 @@ async fn what_cannot_be_a_request_is_not_sent() {
             "the revision \"1\\r\\nX-Evil: 1\" cannot be sent; ",
         ),
         (
-            // The first thing that is wrong is told.
+            // The first error is reported.
             api.request(Method::GET, [".."])
                 .with_if_match(Some(&Revision::new(""))),
             "the SID or unique name \"..\" cannot be sent: ",

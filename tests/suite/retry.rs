@@ -118,8 +118,8 @@ async fn writes_that_do_no_harm_are_repeated() {
     emulator.inject(Fault::cut_after_write());
     docs.remove("desk")
         .await
-        .expect("gone is what was asked for");
-    // A removal that never had a chance still says that there was nothing.
+        .expect("a success, since the object does not exist any more");
+    // A removal without an ambiguous attempt still fails if there is nothing.
     assert!(docs.remove("desk").await.unwrap_err().is_not_found());
 }
 

@@ -1,4 +1,4 @@
-//! An HTTP service without sockets, which answers by a script.
+//! An HTTP service without sockets, which responds by a script.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -9,26 +9,26 @@ use twilio_sync::error::ConnectionFailure;
 use twilio_sync::http_service::{HttpError, HttpRequest, HttpResponse, HttpService};
 use twilio_sync::{Credentials, SyncClient, SyncClientBuilder};
 
-/// What comes of one request.
+/// The result of one request.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// A response of a status with a body.
-    Answer(u16, String),
+    Response(u16, String),
     /// No complete response.
     Fail(ConnectionFailure),
-    /// Nothing, however long it is waited for.
+    /// No response ever.
     Silence,
 }
 
 /// A response of a status with JSON.
-pub(crate) fn answer(status: u16, body: &Value) -> Step {
-    Step::Answer(status, body.to_string())
+pub(crate) fn json_response(status: u16, body: &Value) -> Step {
+    Step::Response(status, body.to_string())
 }
 
-/// A refusal as the service words it.
-pub(crate) fn refusal(status: u16, code: u32) -> Step {
+/// An error response as the service words it.
+pub(crate) fn error_response(status: u16, code: u32) -> Step {
     let body = serde_json::json!({"code": code, "message": "no", "status": status});
-    answer(status, &body)
+    json_response(status, &body)
 }
 
 /// A service that takes one step after the other. The last one is for all requests after it, too.
@@ -49,7 +49,7 @@ impl Scripted {
         })))
     }
 
-    /// What a client of this service is built from.
+    /// A builder of clients of this service.
     pub(crate) fn client_builder(&self) -> SyncClientBuilder {
         let account = "AC0123456789abcdef0123456789abcdef";
         SyncClient::builder()
@@ -63,7 +63,7 @@ impl Scripted {
         std::mem::take(&mut self.0.lock().unwrap().requests)
     }
 
-    /// How many came since the last time.
+    /// The number of requests since the last time.
     pub(crate) fn count(&self) -> usize {
         self.requests().len()
     }
@@ -81,7 +81,7 @@ impl Scripted {
 impl HttpService for Scripted {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
         match self.next(request) {
-            Step::Answer(status, body) => {
+            Step::Response(status, body) => {
                 let status = http::StatusCode::from_u16(status).expect("a status");
                 Ok(HttpResponse::new(status, body.into()))
             }

@@ -11,9 +11,6 @@ use twilio_sync::call::Outcome;
 #[derive(Default, Serialize, Deserialize)]
 struct Desk {
     operator: Option<String>,
-    // Members that other programs write, and that this type does not know, stay.
-    #[serde(flatten)]
-    others: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Gives a desk to an operator if it is free, and says whether it was.

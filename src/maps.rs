@@ -197,8 +197,8 @@ where
     }
 
     /// Merges a JSON Merge Patch (RFC 7396) into the data of an item, or creates the item from it:
-    /// members that are null are removed, objects are merged, all else is replaced. Numbers that fit
-    /// neither 64 bits nor a double are rounded, also where the patch does not touch them.
+    /// members that are null are removed, objects are merged, all else is replaced. The patch leaves all other
+    /// members as they are.
     ///
     /// Cost: two requests in the quiet case, one if nothing changes.
     pub fn merge<P>(&self, key: impl Into<Position<Map>>, patch: &P) -> Merge<MapItem<T>>

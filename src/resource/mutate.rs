@@ -13,12 +13,12 @@ use crate::api::call_options;
 use crate::error::{Error, Result};
 use crate::resource::call::Written;
 use crate::resource::kind::{Item, Named};
-use crate::resource::record::Versioned;
-use crate::resource::swap::{Known, Rounds, Step, swap};
+use crate::resource::record::{Record, Versioned, decode};
+use crate::resource::swap::Rounds;
 use crate::resource::target::Target;
-use crate::resource::upsert::written;
+use crate::resource::upsert::rewrite;
 use crate::resource::write::Draft;
-use crate::value::{MAX_DATA_SIZE, Ttl, encode};
+use crate::value::{MAX_DATA_SIZE, Ttl, apply_change, encode, is_same_json};
 
 /// The default limits of a call that competes with other writers.
 pub(super) const ROUNDS: Rounds = Rounds {
@@ -79,8 +79,9 @@ impl<V: Verdict, E: Into<Box<dyn std::error::Error + Send + Sync>>> Verdict for 
 /// fail, see [`Verdict`]. If it changes nothing, nothing is written. Cost: two requests in the quiet case, one
 /// if nothing changes.
 ///
-/// The whole of the data is written back. A type that does not know some members of what others wrote
-/// removes them: let it keep them in a `#[serde(flatten)]` map, or use `serde_json::Value`.
+/// The difference that the function makes is applied to the JSON text that was read. Members that the
+/// type does not know, numbers that the function does not touch, and the order of members stay as they
+/// are.
 ///
 /// If the connection breaks during the write, the call reads back: the change took effect if the stored
 /// data is the data that was written. Where that cannot be decided the call fails with
@@ -197,25 +198,35 @@ impl<R: Item, F, D> MutateOrCreate<'_, R, F, D> {
     }
 }
 
-/// Lets a function change data: the new JSON text, or `None` if it is what it was or the function
-/// declines.
+/// Lets a function change stored data: the new JSON text, or `None` if it changes nothing or declines.
+///
+/// The text is the stored one with the members that the function changed.
 fn changed<R: Versioned<Data: Serialize>, V: Verdict>(
     target: &Target,
-    data: &mut R::Data,
+    stored: &R::Untyped,
     change: &mut impl FnMut(&mut R::Data) -> V,
 ) -> Result<Option<String>> {
-    // Encoded again, since the text that was read may have another order of members. Stored data may
-    // have any size.
-    let before = encode("data", usize::MAX, data)?;
-    if change(data).into_flow()?.is_break() {
-        // Changes that the function made before it declined are undone.
-        if let Ok(unchanged) = serde_json::from_str(&before) {
-            *data = unchanged;
-        }
+    let stored_json = stored.data();
+    let mut data: R::Data = decode(stored_json, target.contract.as_deref(), false, || {
+        stored.title()
+    })?;
+    // Stored data may have any size.
+    let text_of = |data: &R::Data| encode("data", usize::MAX, data);
+    let before = text_of(&data)?;
+    if change(&mut data).into_flow()?.is_break() {
         return Ok(None);
     }
-    let after = target.encode("data", MAX_DATA_SIZE, data)?;
-    Ok((after != before).then_some(after))
+    let after = text_of(&data)?;
+    if is_same_json(&before, &after) {
+        return Ok(None);
+    }
+    let json = apply_change(stored_json.as_str(), &before, &after);
+    // A type that reads a member under several names could not read both of them.
+    let is_exact = serde_json::from_str(&json)
+        .is_ok_and(|data| text_of(&data).is_ok_and(|read| is_same_json(&read, &after)));
+    target
+        .checked(if is_exact { json } else { after })
+        .map(Some)
 }
 
 impl<'a, R, F, V> Mutate<'a, R, F>
@@ -234,29 +245,19 @@ where
             ..
         } = self;
         let write = draft.finish()?;
-        let decide = |known: &mut Known<R>| {
-            Ok(match known {
-                Known::Unread => Step::Read,
-                Known::Found(object) => {
-                    let changed = changed::<R, V>(&target, object.data_mut(), &mut change)?;
-                    changed.map_or(Step::Keep, |data| {
-                        Step::Replace(data, object.revision().clone())
-                    })
-                }
-                Known::Absent(_) => {
-                    let Some(mut data) = start() else {
-                        return Ok(Step::Keep);
-                    };
-                    match change(&mut data).into_flow()? {
-                        ControlFlow::Continue(()) => {
-                            Step::Create(target.encode("data", MAX_DATA_SIZE, &data)?)
-                        }
-                        ControlFlow::Break(()) => Step::Keep,
-                    }
-                }
-            })
+        let make = |stored: Option<&R::Untyped>| {
+            if let Some(stored) = stored {
+                return changed::<R, V>(&target, stored, &mut change);
+            }
+            let Some(mut data) = start() else {
+                return Ok(None);
+            };
+            match change(&mut data).into_flow()? {
+                ControlFlow::Continue(()) => target.encode("data", MAX_DATA_SIZE, &data).map(Some),
+                ControlFlow::Break(()) => Ok(None),
+            }
         };
-        written(swap(&target, &write, rounds, Known::Unread, decide).await?)
+        rewrite(&target, &write, rounds, make).await
     }
 }
 

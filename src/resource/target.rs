@@ -12,7 +12,9 @@ use crate::resource::key::{IntoKey, Key, Position};
 use crate::resource::kind::{Collection, Resource};
 use crate::resource::record::Record;
 use crate::resource::write::Write;
-use crate::value::{Identity, InputError, ObjectReference, Revision, Segment, encode};
+use crate::value::{
+    Identity, InputError, MAX_DATA_SIZE, ObjectReference, Revision, Segment, check_size, encode,
+};
 
 /// A place in a Service: all of it, an object, or an item of an object; with the client that reaches it,
 /// the contract that data there must keep, and the options of calls to it.
@@ -175,6 +177,13 @@ impl Target {
         let text = encode(what, limit, value)?;
         self.check(what, &text)?;
         Ok(text)
+    }
+
+    /// JSON text that is to be written as data, if its size and the contract allow it.
+    pub(crate) fn checked(&self, json: String) -> Result<String> {
+        check_size("data", MAX_DATA_SIZE, &json)?;
+        self.check("data", &json)?;
+        Ok(json)
     }
 
     /// A contract is checked, if there is one, for JSON text that is to be written.

@@ -7,10 +7,10 @@ use std::fmt::{self, Debug, Display};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::input_error::InputError;
+use super::json::is_same_json;
 
 /// Most bytes of JSON text in a document, list item or map item: 16 KiB.
 pub const MAX_DATA_SIZE: usize = 16 * 1024;
@@ -51,7 +51,8 @@ impl Data {
         self.0.get()
     }
 
-    /// Returns `true` if this is the same JSON as another: white space and the order of members do not matter.
+    /// Returns `true` if this is the same JSON as another: white space, the order of members and the
+    /// notation of numbers do not matter. Numbers are compared exactly.
     ///
     /// ```
     /// use twilio_sync::value::Data;
@@ -123,25 +124,4 @@ pub(crate) fn check_size(what: &'static str, limit: usize, json: &str) -> Result
         });
     }
     Ok(())
-}
-
-/// Returns `true` if two texts are the same JSON, whatever the order of members.
-pub(crate) fn is_same_json(one: &str, other: &str) -> bool {
-    let value = |json| serde_json::from_str::<Value>(json).ok();
-    one == other || value(one).is_some_and(|one| value(other) == Some(one))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn data_is_compared_as_json() {
-        let same = |one: &str, other: &str| {
-            let data = |text: &str| Data::from_json(text.to_owned()).unwrap();
-            data(one).is_same_json(&data(other))
-        };
-        assert!(same(r#"{"a":1,"b":2}"#, r#"{ "b": 2, "a": 1 }"#));
-        assert!(!same(r#"{"a":1}"#, r#"{"a":2}"#) && !same(r#"{"a":1}"#, r#"{"a":"1"}"#));
-    }
 }

@@ -3,6 +3,7 @@
 
 mod data;
 mod input_error;
+mod json;
 mod name;
 mod reference;
 mod revision;
@@ -11,8 +12,9 @@ mod text;
 mod ttl;
 
 pub use data::{Data, MAX_DATA_SIZE, MAX_MESSAGE_SIZE};
-pub(crate) use data::{check_size, encode, is_same_json};
+pub(crate) use data::{check_size, encode};
 pub use input_error::InputError;
+pub(crate) use json::{apply_change, is_same_json, merge_patch};
 pub use name::{Identity, ItemKey, MAX_IDENTITY_LENGTH, MAX_NAME_LENGTH, UniqueName};
 pub use reference::{ObjectReference, ServiceReference};
 pub use revision::Revision;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 use twilio_sync::api::Operation;
 use twilio_sync::call::{Outcome, Written};
 use twilio_sync::emulator::Fault;
+use twilio_sync::value::Data;
 use twilio_sync::{Error, Result, SyncClient, Ttl};
 
 use crate::{documents, start, start_without_retry};
@@ -263,4 +264,68 @@ async fn times_to_live_are_written_with_the_change() {
     let long = Duration::from_secs(31_536_001);
     let refused = counters.mutate("counter", increment).ttl(long).await;
     assert!(matches!(refused.unwrap_err(), Error::Input(_)));
+}
+
+/// A change leaves what it does not touch as it is: unknown members, numbers of any size, the order.
+#[tokio::test]
+async fn what_is_not_changed_keeps_its_text() {
+    #[derive(Serialize, Deserialize)]
+    struct Desk {
+        on: bool,
+        calls: Vec<Call>,
+        #[serde(default)]
+        note: Option<String>,
+    }
+    #[derive(Serialize, Deserialize)]
+    struct Call {
+        id: u64,
+    }
+
+    let (_emulator, sync) = start().await;
+    let raw = sync.documents::<Data>();
+    let text = |data: &str| Data::from_json(data.to_owned()).unwrap();
+    let stored = r#"{"z":184467440737095516170,"on":false,"calls":[{"id":1,"from":"+1"},{"id":2,"from":"+2"}],"a":0.1000000000000000055}"#;
+    raw.create("desk", &text(stored)).await.unwrap();
+
+    let desks = sync.documents::<Desk>();
+    let change = desks.mutate("desk", |desk| {
+        desk.on = true;
+        desk.calls.remove(0);
+        desk.calls.push(Call { id: 3 });
+    });
+    assert_eq!(change.await.unwrap().object.data.calls.len(), 2);
+    assert_eq!(
+        raw.get("desk").await.unwrap().data.as_str(),
+        r#"{"z":184467440737095516170,"on":true,"calls":[{"id":2,"from":"+2"},{"id":3}],"a":0.1000000000000000055}"#
+    );
+    let merge = raw.merge("desk", &json!({"on": null, "calls": null}));
+    assert_eq!(
+        merge.await.unwrap().object.data.as_str(),
+        r#"{"z":184467440737095516170,"a":0.1000000000000000055}"#
+    );
+    // The last digit counts, its notation does not.
+    let is_written = async |data: &str| {
+        let write = raw.update_or_create("desk", &text(data)).unless_equal();
+        write.await.unwrap().outcome == Outcome::Updated
+    };
+    assert!(!is_written(r#"{"a":1.000000000000000055e-1,"z":184467440737095516170.0}"#).await);
+    assert!(is_written(r#"{"a":0.1000000000000000055,"z":184467440737095516171}"#).await);
+}
+
+/// A type that reads a member under an old name too writes data that it can read again.
+#[tokio::test]
+async fn a_member_with_two_names_is_written_once() {
+    #[derive(Serialize, Deserialize)]
+    struct Desk {
+        #[serde(alias = "operator")]
+        agent: String,
+    }
+    let (_emulator, sync) = start().await;
+    let old = json!({"operator": "Alice"});
+    documents(&sync).create("desk", &old).await.unwrap();
+    let desks = sync.documents::<Desk>();
+    let change = desks.mutate("desk", |desk| desk.agent = "Bob".to_owned());
+    change.await.unwrap();
+    let new = documents(&sync).get("desk").await.unwrap().data;
+    assert_eq!(new, json!({"agent": "Bob"}));
 }

@@ -1,0 +1,468 @@
+//! Exact JSON: comparison by value, and changes to a part of a text that leave the rest as it is.
+//!
+//! Values are read one level at a time and their parts stay text, so numbers of any size, unknown
+//! members, repeated members and the order of members survive.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+/// The deepest level that is looked into. What is deeper is compared and replaced as text.
+const MAX_DEPTH: usize = 128;
+
+/// One value, with its parts as text.
+enum Level<'a> {
+    Object(Members<'a>),
+    Array(Vec<&'a str>),
+    Scalar(&'a str),
+}
+
+/// A member of an object.
+struct Member<'a> {
+    /// The name, decoded where possible.
+    name: String,
+    /// The name as text, in quotes.
+    key: &'a str,
+    value: Cow<'a, str>,
+}
+
+/// The members of an object, in their order.
+struct Members<'a>(Vec<Member<'a>>);
+
+impl<'de> Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((key, value)) = map.next_entry::<&RawValue, &RawValue>()? {
+                    let key = key.get();
+                    members.push(Member {
+                        // A name with a lone surrogate is JSON, and no text.
+                        name: serde_json::from_str(key).unwrap_or_else(|_| key.to_owned()),
+                        key,
+                        value: value.get().into(),
+                    });
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+impl<'a> Members<'a> {
+    /// The place of a member; of the last one, if the name is repeated.
+    fn position(&self, name: &str) -> Option<usize> {
+        self.0.iter().rposition(|member| member.name == name)
+    }
+
+    fn get(&self, name: &str) -> Option<&Member<'a>> {
+        self.position(name).map(|at| &self.0[at])
+    }
+
+    fn remove(&mut self, name: &str) {
+        self.0.retain(|member| member.name != name);
+    }
+}
+
+impl fmt::Display for Members<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("{")?;
+        for (at, member) in self.0.iter().enumerate() {
+            let comma = if at > 0 { "," } else { "" };
+            write!(f, "{comma}{}:{}", member.key, member.value)?;
+        }
+        f.write_str("}")
+    }
+}
+
+/// Reads one level of a JSON text.
+fn level(json: &str, depth: usize) -> Level<'_> {
+    let json = json.trim_ascii();
+    let read = match json.as_bytes().first() {
+        _ if depth >= MAX_DEPTH => None,
+        Some(b'{') => serde_json::from_str(json).ok().map(Level::Object),
+        Some(b'[') => serde_json::from_str::<Vec<&RawValue>>(json)
+            .ok()
+            .map(|elements| Level::Array(elements.into_iter().map(RawValue::get).collect())),
+        _ => None,
+    };
+    read.unwrap_or(Level::Scalar(json))
+}
+
+/// Returns `true` if two texts have the same JSON value: order of members, white space, escapes and the
+/// notation of numbers do not matter. Numbers are compared exactly.
+pub(crate) fn is_same_json(one: &str, other: &str) -> bool {
+    one == other || canonical(one, 0) == canonical(other, 0)
+}
+
+/// The one text that all texts of a JSON value share.
+fn canonical(json: &str, depth: usize) -> String {
+    match level(json, depth) {
+        Level::Object(mut members) => {
+            // Repeated names stay, in their order.
+            members.0.sort_by(|one, other| one.name.cmp(&other.name));
+            let members = members.0.iter().map(|member| {
+                let (name, value) = (canonical(member.key, depth), &member.value);
+                format!("{name}:{}", canonical(value, depth + 1))
+            });
+            format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+        }
+        Level::Array(elements) => {
+            let elements = elements.iter().map(|json| canonical(json, depth + 1));
+            format!("[{}]", elements.collect::<Vec<_>>().join(","))
+        }
+        Level::Scalar(json) => match json.as_bytes().first() {
+            Some(b'"') => {
+                let text: Result<String, _> = serde_json::from_str(json);
+                let json_of = |text| serde_json::to_string(&text).ok();
+                text.ok()
+                    .and_then(json_of)
+                    .unwrap_or_else(|| json.to_owned())
+            }
+            Some(b'-' | b'0'..=b'9') => decimal(json).unwrap_or_else(|| json.to_owned()),
+            _ => json.to_owned(),
+        },
+    }
+}
+
+/// The one notation of a number: digits without zeros at either end, and an exponent.
+fn decimal(number: &str) -> Option<String> {
+    let (sign, number) = match number.strip_prefix('-') {
+        Some(number) => ("-", number),
+        None => ("", number),
+    };
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (number, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    let significant = digits.trim_end_matches('0');
+    let exponent = exponent
+        .checked_sub(i64::try_from(fraction.len()).ok()?)?
+        .checked_add(i64::try_from(digits.len() - significant.len()).ok()?)?;
+    let significant = significant.trim_start_matches('0');
+    if significant.is_empty() {
+        return Some("0".to_owned());
+    }
+    Some(format!("{sign}{significant}e{exponent}"))
+}
+
+/// Applies a JSON Merge Patch, by the rules of RFC 7396, to a text, or to nothing.
+pub(crate) fn merge_patch(target: Option<&str>, patch: &str) -> String {
+    merge(target, patch, 0)
+}
+
+fn merge(target: Option<&str>, patch: &str, depth: usize) -> String {
+    let Level::Object(patch_members) = level(patch, depth) else {
+        return patch.trim_ascii().to_owned();
+    };
+    let mut members = match target.map(|target| level(target, depth)) {
+        Some(Level::Object(members)) => members,
+        _ => Members(Vec::new()),
+    };
+    for Member { name, key, value } in patch_members.0 {
+        if value == "null" {
+            members.remove(&name);
+        } else if let Some(at) = members.position(&name) {
+            let merged = merge(Some(&members.0[at].value), &value, depth + 1);
+            members.0[at].value = merged.into();
+        } else {
+            let value = merge(None, &value, depth + 1).into();
+            members.0.push(Member { name, key, value });
+        }
+    }
+    members.to_string()
+}
+
+/// Applies the change from one text to another to a third, `stored`, of which `before` is a reading: a
+/// program decoded it into a type of its own and encoded that again. Parts in which `before` and `after`
+/// do not differ keep their text.
+pub(crate) fn apply_change(stored: &str, before: &str, after: &str) -> String {
+    change(stored, before, after, 0)
+}
+
+fn change(stored: &str, before: &str, after: &str, depth: usize) -> String {
+    if canonical(before, depth) == canonical(after, depth) {
+        return stored.to_owned();
+    }
+    match (
+        level(stored, depth),
+        level(before, depth),
+        level(after, depth),
+    ) {
+        (Level::Object(mut members), Level::Object(before), Level::Object(after)) => {
+            for member in &before.0 {
+                if after.get(&member.name).is_none() {
+                    members.remove(&member.name);
+                }
+            }
+            for Member { name, key, value } in after.0 {
+                let old = before.get(&name).map(|member| member.value.as_ref());
+                match (old, members.position(&name)) {
+                    (Some(old), Some(at)) => {
+                        let changed = change(&members.0[at].value, old, &value, depth + 1);
+                        members.0[at].value = changed.into();
+                    }
+                    (None, Some(at)) => members.0[at].value = value,
+                    // The type adds the member when it is read, and the program did not change it.
+                    (Some(old), None) if is_same_json(old, &value) => {}
+                    (_, None) => members.0.push(Member { name, key, value }),
+                }
+            }
+            members.to_string()
+        }
+        (Level::Array(stored), Level::Array(before), Level::Array(after))
+            if stored.len() == before.len() =>
+        {
+            change_elements(&stored, &before, &after, depth)
+        }
+        _ => after.to_owned(),
+    }
+}
+
+/// Applies the change of an array. Elements that stay keep their text wherever they move to; those that
+/// are replaced one for one are changed like members.
+fn change_elements(stored: &[&str], before: &[&str], after: &[&str], depth: usize) -> String {
+    let keys = |elements: &[&str]| -> Vec<String> {
+        elements
+            .iter()
+            .map(|json| canonical(json, depth + 1))
+            .collect()
+    };
+    let mut elements: Vec<Cow<'_, str>> = Vec::with_capacity(after.len());
+    for step in capture_diff_slices(Algorithm::Myers, &keys(before), &keys(after)) {
+        match step {
+            DiffOp::Equal { old_index, len, .. } => {
+                elements.extend(
+                    stored[old_index..][..len]
+                        .iter()
+                        .map(|json| Cow::from(*json)),
+                );
+            }
+            DiffOp::Delete { .. } => {}
+            DiffOp::Insert {
+                new_index, new_len, ..
+            } => {
+                elements.extend(
+                    after[new_index..][..new_len]
+                        .iter()
+                        .map(|json| Cow::from(*json)),
+                );
+            }
+            DiffOp::Replace {
+                old_index,
+                old_len,
+                new_index,
+                new_len,
+            } => {
+                for at in 0..new_len {
+                    let new = after[new_index + at];
+                    elements.push(if old_len == new_len {
+                        let (stored, old) = (stored[old_index + at], before[old_index + at]);
+                        change(stored, old, new, depth + 1).into()
+                    } else {
+                        new.into()
+                    });
+                }
+            }
+        }
+    }
+    format!("[{}]", elements.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn equality_is_by_exact_value() {
+        for (one, other) in [
+            (r#"{"a":1,"b":2}"#, r#"{ "b": 2, "a": 1 }"#),
+            ("1.0", "1e0"),
+            ("100", "1E+2"),
+            ("0.10", "1e-1"),
+            ("-0", "0.0e5"),
+            (r#""\u0061\/""#, r#""a/""#),
+            ("[1, [2]]", "[1,[2.0]]"),
+        ] {
+            assert!(is_same_json(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("184467440737095516170", "184467440737095516171"),
+            ("0.1000000000000000055", "0.1"),
+            ("1e999999999999999999999", "1e999999999999999999998"),
+            (r#"{"a":1,"a":2}"#, r#"{"a":2}"#),
+            (r#"{"a":1}"#, r#"{"a":"1"}"#),
+            ("[1,2]", "[2,1]"),
+            ("null", "{}"),
+        ] {
+            assert!(!is_same_json(one, other), "{one} {other}");
+        }
+    }
+
+    #[test]
+    fn deep_values_do_not_exhaust_the_stack() {
+        let deep = |inner: &str| "[".repeat(8_000) + inner + &"]".repeat(8_000);
+        assert!(is_same_json(&deep("1"), &deep("1")));
+        assert!(!is_same_json(&deep("1"), &deep("2")));
+        assert_eq!(apply_change(&deep("1"), &deep("1"), &deep("2")), deep("2"));
+    }
+
+    /// Cases in the manner of the RFC's appendix, with texts of our own.
+    #[test]
+    fn merge_patches() {
+        for (target, patch, expected) in [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (
+                r#"{"a":{"b":"c"}}"#,
+                r#"{"a":{"b":"d","c":null}}"#,
+                r#"{"a":{"b":"d"}}"#,
+            ),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
+            (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
+            (r#"{"a":"foo"}"#, "null", "null"),
+            (r#"{"a":"foo"}"#, r#""bar""#, r#""bar""#),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            ("[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+            (
+                r#"{"n": 184467440737095516170, "z": 1.50, "a": 1}"#,
+                r#"{"on":true,"a":2}"#,
+                r#"{"n":184467440737095516170,"z":1.50,"a":2,"on":true}"#,
+            ),
+        ] {
+            assert_eq!(
+                merge_patch(Some(target), patch),
+                expected,
+                "{target} {patch}"
+            );
+        }
+        assert_eq!(
+            merge_patch(None, r#"{"a":{"b":null},"c":1}"#),
+            r#"{"a":{},"c":1}"#
+        );
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_touch() {
+        for (stored, before, after, expected) in [
+            // A member that the type does not know, and a number that it does not touch.
+            (
+                r#"{"x":1,"n":1.50,"b":false}"#,
+                r#"{"n":1.5,"b":false}"#,
+                r#"{"n":1.5,"b":true}"#,
+                r#"{"x":1,"n":1.50,"b":true}"#,
+            ),
+            // A default that the type adds is written only if it is changed.
+            (
+                r#"{"a":1}"#,
+                r#"{"a":1,"d":0}"#,
+                r#"{"a":2,"d":0}"#,
+                r#"{"a":2}"#,
+            ),
+            (
+                r#"{"a":1}"#,
+                r#"{"a":1,"d":0}"#,
+                r#"{"a":1,"d":5}"#,
+                r#"{"a":1,"d":5}"#,
+            ),
+            (
+                r#"{"a":1,"b":2}"#,
+                r#"{"a":1,"b":2}"#,
+                r#"{"b":2}"#,
+                r#"{"b":2}"#,
+            ),
+            (r#"{"a":null}"#, "{}", r#"{"a":1}"#, r#"{"a":1}"#),
+            // Elements keep what the type does not know of them.
+            (
+                r#"[{"x":1,"n":1},{"x":2,"n":2}]"#,
+                r#"[{"n":1},{"n":2}]"#,
+                r#"[{"n":9},{"n":2},{"n":3}]"#,
+                r#"[{"x":1,"n":9},{"x":2,"n":2},{"n":3}]"#,
+            ),
+            (
+                r#"[{"x":1,"n":1},{"x":2,"n":2}]"#,
+                r#"[{"n":1},{"n":2}]"#,
+                r#"[{"n":2}]"#,
+                r#"[{"x":2,"n":2}]"#,
+            ),
+            // The type reads another shape than is stored.
+            (r#""5""#, "5", "6", "6"),
+        ] {
+            assert_eq!(
+                apply_change(stored, before, after),
+                expected,
+                "{stored} {after}"
+            );
+        }
+    }
+
+    /// JSON values of few names, so that two of them share some.
+    fn value() -> impl Strategy<Value = Value> {
+        let scalar = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (-3_i64..3).prop_map(Value::from),
+            "[ab]?".prop_map(Value::from),
+        ];
+        scalar.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map("[a-c]", inner, 0..4).prop_map(Value::from_iter),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_change_of_all_that_is_stored_leaves_what_is_to_be(before in value(), after in value()) {
+            let (before, after) = (before.to_string(), after.to_string());
+            let changed = apply_change(&before, &before, &after);
+            prop_assert!(is_same_json(&changed, &after), "{changed} for {after}");
+        }
+
+        #[test]
+        fn equality_agrees_with_equality_of_values(one in value(), other in value()) {
+            prop_assert_eq!(is_same_json(&one.to_string(), &other.to_string()), one == other);
+        }
+
+        /// Members that a change does not name keep their text, whatever their numbers.
+        #[test]
+        fn untouched_members_keep_their_text(
+            numbers in prop::collection::vec("-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?", 1..6),
+            n in any::<u32>(),
+        ) {
+            let member = |(at, number): (usize, &String)| format!("\"m{at}\":{number}");
+            let rest: Vec<_> = numbers.iter().enumerate().map(member).collect();
+            let rest = rest.join(",");
+            let stored = format!("{{{rest},\"n\":0}}");
+            let expected = format!("{{{rest},\"n\":{n}}}");
+            prop_assert_eq!(merge_patch(Some(&stored), &format!("{{\"n\":{n}}}")), &*expected);
+            let changed = apply_change(&stored, r#"{"n":0}"#, &format!("{{\"n\":{n}}}"));
+            prop_assert_eq!(changed, expected);
+        }
+    }
+}

@@ -428,10 +428,10 @@ impl Run for MapCommand {
                 let items = map.items::<Data>(session).await?;
                 let found = match prefix {
                     Some(prefix) => items.items_with_prefix(prefix),
-                    None => with_options!(items.items(), order: order.get(), from: from),
+                    None => items.items(),
                 };
-                out.records(Map::ITEM_COLUMNS, with_options!(found, limit: limit))
-                    .await
+                let found = with_options!(found, order: order.get(), from: from, limit: limit);
+                out.records(Map::ITEM_COLUMNS, found).await
             }
             Self::Mutate {
                 map,

@@ -35,8 +35,8 @@ impl RawResponse {
         !self.request.method().is_safe()
     }
 
-    /// Returns `true` if the service says that there is nothing. Without a code of Twilio's a 404 is a proxy's, and
-    /// says nothing about the object.
+    /// Returns `true` if the service says that there is nothing. A 404 without a code of Twilio's is a
+    /// proxy's, and says nothing about the object.
     pub(crate) fn is_not_found(&self) -> bool {
         self.status == StatusCode::NOT_FOUND && ErrorBody::read(404, &self.body).code.is_some()
     }

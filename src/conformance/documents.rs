@@ -104,7 +104,7 @@ rules! { "documents":
         )?;
     }
 
-    /// Of several updates with `If-Match` of one revision at the same time, one is made.
+    /// If several updates at the same time have the same revision in `If-Match`, one of them is made.
     #[rule(Documented)]
     async fn one_of_several_updates_of_a_revision_is_made(fixture: &Fixture) {
         let name = fixture.new_document(&json!({"n": 0})).await?;

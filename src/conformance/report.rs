@@ -37,7 +37,7 @@ impl Report {
         checked.filter_map(|checked| Some((checked.rule, checked.result.as_ref().err()?)))
     }
 
-    /// True if no rule failed.
+    /// Returns `true` if no rule failed.
     #[must_use]
     pub fn is_passed(&self) -> bool {
         self.failures().next().is_none()

@@ -60,13 +60,13 @@ impl Rule {
         self.source
     }
 
-    /// True if the check waits for time to pass, or makes more than 50 requests.
+    /// Returns `true` if the check waits for time to pass, or makes more than 50 requests.
     #[must_use]
     pub fn is_slow(&self) -> bool {
         self.need == Some(Need::Time)
     }
 
-    /// True if the check creates a Service of its own and removes it.
+    /// Returns `true` if the check creates a Service of its own and removes it.
     #[must_use]
     pub fn needs_own_service(&self) -> bool {
         self.need == Some(Need::OwnService)

@@ -117,7 +117,8 @@ impl HttpError {
         self.kind
     }
 
-    /// Returns `true` if the service may have processed the request. It cannot have if there was no connection.
+    /// Returns `true` if the service may have processed the request. It cannot have if there was no
+    /// connection.
     #[must_use]
     pub fn may_have_been_processed(&self) -> bool {
         self.kind != ConnectionFailure::Connect

@@ -1,8 +1,8 @@
 //! `twilio-sync`: Twilio Sync at the command line.
 //!
 //! From the top: `commands` has a file for each command or group, `transfer` the commands that export and
-//! import, `shell` what a command runs in, and `io` what goes in and out. An upper folder may import from
-//! a lower one.
+//! import, `shell` the session, settings and prompts, and `io` input and output. An upper folder may
+//! import from a lower one.
 
 // Comments on arguments are shown as they are: they are no Markdown.
 #![allow(clippy::doc_markdown)]

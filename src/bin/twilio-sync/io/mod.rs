@@ -1,4 +1,4 @@
-//! What goes in and what comes out: arguments, files and standard input; results and failures.
+//! Input and output: arguments, files and standard input; results and failures.
 
 pub(crate) mod blocking;
 pub(crate) mod failure;

@@ -1,4 +1,5 @@
-//! What a command runs in: the session, its settings, where they come from (environment, profiles), and the person who is asked.
+//! The shell around a command: its session, its settings and their sources (environment variables,
+//! profiles), and prompts.
 
 pub(crate) mod environment;
 pub(crate) mod profiles;

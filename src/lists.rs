@@ -187,7 +187,7 @@ impl Items<List, Data> {
     /// did.
     async fn remove_item_with_key(&self, item: ListItem<Data>, key: &str) -> Result<bool> {
         let target = self.item(item.index);
-        let decide = |known: &mut Known<ListItem<Data>>| {
+        let decide = |known: &Known<ListItem<Data>>| {
             Ok(match known {
                 Known::Unread => Step::Read,
                 Known::Found(item) if has_only_key(&item.data, key) => {

@@ -8,8 +8,7 @@ use super::expect;
 use super::failure::Failure;
 use super::fixture::{Fixture, KINDS, collect};
 use super::rule::rules;
-use crate::api::Operation;
-use crate::error::Result;
+use crate::api::{Call, Operation};
 use crate::value::Ttl;
 
 /// How long an expired object may still be there: the real service promises no moment.
@@ -166,14 +165,8 @@ rules! { "expiry":
         docs.create(&name, &json!({})).ttl(ttl).await?;
         let (list_name, list) = fixture.new_list(1).await?;
         fixture.sync.lists().set_ttl(&list_name, ttl).await?;
-        expires("the Document", || async {
-            docs.find(&name).await.map(|found| found.is_none())
-        })
-        .await?;
-        expires("the item", || async {
-            list.find(0).await.map(|found| found.is_none())
-        })
-        .await?;
+        expires("the Document", || docs.find(&name)).await?;
+        expires("the item", || list.find(0)).await?;
         expect::not_found("the List", fixture.sync.lists().get(&list_name).await)?;
         let listed = collect(docs.all_with_prefix(&name), |document| document.unique_name).await?;
         expect::equal("the Documents of that name", listed, [None; 0])?;
@@ -185,10 +178,7 @@ rules! { "expiry":
     async fn an_expired_item_is_not_found(fixture: &Fixture) {
         let (_, list) = fixture.new_list(1).await?;
         let index = list.add(&json!({})).ttl(Ttl::from_secs(2)).await?.index;
-        expires("the item", || async {
-            list.find(index).await.map(|found| found.is_none())
-        })
-        .await?;
+        expires("the item", || list.find(index)).await?;
         expect::equal(
             "the indexes",
             collect(list.items(), |item| item.index).await?,
@@ -197,13 +187,13 @@ rules! { "expiry":
     }
 }
 
-/// Waits until something has expired.
-async fn expires<F>(subject: &str, is_expired: impl Fn() -> F + Send) -> Result<(), Failure>
-where
-    F: Future<Output = Result<bool>> + Send,
-{
+/// Waits until an object or item has expired.
+async fn expires<T>(
+    subject: &str,
+    find: impl Fn() -> Call<Option<T>> + Send,
+) -> Result<(), Failure> {
     for _ in 0..LAG.as_secs() {
-        if is_expired().await? {
+        if find().await?.is_none() {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_secs(1)).await;

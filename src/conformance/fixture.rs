@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 use super::failure::Failure;
 use crate::api::{Call, Operation};
 use crate::client::SyncClient;
+use crate::documents::Document;
 use crate::error::Result;
-use crate::lists::ListItems;
-use crate::maps::MapItems;
+use crate::lists::{List, ListItems};
+use crate::maps::{Map, MapItems};
+use crate::resource::kind::Kind;
 use crate::resource::listing::Listing;
 use crate::resource::record::Record;
 use crate::services::CreateService;
+use crate::streams::MessageStream;
 use crate::value::Data;
 
 /// The operations of a kind of object, and the prefix of its SIDs.
@@ -25,36 +28,24 @@ pub(super) struct ObjectKind {
     pub(super) delete: Operation,
 }
 
+impl ObjectKind {
+    const fn of<K: Kind>(prefix: &'static str) -> Self {
+        Self {
+            prefix,
+            list: K::LIST,
+            create: K::CREATE,
+            fetch: K::FETCH,
+            delete: K::DELETE,
+        }
+    }
+}
+
 /// All kinds of objects.
 pub(super) const KINDS: [ObjectKind; 4] = [
-    ObjectKind {
-        prefix: "ET",
-        list: Operation::ListDocument,
-        create: Operation::CreateDocument,
-        fetch: Operation::FetchDocument,
-        delete: Operation::DeleteDocument,
-    },
-    ObjectKind {
-        prefix: "ES",
-        list: Operation::ListSyncList,
-        create: Operation::CreateSyncList,
-        fetch: Operation::FetchSyncList,
-        delete: Operation::DeleteSyncList,
-    },
-    ObjectKind {
-        prefix: "MP",
-        list: Operation::ListSyncMap,
-        create: Operation::CreateSyncMap,
-        fetch: Operation::FetchSyncMap,
-        delete: Operation::DeleteSyncMap,
-    },
-    ObjectKind {
-        prefix: "TO",
-        list: Operation::ListSyncStream,
-        create: Operation::CreateSyncStream,
-        fetch: Operation::FetchSyncStream,
-        delete: Operation::DeleteSyncStream,
-    },
+    ObjectKind::of::<Document<Data>>("ET"),
+    ObjectKind::of::<List>("ES"),
+    ObjectKind::of::<Map>("MP"),
+    ObjectKind::of::<MessageStream>("TO"),
 ];
 
 /// A client, and the objects that a rule creates with it.

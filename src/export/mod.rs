@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::resource::bulk::{Job, failed};
 use crate::resource::target::Target;
 use crate::resource::write::Draft;
-use crate::value::{Data, MAX_DATA_SIZE, Ttl, check_size};
+use crate::value::{Data, Ttl};
 
 /// One object or item as a line of JSON: what it is found by, its data, and when it expires.
 ///
@@ -78,10 +78,7 @@ impl Line {
                 Ttl::from(left.clamp(Duration::from_secs(1), Ttl::MAX.as_duration()))
             }
         };
-        let json = self.data.as_str();
-        let checked = check_size("data", MAX_DATA_SIZE, json).map_err(Error::from);
-        let checked = checked.and_then(|()| target.check("data", json));
-        let mut draft = Draft::of_text(checked.map(|()| json.to_owned()));
+        let mut draft = Draft::of_text(target.checked(self.data.as_str().to_owned()));
         draft.ttl(ttl);
         Some(draft)
     }

@@ -20,13 +20,6 @@ use crate::resource::upsert::rewrite;
 use crate::resource::write::Draft;
 use crate::value::{MAX_DATA_SIZE, Ttl, apply_change, encode, is_same_json};
 
-/// The default limits of a call that competes with other writers.
-pub(super) const ROUNDS: Rounds = Rounds {
-    limit: 100,
-    max_elapsed: Duration::from_secs(30),
-    delays: (Duration::from_millis(50), Duration::from_secs(2)),
-};
-
 /// The values that a function given to `mutate` may return.
 ///
 /// - `()`: the change is written.
@@ -76,8 +69,9 @@ impl<V: Verdict, E: Into<Box<dyn std::error::Error + Send + Sync>>> Verdict for 
 ///
 /// The function runs on the data that was read, and the result is written only if nobody wrote
 /// meanwhile. Otherwise the call starts again, so the function may run more than once. It may decline or
-/// fail, see [`Verdict`]. If it changes nothing, nothing is written. Cost: two requests in the quiet case, one
-/// if nothing changes.
+/// fail, see [`Verdict`]. If it changes nothing, nothing is written.
+///
+/// Cost: two requests if nobody else writes, one if nothing changes.
 ///
 /// The difference that the function makes is applied to the JSON text that was read. Members that the
 /// type does not know, numbers that the function does not touch, and the order of members stay as they
@@ -128,7 +122,7 @@ impl<'a, R, F> Mutate<'a, R, F> {
             target,
             draft: Draft::default(),
             change,
-            rounds: ROUNDS,
+            rounds: Rounds::CONTENDED,
             borrowed: PhantomData,
         }
     }
@@ -217,10 +211,9 @@ fn changed<R: Versioned<Data: Serialize>, V: Verdict>(
         return Ok(None);
     }
     let after = text_of(&data)?;
-    if is_same_json(&before, &after) {
+    let Some(json) = apply_change(stored_json.as_str(), &before, &after) else {
         return Ok(None);
-    }
-    let json = apply_change(stored_json.as_str(), &before, &after);
+    };
     // A type that reads a member under several names could not read both of them.
     let is_exact = serde_json::from_str(&json)
         .is_ok_and(|data| text_of(&data).is_ok_and(|read| is_same_json(&read, &after)));

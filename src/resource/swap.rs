@@ -65,6 +65,13 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
+    /// The limits of a call that competes with other writers, unless it sets others.
+    pub(crate) const CONTENDED: Self = Self {
+        limit: 100,
+        max_elapsed: Duration::from_secs(30),
+        delays: (Duration::from_millis(50), Duration::from_secs(2)),
+    };
+
     /// A number of rounds without a wait between them.
     pub(crate) const fn at_once(limit: u32) -> Self {
         Self {
@@ -82,12 +89,12 @@ pub(crate) async fn swap<R: Resource>(
     write: &Write,
     rounds: Rounds,
     mut known: Known<R>,
-    mut decide: impl FnMut(&mut Known<R>) -> Result<Step> + Send,
+    mut decide: impl FnMut(&Known<R>) -> Result<Step> + Send,
 ) -> Result<Swapped<R>> {
     let started = Instant::now();
     let mut round = 1;
     loop {
-        let step = decide(&mut known)?;
+        let step = decide(&known)?;
         let (read, conflict) = match step {
             Step::Read => {
                 known = match target.fetch::<R>().await {
@@ -182,8 +189,8 @@ fn with(write: &Write, data: String, if_match: Option<Revision>) -> Write {
     }
 }
 
-/// Returns `true` if it is known that a conflict is with another's write. If it is not, doing it again may do it
-/// twice.
+/// Returns `true` if it is known that a conflict is with another's write. If it is not, another round
+/// may write twice.
 fn is_known(conflict: &Error) -> bool {
     !conflict.is_outcome_unknown()
 }

@@ -3,7 +3,6 @@
 use crate::error::{Error, Result};
 use crate::resource::call::{Outcome, Written};
 use crate::resource::kind::Resource;
-use crate::resource::mutate;
 use crate::resource::record::Versioned;
 use crate::resource::swap::{Known, Rounds, Step, Swapped, swap};
 use crate::resource::target::Target;
@@ -73,7 +72,7 @@ async fn put<R: Versioned>(
         let is_change = stored.is_none_or(|stored| must_write || !is_same_json(stored, &new));
         Ok(is_change.then_some(new))
     };
-    rewrite(target, write, mutate::ROUNDS, make).await
+    rewrite(target, write, Rounds::CONTENDED, make).await
 }
 
 /// Writes the text that a function makes of the stored object, or of nothing; nothing if it makes none.
@@ -83,7 +82,7 @@ pub(super) async fn rewrite<R: Versioned>(
     rounds: Rounds,
     mut make: impl FnMut(Option<&R::Untyped>) -> Result<Option<String>> + Send,
 ) -> Result<Written<R>> {
-    let decide = |known: &mut Known<R::Untyped>| {
+    let decide = |known: &Known<R::Untyped>| {
         Ok(match known {
             Known::Unread => Step::Read,
             Known::Absent(_) => make(None)?.map_or(Step::Keep, Step::Create),

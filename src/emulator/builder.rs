@@ -11,9 +11,8 @@ use chrono::Utc;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use super::clock::Clock;
 use super::core::{self, AccountSettings, Contents, Core, LoggedRequest, Observer, OpenDataFile};
-use super::random::Random;
+use super::store::{Clock, Random};
 use super::{Emulator, EmulatorError, Server, server};
 
 /// Host and port in the URL of an emulator in process: no socket can have that port.

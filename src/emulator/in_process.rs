@@ -106,7 +106,7 @@ fn to_emulator(request: HttpRequest) -> Result<Request<ResponseBody>, HttpError>
     Ok(request)
 }
 
-/// The failure of a connection that ended before the response.
+/// The error of a connection that ended before the response.
 fn cut(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> HttpError {
     HttpError::new(ConnectionFailure::Other, cause)
 }

@@ -27,14 +27,9 @@
 
 mod builder;
 mod client;
-mod clock;
 mod core;
-mod error;
-mod failure;
 mod http;
 mod in_process;
-mod random;
-mod recent;
 mod server;
 mod store;
 mod subscribers;
@@ -50,10 +45,9 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use self::builder::EmulatorBuilder;
-pub use self::clock::Clock;
-pub use self::core::{Fault, LoggedRequest};
-pub use self::error::EmulatorError;
+pub use self::core::{EmulatorError, Fault, LoggedRequest};
 pub use self::in_process::EmulatorService;
+pub use self::store::Clock;
 pub use self::subscribers::LoggedWebhook;
 pub use crate::api::Operation;
 
@@ -138,12 +132,14 @@ impl Emulator {
     /// # }
     /// ```
     ///
-    /// The runtime needs its time driver only. Differences to an emulator that was
+    /// It may be created before its runtime, which needs its time driver only. Objects and items that
+    /// expire are removed when they are due from the first call on; before it, at the latest when
+    /// anything is read from the emulator, its [webhooks](Self::webhooks) included. Differences to an emulator that was
     /// [started](Self::start):
     ///
     /// - A request runs in the task of its caller. Only the write of a delayed fault, the
     ///   debounced event of an endpoint and the removal of what expires run in tasks of the
-    ///   runtime, so that they happen even when nobody calls.
+    ///   runtime, so that they take place even without a call.
     /// - Webhooks are not posted: the [log](Self::webhooks) has them, signed, as not sent.
     /// - [`url`](Self::url) is an address that nothing listens on.
     /// - [`stop`](Self::stop) does not wait: calls under way fail.
@@ -236,12 +232,12 @@ impl Emulator {
     /// still be under way at the response to its write.
     #[must_use]
     pub fn webhooks(&self) -> Vec<LoggedWebhook> {
-        self.core().webhooks.entries()
+        self.core().webhooks()
     }
 
     /// Empties the log of webhooks.
     pub fn clear_webhooks(&self) {
-        self.core().webhooks.clear();
+        self.core().clear_webhooks();
     }
 
     /// Simulates that an endpoint connects to a Service, given by its SID or `default`.

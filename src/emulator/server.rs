@@ -15,9 +15,9 @@ use tokio::time::timeout;
 
 use super::http::Api;
 
-/// How long to wait when no connection can be taken, as when no file is left to open.
+/// The time to wait when no connection can be accepted, as when too many files are open.
 const PAUSE: Duration = Duration::from_millis(20);
-/// How long a request under way may take when the emulator stops.
+/// The time that requests under way have to complete when the emulator stops.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Serves connections until `stop` is sent, which lets requests under way complete, or until its
@@ -33,7 +33,7 @@ pub(super) async fn serve(listener: TcpListener, api: Arc<Api>, mut stop: onesho
                 while connections.try_join_next().is_some() {}
             }
             Either::Left((Err(error), _)) => {
-                tracing::warn!(%error, "the emulator cannot take a connection");
+                tracing::warn!(%error, "the emulator cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
             }
             Either::Right((stopped, _)) => break stopped.is_ok(),

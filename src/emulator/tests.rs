@@ -469,8 +469,9 @@ fn is<T: serde::Serialize + serde::de::DeserializeOwned>((status, body): (u16, V
 fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let kept = members.into_iter().filter(|(_, value)| !value.is_null());
-            kept.map(|(name, value)| (name, without_nulls(value)))
+            let members = members.into_iter().filter(|(_, value)| !value.is_null());
+            members
+                .map(|(name, value)| (name, without_nulls(value)))
                 .collect()
         }
         Value::Array(elements) => elements.into_iter().map(without_nulls).collect(),

@@ -33,18 +33,18 @@ async fn everything_is_there_again() {
     http.post("/Streams", &[("UniqueName", "s")]).await;
     http.post("/Lists", &[("UniqueName", "l")]).await;
     http.post("/Maps", &[("UniqueName", "m")]).await;
-    http.post("/Maps", &[("UniqueName", "gone")]).await;
+    http.post("/Maps", &[("UniqueName", "deleted")]).await;
     for key in ["a", "ab", "abc"] {
         http.post("/Lists/l/Items", &[("Data", "{}"), ("ItemTtl", "30")])
             .await;
         let form = [("Key", key), ("Data", "{}")];
         http.post("/Maps/m/Items", &form).await;
-        http.post("/Maps/gone/Items", &form).await;
+        http.post("/Maps/deleted/Items", &form).await;
     }
-    // What begins like what is deleted stays.
+    // A Map whose name begins like that of the deleted one stays.
     http.try_delete("/Maps/m/Items/ab").await;
     http.try_delete("/Lists/l/Items/2").await;
-    http.try_delete("/Maps/gone").await;
+    http.try_delete("/Maps/deleted").await;
     let before = emulator.dump();
     let identity = [
         emulator.account_sid().as_str(),
@@ -67,7 +67,7 @@ async fn everything_is_there_again() {
     ];
     assert_eq!(again, identity.each_ref());
 
-    // The counters go on, and what has a TTL expires.
+    // The counters go on, and an object with a TTL expires.
     let http = Http::of(&emulator);
     let added = http.post("/Lists/l/Items", &[("Data", "{}")]).await.1;
     assert_eq!(
@@ -87,7 +87,7 @@ async fn everything_is_there_again() {
     assert_eq!(emulator.dump(), before);
 }
 
-/// A page token stands for a place that no later object may take.
+/// A page token contains a place that no later object may take.
 #[tokio::test]
 async fn page_tokens_outlive_the_process() {
     let folder = Folder::new();
@@ -112,7 +112,7 @@ async fn page_tokens_outlive_the_process() {
 }
 
 #[tokio::test]
-async fn resets_and_seeds_are_kept() {
+async fn resets_and_seeds_are_stored() {
     let folder = Folder::new();
     let emulator = builder(&folder).start().await.unwrap();
     let http = Http::of(&emulator);
@@ -136,7 +136,7 @@ async fn resets_and_seeds_are_kept() {
 }
 
 #[tokio::test]
-async fn what_is_set_goes_before_what_is_kept() {
+async fn settings_override_those_in_the_file() {
     let folder = Folder::new();
     let emulator = builder(&folder).start().await.unwrap();
     let document = Http::of(&emulator);
@@ -202,7 +202,7 @@ fn write_format_1(path: &std::path::Path) {
     transaction.commit().unwrap();
 }
 
-/// Members that are not there have the values that the older version showed.
+/// Absent members have the values that the older version showed.
 #[tokio::test]
 async fn a_file_of_an_older_version_opens() {
     let folder = Folder::new();
@@ -234,7 +234,7 @@ async fn a_file_of_an_older_version_opens() {
         (&json!("1"), &json!("system"))
     );
     assert_eq!(http.get("/Streams/events").await.0, 200);
-    // It goes on where the older version ended, and is of the new format then.
+    // It goes on where the older version ended, and then has the new format.
     let item = http.post("/Lists/log/Items", &[("Data", "{}")]).await.1;
     assert_eq!(
         (&item["index"], &item["revision"]),
@@ -278,7 +278,7 @@ async fn files_that_cannot_be_used_say_why() {
     assert!(error.to_string().contains("sync.db"), "{error}");
     emulator.stop().await;
 
-    // Of a version that is still to come: the table and key are those of the data file.
+    // A file of a future version: the table and key are those of the data file.
     let path = folder.file("sync.db");
     let about: redb::TableDefinition<&str, &[u8]> =
         redb::TableDefinition::new("twilio-sync emulator");
@@ -308,10 +308,10 @@ async fn files_that_cannot_be_used_say_why() {
     assert!(why(error).contains("no data file of this emulator"));
 }
 
-/// Nothing is acknowledged that is not kept, and nothing that was is lost.
+/// A write that is not stored is not acknowledged, and one that was acknowledged is not lost.
 #[cfg(unix)]
 #[tokio::test]
-async fn a_full_disk_is_a_failure_of_the_write() {
+async fn a_write_on_a_full_disk_fails() {
     use super::program::Program;
 
     let folder = Folder::new();
@@ -334,7 +334,7 @@ async fn a_full_disk_is_a_failure_of_the_write() {
     assert_eq!(http.post("/Documents", &[]).await.0, 500);
     assert_eq!(http.get("/Lists/l").await.0, 200);
 
-    // What is not kept is not told, and the log says so.
+    // A write that is not stored has no webhook, and the log says so.
     let url = ("WebhookUrl", "http://127.0.0.1:1/");
     http.post("", &[url, ("WebhooksFromRestEnabled", "true")])
         .await;
@@ -348,15 +348,15 @@ async fn a_full_disk_is_a_failure_of_the_write() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    let not_kept = "not sent: the write was not kept";
-    assert_eq!(log[0]["error"], not_kept, "{log}");
+    let not_stored = "not sent: the write was not stored";
+    assert_eq!(log[0]["error"], not_stored, "{log}");
     program.kill();
 
     let program = Program::with_data(&path);
     let (http, none) = (program.http(), json!(null));
     let (_, dump) = http.control(reqwest::Method::GET, "dump", &none).await;
     let items = dump["services"][0]["lists"][0]["items"].as_array().unwrap();
-    // The one that was refused may be there.
+    // The one that failed may be there.
     assert!(
         (written..=written + 1).contains(&items.len()),
         "{written} {}",
@@ -366,9 +366,9 @@ async fn a_full_disk_is_a_failure_of_the_write() {
     assert!(items.iter().all(|item| item["data"] == parsed));
 }
 
-/// Who does not answer a webhook does not keep the file from the next emulator.
+/// A receiver that does not respond to a webhook does not keep the file open.
 #[tokio::test]
-async fn a_dropped_emulator_lets_go_of_its_file() {
+async fn a_dropped_emulator_closes_its_file() {
     let folder = Folder::new();
     let receiver = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/", receiver.local_addr().unwrap());
@@ -392,7 +392,7 @@ async fn a_dropped_emulator_lets_go_of_its_file() {
     assert_eq!(Http::of(&emulator).get("/Documents/a").await.0, 200);
 }
 
-/// What a seed may have, a data file can have after it, and more.
+/// A data file can store the largest seed, and later revisions.
 #[tokio::test]
 async fn the_largest_seed_is_there_again() {
     let folder = Folder::new();
@@ -426,7 +426,7 @@ async fn the_largest_seed_is_there_again() {
     assert_eq!(emulator.dump(), before);
 }
 
-/// The SID of a seeded default service stays, whoever else has the one it had before.
+/// The SID of a seeded default Service stays, even if another Service has the earlier one.
 #[tokio::test]
 async fn a_seeded_default_service_keeps_its_sid() {
     let folder = Folder::new();
@@ -446,7 +446,7 @@ async fn a_seeded_default_service_keeps_its_sid() {
     let before = emulator.dump();
     emulator.stop().await;
 
-    // As often as it starts, and with what a shell still has from the first time.
+    // On every start, and with the SID that a shell still has from the first time.
     for set in [None, Some(&first), None] {
         let mut builder = builder(&folder);
         if let Some(set) = set {

@@ -1,8 +1,7 @@
 //! The account of an emulator: its SIDs and secrets.
 
-use crate::emulator::error::EmulatorError;
-use crate::emulator::random::Random;
-use crate::emulator::store::looks_like_sid;
+use super::error::EmulatorError;
+use crate::emulator::store::{Random, looks_like_sid};
 use crate::emulator::subscribers::data_file::Account;
 
 /// The SIDs and secrets that a user has set.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::emulator::error::EmulatorError;
+use super::error::EmulatorError;
 use crate::emulator::subscribers::data_file::Account;
 use crate::value::{AccountSid, ApiKeySid};
 

@@ -8,12 +8,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 
 use crate::api::Operation;
 
-/// A failure to simulate for a request, for
+/// A error to simulate for a request, for
 /// [`Emulator::inject`](crate::emulator::Emulator::inject).
 ///
-/// A fault strikes the next request unless told otherwise: [`on`](Self::on)
-/// narrows it to an operation, [`nth`](Self::nth) lets requests pass before
-/// it, [`times`](Self::times) and [`always`](Self::always) repeat it. Where
+/// A fault strikes the next request, unless it is set otherwise: [`on`](Self::on)
+/// limits it to an operation, [`nth`](Self::nth) skips requests before
+/// it, [`times`](Self::times) and [`always`](Self::always) make it strike more. Where
 /// several faults could strike a request, the one injected first does, and
 /// only it is used up; all of them count the request.
 ///
@@ -41,7 +41,7 @@ pub struct Fault {
 #[derive(Clone, Debug)]
 pub(crate) struct Action {
     pub(crate) delay: Duration,
-    /// Whether the request is handled before the effect.
+    /// The request is handled before the effect.
     pub(crate) after_write: bool,
     pub(crate) effect: Effect,
 }
@@ -196,7 +196,7 @@ impl Fault {
     }
 }
 
-/// Whether a header is about the framing of the message or its connection, which are hyper's.
+/// Returns true if a header is about the framing of the message or its connection, which hyper sets.
 pub(crate) fn is_of_connection(name: &HeaderName) -> bool {
     const NAMES: [HeaderName; 6] = [
         header::CONNECTION,

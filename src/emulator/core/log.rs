@@ -11,8 +11,8 @@ use tokio::time::Instant;
 
 use super::Parameters;
 use crate::api::Operation;
-use crate::emulator::random::Random;
-use crate::emulator::recent::{self, Recent};
+use crate::emulator::store::Random;
+use crate::emulator::subscribers::recent::{self, Recent};
 
 /// A request that the emulator received.
 ///
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_kept_counts() {
+    fn all_parts_of_an_entry_count() {
         let target = format!("/{}", "x".repeat(60_000)).parse().unwrap();
         let mut headers = HeaderMap::new();
         let value = "a".repeat(1_600_000);

@@ -1,10 +1,11 @@
-//! The emulator itself, free of routes and sockets: one state that every way in shares.
+//! The emulator itself, free of routes and sockets, for every way in.
 //!
 //! [`http`](super::http) decodes requests, calls this and writes responses; another way in would
 //! stand beside it.
 
 mod account;
 mod credentials;
+mod error;
 mod faults;
 mod log;
 mod open;
@@ -16,26 +17,24 @@ use tokio::runtime::Handle;
 
 pub(crate) use self::account::AccountSettings;
 pub(crate) use self::credentials::Credentials;
+pub use self::error::EmulatorError;
 pub use self::faults::Fault;
 pub(crate) use self::faults::{Action, Effect, FaultResponse, Faults, is_of_connection};
 pub use self::log::LoggedRequest;
 pub(crate) use self::log::{Observer, RequestId, RequestLog};
 pub(crate) use self::open::{Contents, OpenDataFile, open};
 pub(crate) use self::parameters::Parameters;
-use super::clock::Clock;
-use super::error::EmulatorError;
-use super::failure::Failure;
-use super::random::Random;
-use super::store::{Flaw, Records, Service, Store, Subscribers};
+use super::store::{Clock, Flaw, Random, Records, Service, ServiceError, Store, Subscribers};
+use super::subscribers::LoggedWebhook;
 use super::subscribers::data_file::DataFile;
 use super::subscribers::webhooks::{self, Endpoints, Outbox, WebhookLog};
 use crate::value::ServiceSid;
 use crate::webhooks::Validator;
 
-/// What all requests to an emulator share.
+/// The parts of an emulator that all requests share.
 pub(crate) struct Core {
     pub(crate) store: Store,
-    /// Done when the task that removes what expires was started.
+    /// Done when the task that removes expired objects and items was started.
     expiring: Once,
     pub(crate) credentials: Credentials,
     /// The default Service that the emulator started with.
@@ -43,7 +42,7 @@ pub(crate) struct Core {
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
     pub(crate) log: RequestLog,
-    pub(crate) webhooks: Arc<WebhookLog>,
+    webhooks: Arc<WebhookLog>,
     pub(crate) random: Random,
     endpoints: Endpoints,
     data_file: Option<Arc<DataFile>>,
@@ -109,8 +108,8 @@ impl Core {
         Ok((core, posting))
     }
 
-    /// Starts the task that removes what expires when it is due, where there is a runtime and it was
-    /// not started yet: an emulator may be created before its runtime.
+    /// Starts the task that removes objects and items when they expire, where there is a runtime and
+    /// it was not started yet: an emulator may be created before its runtime.
     pub(crate) fn expire_when_due(&self) {
         if let Ok(runtime) = Handle::try_current() {
             // The task does not keep the store alive.
@@ -134,28 +133,42 @@ impl Core {
 
     /// Drops the endpoints of Services that no longer exist.
     pub(crate) fn remove_stale_endpoints(&self) {
-        self.endpoints.forget_gone(&self.store);
+        self.endpoints.remove_stale(&self.store);
     }
 
-    /// Records that an endpoint has connected to a Service.
+    /// The webhooks so far, with those of all that has expired by now.
+    ///
+    /// Without a runtime nothing else may have removed it.
+    pub(crate) fn webhooks(&self) -> Vec<LoggedWebhook> {
+        self.store.expire();
+        self.webhooks.entries()
+    }
+
+    /// Empties the log of webhooks, with those of all that has expired by now.
+    pub(crate) fn clear_webhooks(&self) {
+        self.store.expire();
+        self.webhooks.clear();
+    }
+
+    /// Simulates that an endpoint connects to a Service.
     pub(crate) fn connect_endpoint(
         &self,
         service: &str,
         identity: &str,
         endpoint: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ServiceError> {
         self.endpoints
             .connect(&self.store, service, identity, endpoint)
     }
 
-    /// Records that an endpoint has disconnected; with debouncing, the event follows after the
+    /// Simulates that an endpoint disconnects; with debouncing, the event follows after the
     /// Service's window.
     pub(crate) fn disconnect_endpoint(
         self: &Arc<Self>,
         service: &str,
         identity: &str,
         endpoint: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ServiceError> {
         let later = self
             .endpoints
             .disconnect(&self.store, service, identity, endpoint)?;
@@ -179,7 +192,7 @@ impl Core {
     }
 
     /// Waits until all writes so far are in the data file, if there is one.
-    pub(crate) async fn wait_for_data_file(&self) -> Result<(), Failure> {
+    pub(crate) async fn wait_for_data_file(&self) -> Result<(), ServiceError> {
         match &self.data_file {
             Some(file) => file.stored(file.queued()).await,
             None => Ok(()),

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use std::thread;
 
 use super::AccountSettings;
-use crate::emulator::error::EmulatorError;
-use crate::emulator::random::Random;
-use crate::emulator::store::{Kind, Millis, Sid, State};
+use super::error::EmulatorError;
+use crate::emulator::store::{Change, Kind, Millis, Random, Sid, State};
 use crate::emulator::subscribers::data_file::{self, Account, DataFile, Unusable};
 
 /// The contents of a core.
@@ -72,9 +71,12 @@ pub(crate) fn open(
     let account = settings.account(stored, random)?;
     let mut default_service = default_service(&account)?;
     let mut state = std::mem::take(&mut opened.state);
-    state.keep_journal();
+    let mut change = Change::Updated;
     match stored_service {
-        None => state.add_default_service(default_service, now),
+        None => {
+            state.add_default_service(default_service, now);
+            change = Change::Created;
+        }
         // A seed may have changed its SID since that was stored.
         Some(stored) if stored == account.service_sid => {
             default_service = state.default_service().unwrap_or(default_service);
@@ -83,8 +85,8 @@ pub(crate) fn open(
             .rename_default_service(default_service)
             .map_err(|_| unusable(Unusable::ServiceTaken(default_service)))?,
     }
-    let changes = state.take_journal();
-    let (file, writer) = opened.begin(&account, &changes).map_err(unusable)?;
+    let event = state.default_service_event(change);
+    let (file, writer) = opened.begin(&account, event.as_ref()).map_err(unusable)?;
     let file = Arc::new(file);
     let contents = Contents {
         account,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use percent_encoding::percent_decode;
 
-use crate::emulator::failure::Failure;
+use crate::emulator::store::ServiceError;
 
 /// Names and values, in the order they came.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ pub(crate) struct Parameters<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl<'a> Parameters<'a> {
     /// Decodes `application/x-www-form-urlencoded` text, which must be UTF-8.
-    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, Failure> {
+    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, ServiceError> {
         text.split(|byte| *byte == b'&')
             .filter(|pair| !pair.is_empty())
             .map(|pair| {
@@ -21,7 +21,7 @@ impl<'a> Parameters<'a> {
                 let (name, value) = pair.split_at(end.unwrap_or(pair.len()));
                 Ok((decode(name)?, decode(value.get(1..).unwrap_or_default())?))
             })
-            .collect::<Result<_, Failure>>()
+            .collect::<Result<_, ServiceError>>()
             .map(Self)
     }
 
@@ -40,11 +40,11 @@ impl<'a> Parameters<'a> {
     }
 }
 
-fn decode(text: &[u8]) -> Result<Cow<'_, str>, Failure> {
+fn decode(text: &[u8]) -> Result<Cow<'_, str>, ServiceError> {
     if !text.contains(&b'+') {
         return percent_decode(text)
             .decode_utf8()
-            .map_err(|_| Failure::InvalidBody);
+            .map_err(|_| ServiceError::InvalidBody);
     }
     let spaced: Vec<u8> = text
         .iter()
@@ -53,7 +53,7 @@ fn decode(text: &[u8]) -> Result<Cow<'_, str>, Failure> {
     let decoded: Vec<u8> = percent_decode(&spaced).collect();
     String::from_utf8(decoded)
         .map(Cow::Owned)
-        .map_err(|_| Failure::InvalidBody)
+        .map_err(|_| ServiceError::InvalidBody)
 }
 
 #[cfg(test)]

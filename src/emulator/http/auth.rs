@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
 
 use crate::emulator::core::Credentials;
-use crate::emulator::failure::Failure;
+use crate::emulator::store::ServiceError;
 
 /// The `Authorization` headers that are accepted: those of the auth token and of the API key.
 pub(super) struct BasicAuth([String; 2]);
@@ -23,7 +23,7 @@ impl BasicAuth {
     }
 
     /// Fails unless a request has the account's auth token or API key.
-    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), Failure> {
+    pub(super) fn check(&self, headers: &HeaderMap) -> Result<(), ServiceError> {
         headers
             .get(header::AUTHORIZATION)
             .and_then(|value| value.to_str().ok())
@@ -31,7 +31,7 @@ impl BasicAuth {
             .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Basic"))
             .filter(|(_, given)| self.0.iter().any(|accepted| accepted == given.trim()))
             .map(drop)
-            .ok_or(Failure::Unauthenticated)
+            .ok_or(ServiceError::Unauthenticated)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use crate::emulator::store::{
-    Document, Expiry, GrantView, ItemRules, ItemView, Kind, List, Map, Millis, ObjectView,
+    Document, GrantView, History, ItemRules, ItemView, Kind, List, Map, Millis, ObjectView,
     Permitted, Resource, Service, Sid, Stream,
 };
 
@@ -21,7 +21,7 @@ const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// What all bodies of a request share: whose account it is, and where the client sees the emulator.
+/// The account, and the URL of the emulator as the client sees it, for all bodies of a request.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Site<'a> {
     pub(super) account_sid: &'a str,
@@ -62,7 +62,7 @@ pub(super) trait Shown: Resource {
     /// In pages.
     const KEY: &'static str;
 
-    /// What is in the object's body beside what all have.
+    /// Writes the members that only objects of this kind have.
     fn show<S: SerializeMap>(body: &Self::Body, map: &mut S) -> Result<(), S::Error>;
     /// The resources under an object.
     fn links() -> &'static [&'static str];
@@ -144,7 +144,7 @@ impl ShownCollection for Map {
     const KEY_NAME: &'static str = "key";
 }
 
-/// The name of the field that holds the SID of the object something is in.
+/// The name of the field with the SID of the object of an item or permission.
 fn sid_field(kind: Kind) -> &'static str {
     match kind {
         Kind::Service => "service_sid",
@@ -156,7 +156,7 @@ fn sid_field(kind: Kind) -> &'static str {
     }
 }
 
-/// A record and the site it is shown on.
+/// A record, with the account and URL for its body.
 pub(super) struct Body<'a, V>(pub(super) Site<'a>, pub(super) V);
 
 impl Serialize for Body<'_, &Service> {
@@ -164,11 +164,11 @@ impl Serialize for Body<'_, &Service> {
         let Self(site, service) = self;
         let sid = service.sid();
         let url = site.service(sid);
-        let settings = &service.settings;
+        let settings = service.settings();
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("account_sid", site.account_sid)?;
-        map.serialize_entry("date_created", &Date(service.created))?;
-        map.serialize_entry("date_updated", &Date(service.updated))?;
+        map.serialize_entry("date_created", &Date(service.state.created))?;
+        map.serialize_entry("date_updated", &Date(service.state.updated))?;
         map.serialize_entry("friendly_name", &settings.friendly_name)?;
         let links = ["Documents", "Lists", "Maps", "Streams"];
         map.serialize_entry(
@@ -179,7 +179,7 @@ impl Serialize for Body<'_, &Service> {
             },
         )?;
         map.serialize_entry("sid", &sid)?;
-        map.serialize_entry("unique_name", &service.unique_name)?;
+        map.serialize_entry("unique_name", &service.state.unique_name)?;
         map.serialize_entry("url", &url)?;
         map.serialize_entry("webhook_url", &settings.webhook_url)?;
         map.serialize_entry(
@@ -210,10 +210,8 @@ impl<T: Shown> Serialize for Body<'_, ObjectView<'_, T>> {
         let url = site.object::<T>(view.service, view.sid);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("account_sid", site.account_sid)?;
-        map.serialize_entry("created_by", object.created_by.name())?;
-        map.serialize_entry("date_expires", &object.expires.map(Date::from))?;
-        map.serialize_entry("date_created", &Date(object.created))?;
-        map.serialize_entry("date_updated", &Date(object.updated))?;
+        map.serialize_entry("created_by", object.history.created_by.name())?;
+        show_dates(&object.history, &mut map)?;
         T::show(&object.body, &mut map)?;
         map.serialize_entry("service_sid", &view.service)?;
         map.serialize_entry("sid", &view.sid)?;
@@ -238,11 +236,9 @@ impl<C: ShownCollection> Serialize for Body<'_, ItemView<'_, C>> {
         let url = site.member::<C>(view.service, view.collection, "Items", &key);
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("account_sid", site.account_sid)?;
-        map.serialize_entry("created_by", item.created_by.name())?;
+        map.serialize_entry("created_by", item.history.created_by.name())?;
         map.serialize_entry("data", item.data.json())?;
-        map.serialize_entry("date_expires", &item.expires.map(Date::from))?;
-        map.serialize_entry("date_created", &Date(item.created))?;
-        map.serialize_entry("date_updated", &Date(item.updated))?;
+        show_dates(&item.history, &mut map)?;
         map.serialize_entry(C::KEY_NAME, view.key)?;
         map.serialize_entry(sid_field(C::KIND), &view.collection)?;
         map.serialize_entry("revision", &Revision(item.revision))?;
@@ -250,6 +246,14 @@ impl<C: ShownCollection> Serialize for Body<'_, ItemView<'_, C>> {
         map.serialize_entry("url", &url)?;
         map.end()
     }
+}
+
+/// Writes the dates of an object or item.
+fn show_dates<S: SerializeMap>(history: &History, map: &mut S) -> Result<(), S::Error> {
+    let expires = history.expires.map(|expiry| Date(expiry.millis()));
+    map.serialize_entry("date_expires", &expires)?;
+    map.serialize_entry("date_created", &Date(history.created))?;
+    map.serialize_entry("date_updated", &Date(history.updated))
 }
 
 /// A permission of an object of kind `T`.
@@ -297,12 +301,6 @@ impl Serialize for Links<'_> {
 
 /// A date as the API writes it: UTC, whole seconds.
 struct Date(Millis);
-
-impl From<Expiry> for Date {
-    fn from(expiry: Expiry) -> Self {
-        Self(expiry.millis())
-    }
-}
 
 impl Serialize for Date {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -8,7 +8,6 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::Cut;
-use crate::emulator::failure::Failure;
 
 /// The largest request body: ample for the largest data, percent-encoded.
 pub(super) const MAX_REQUEST: usize = 256 * 1024;
@@ -19,7 +18,7 @@ const MAX_IGNORED: usize = 16 * 1024 * 1024;
 /// A request body that cannot be read.
 pub(super) enum ReadError {
     /// The body is too large.
-    Failure(Failure),
+    TooLarge,
     /// The connection ended before the body did.
     Disconnected,
 }
@@ -43,7 +42,7 @@ where
         }
     }
     if length > max {
-        return Err(ReadError::Failure(Failure::TooLarge));
+        return Err(ReadError::TooLarge);
     }
     Ok(whole)
 }

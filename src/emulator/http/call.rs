@@ -7,9 +7,7 @@ use serde::Serialize;
 
 use super::bodies::{Body, Shown, ShownCollection, Site};
 use crate::emulator::core::Parameters;
-use crate::emulator::failure::Failure;
-use crate::emulator::random::Random;
-use crate::emulator::store::{IfMatch, ItemView, ObjectView, Store};
+use crate::emulator::store::{IfMatch, ItemView, ObjectView, Random, ServiceError, Store};
 
 /// A request for an operation.
 pub(super) struct Call<'a> {
@@ -38,17 +36,17 @@ impl Call<'_> {
         &self.names[2]
     }
 
-    pub(super) fn if_match(&self) -> Result<Option<IfMatch>, Failure> {
+    pub(super) fn if_match(&self) -> Result<Option<IfMatch>, ServiceError> {
         self.if_match
             .map(|value| IfMatch::parse(value.as_bytes()))
             .transpose()
     }
 }
 
-/// What an operation answers when it succeeds.
+/// The response of an operation that succeeds.
 pub(super) struct Reply {
     pub(super) status: StatusCode,
-    /// The revision the `ETag` header carries.
+    /// The revision in the `ETag` header.
     pub(super) etag: Option<u64>,
     pub(super) body: Vec<u8>,
 }

@@ -1,12 +1,11 @@
-//! Which function answers which operation.
+//! The function of each operation.
 
 use super::call::{Call, Reply};
 use super::{items, objects, permissions, services};
 use crate::api::Operation;
-use crate::emulator::failure::Failure;
-use crate::emulator::store::{Document, List, Map, Stream};
+use crate::emulator::store::{Document, List, Map, ServiceError, Stream};
 
-pub(super) fn dispatch(operation: Operation, call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn dispatch(operation: Operation, call: &Call<'_>) -> Result<Reply, ServiceError> {
     use Operation as O;
     match operation {
         O::ListService => services::list(call),

@@ -11,7 +11,7 @@ use super::response::fault_response;
 use super::routing::Route;
 use super::{Api, Cut, Head, ResponseBody};
 use crate::emulator::core::{Action, Effect};
-use crate::emulator::failure::Failure;
+use crate::emulator::store::ServiceError;
 
 impl Api {
     /// Applies a fault to a request.
@@ -19,7 +19,7 @@ impl Api {
         &self,
         fault: Action,
         head: &Parts,
-        body: Result<Vec<u8>, Failure>,
+        body: Result<Vec<u8>, ServiceError>,
     ) -> Result<Response<ResponseBody>, Cut> {
         let handled = fault.after_write.then(|| {
             let route = Route::find(&head.method, head.uri.path());
@@ -47,7 +47,7 @@ impl Api {
         self: &Arc<Self>,
         fault: Action,
         head: Parts,
-        body: Result<Vec<u8>, Failure>,
+        body: Result<Vec<u8>, ServiceError>,
     ) -> Result<Response<ResponseBody>, Cut> {
         // The task does not keep the emulator alive.
         let api = Arc::downgrade(self);

@@ -5,10 +5,11 @@ use http::StatusCode;
 use super::bodies::ShownCollection;
 use super::call::{Call, Reply};
 use super::paging::PageRequest;
-use crate::emulator::failure::Failure;
-use crate::emulator::store::{Data, ItemChange, ItemRules, List, Map, NewItem, map_key};
+use crate::emulator::store::{
+    Data, ItemChange, ItemRules, List, Map, NewItem, ServiceError, map_key,
+};
 
-pub(super) fn list<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn list<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let request = PageRequest::read_items::<C>(&call.query)?;
     call.store.read(|reader| {
         let (walk, size) = (&request.walk, request.size);
@@ -19,7 +20,7 @@ pub(super) fn list<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, Failure
     })
 }
 
-pub(super) fn add_to_list(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn add_to_list(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let new = new_item::<List>(call)?;
     call.store.write(|writer| {
         let view = writer.add_list_item(call.service(), call.object(), new)?;
@@ -27,9 +28,9 @@ pub(super) fn add_to_list(call: &Call<'_>) -> Result<Reply, Failure> {
     })
 }
 
-pub(super) fn create_in_map(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn create_in_map(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let key = call.form.read("Key", map_key)?;
-    let key = key.ok_or(Failure::InvalidMapKey)?;
+    let key = key.ok_or(ServiceError::InvalidMapKey)?;
     let new = new_item::<Map>(call)?;
     call.store.write(|writer| {
         let view = writer.create_map_item(call.service(), call.object(), &key, new)?;
@@ -37,7 +38,7 @@ pub(super) fn create_in_map(call: &Call<'_>) -> Result<Reply, Failure> {
     })
 }
 
-pub(super) fn fetch<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn fetch<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let key = C::parse_key(call.member())?;
     call.store.read(|reader| {
         let view = reader.item::<C>(call.service(), call.object(), &key)?;
@@ -45,7 +46,7 @@ pub(super) fn fetch<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, Failur
     })
 }
 
-pub(super) fn update<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn update<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let key = C::parse_key(call.member())?;
     let if_match = call.if_match()?;
     let change = ItemChange {
@@ -55,7 +56,7 @@ pub(super) fn update<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, Failu
     };
     // The collection's TTL is taken along only with a change of the item.
     if change.data.is_none() && change.ttl.is_none() {
-        return Err(Failure::NoParameters);
+        return Err(ServiceError::NoParameters);
     }
     call.store.write(|writer| {
         let view =
@@ -64,7 +65,7 @@ pub(super) fn update<C: ShownCollection>(call: &Call<'_>) -> Result<Reply, Failu
     })
 }
 
-pub(super) fn delete<C: ItemRules>(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn delete<C: ItemRules>(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let key = C::parse_key(call.member())?;
     let if_match = call.if_match()?;
     call.store
@@ -72,7 +73,7 @@ pub(super) fn delete<C: ItemRules>(call: &Call<'_>) -> Result<Reply, Failure> {
     Ok(Reply::deleted())
 }
 
-fn new_item<C: ItemRules>(call: &Call<'_>) -> Result<NewItem, Failure> {
+fn new_item<C: ItemRules>(call: &Call<'_>) -> Result<NewItem, ServiceError> {
     Ok(NewItem {
         data: data::<C>(call)?.ok_or(C::INVALID_DATA)?,
         ttl: call.form.ttl_or_alias("ItemTtl")?,
@@ -80,7 +81,7 @@ fn new_item<C: ItemRules>(call: &Call<'_>) -> Result<NewItem, Failure> {
     })
 }
 
-fn data<C: ItemRules>(call: &Call<'_>) -> Result<Option<Data>, Failure> {
+fn data<C: ItemRules>(call: &Call<'_>) -> Result<Option<Data>, ServiceError> {
     call.form
         .read("Data", |text| Data::parse(text, C::INVALID_DATA))
 }

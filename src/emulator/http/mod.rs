@@ -36,7 +36,7 @@ use self::call::{Call, Reply};
 use self::response::{Code, add_headers, error_response, respond};
 use self::routing::Route;
 use super::core::{Core, LoggedRequest, Parameters, RequestId};
-use super::failure::Failure;
+use super::store::ServiceError;
 use crate::api::Operation;
 
 /// The REST API of one emulator.
@@ -107,7 +107,7 @@ impl Api {
         ));
         let body = match body::read(incoming, body::MAX_REQUEST).await {
             Ok(body) => Ok(body),
-            Err(ReadError::Failure(failure)) => Err(failure),
+            Err(ReadError::TooLarge) => Err(ServiceError::TooLarge),
             Err(ReadError::Disconnected) => return Err(Cut),
         };
         entry.set_body(body.as_deref().unwrap_or_default());
@@ -119,9 +119,9 @@ impl Api {
         };
 
         if head.method != Method::GET
-            && let Err(failure) = self.core.wait_for_data_file().await
+            && let Err(error) = self.core.wait_for_data_file().await
         {
-            response = error_response(failure, head.uri.path());
+            response = error_response(error, head.uri.path());
         }
 
         let code = response.extensions().get::<Code>().map(|Code(code)| *code);
@@ -142,7 +142,7 @@ impl Api {
         &self,
         head: &Head<'_>,
         route: &Route<'_>,
-        body: Result<Vec<u8>, Failure>,
+        body: Result<Vec<u8>, ServiceError>,
     ) -> Response<ResponseBody> {
         match self.try_handle(head, route, body) {
             Ok(reply) => {
@@ -153,14 +153,14 @@ impl Api {
                 }
                 response
             }
-            Err(failure) => {
-                let mut response = error_response(failure, head.path);
-                match failure {
-                    Failure::MethodNotAllowed => {
+            Err(error) => {
+                let mut response = error_response(error, head.path);
+                match error {
+                    ServiceError::MethodNotAllowed => {
                         let allow = route.allow();
                         allow.map(|allow| response.headers_mut().insert(header::ALLOW, allow));
                     }
-                    Failure::Unauthenticated => {
+                    ServiceError::Unauthenticated => {
                         let challenge = HeaderValue::from_static("Basic realm=\"Twilio API\"");
                         let headers = response.headers_mut();
                         headers.insert(header::WWW_AUTHENTICATE, challenge);
@@ -176,10 +176,10 @@ impl Api {
         &self,
         head: &Head<'_>,
         route: &Route<'_>,
-        body: Result<Vec<u8>, Failure>,
-    ) -> Result<Reply, Failure> {
+        body: Result<Vec<u8>, ServiceError>,
+    ) -> Result<Reply, ServiceError> {
         self.auth.check(head.headers)?;
-        let operation = route.operation().ok_or_else(|| route.failure())?;
+        let operation = route.operation().ok_or_else(|| route.error())?;
         let body = body?;
         let base = format!("http://{}", self.authority_of(head.headers));
         let call = Call {
@@ -231,7 +231,7 @@ impl<'a> Head<'a> {
 }
 
 /// The form parameters of a POST; a body of another type is an error.
-fn form<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<Parameters<'a>, Failure> {
+fn form<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<Parameters<'a>, ServiceError> {
     if head.method != Method::POST || body.is_empty() {
         return Ok(Parameters::default());
     }
@@ -245,7 +245,7 @@ fn form<'a>(head: &Head<'_>, body: &'a [u8]) -> Result<Parameters<'a>, Failure> 
                 .eq_ignore_ascii_case("application/x-www-form-urlencoded")
         });
     if !is_form {
-        return Err(Failure::InvalidBody);
+        return Err(ServiceError::InvalidBody);
     }
     Parameters::parse(body)
 }

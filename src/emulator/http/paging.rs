@@ -1,4 +1,4 @@
-//! Which page a query asks for, and the pages an answer leads to.
+//! The page that a query requests, and the URLs of the pages beside it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,17 +9,18 @@ use serde::{Serialize, Serializer};
 
 use super::bodies::{Body, Site};
 use crate::emulator::core::Parameters;
-use crate::emulator::failure::Failure;
-use crate::emulator::store::{Bounds, Edge, ItemRules, Order, Page, Position, Walk, whole_number};
+use crate::emulator::store::{
+    Bounds, Edge, ItemRules, Order, Page, Position, ServiceError, Walk, whole_number,
+};
 
 const DEFAULT_SIZE: u64 = 50;
-/// The most entries a page has.
+/// The maximum number of entries in a page.
 const MAX_SIZE: u64 = 100;
-/// The largest `PageSize` that is taken, as the API once had pages of that size.
-const MAX_ASKED_SIZE: u64 = 1_000;
+/// The largest `PageSize` that is accepted, as the API once had pages of that size.
+const MAX_REQUESTED_SIZE: u64 = 1_000;
 const TOKEN_PREFIX: &str = "PT";
 
-/// The page a query asks for.
+/// The page that a query requests.
 #[derive(Debug)]
 pub(super) struct PageRequest<K> {
     pub(super) walk: Walk<K>,
@@ -31,20 +32,20 @@ pub(super) struct PageRequest<K> {
 
 impl<K: DeserializeOwned> PageRequest<K> {
     /// Reads the parameters that every list of the API takes.
-    pub(super) fn read(query: &Parameters<'_>) -> Result<Self, Failure> {
+    pub(super) fn read(query: &Parameters<'_>) -> Result<Self, ServiceError> {
         let size = query.read("PageSize", |text| {
             whole_number(text)
-                .filter(|size| (1..=MAX_ASKED_SIZE).contains(size))
-                .ok_or(Failure::InvalidPageSize)
+                .filter(|size| (1..=MAX_REQUESTED_SIZE).contains(size))
+                .ok_or(ServiceError::InvalidPageSize)
         })?;
         let size = size.unwrap_or(DEFAULT_SIZE).min(MAX_SIZE);
         let number = query.read("Page", |text| {
-            whole_number(text).ok_or(Failure::InvalidParameter("Page"))
+            whole_number(text).ok_or(ServiceError::InvalidParameter("Page"))
         })?;
         let walk = query.read("PageToken", read_token)?;
         Ok(Self {
             walk: walk.unwrap_or_default(),
-            size: usize::try_from(size).map_err(|_| Failure::InvalidPageSize)?,
+            size: usize::try_from(size).map_err(|_| ServiceError::InvalidPageSize)?,
             number: number.unwrap_or_default(),
             filters: String::new(),
         })
@@ -55,16 +56,16 @@ impl<K: DeserializeOwned> PageRequest<K> {
     /// Reads the parameters that lists of items take. A page token overrides the order and its start.
     pub(super) fn read_items<C: ItemRules<Key = K>>(
         query: &Parameters<'_>,
-    ) -> Result<Self, Failure> {
+    ) -> Result<Self, ServiceError> {
         let order = query.read("Order", |text| match text {
             "asc" => Ok(Order::Asc),
             "desc" => Ok(Order::Desc),
-            _ => Err(Failure::InvalidOrder),
+            _ => Err(ServiceError::InvalidOrder),
         })?;
         let bounds = query.read("Bounds", |text| match text {
             "inclusive" => Ok(Bounds::Inclusive),
             "exclusive" => Ok(Bounds::Exclusive),
-            _ => Err(Failure::InvalidBounds),
+            _ => Err(ServiceError::InvalidBounds),
         })?;
         let from = query.read("From", C::parse_key)?;
 
@@ -138,12 +139,12 @@ fn token<K: Serialize>(walk: &Walk<K>) -> String {
     format!("&PageToken={TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(json))
 }
 
-fn read_token<K: DeserializeOwned>(token: &str) -> Result<Walk<K>, Failure> {
+fn read_token<K: DeserializeOwned>(token: &str) -> Result<Walk<K>, ServiceError> {
     token
         .strip_prefix(TOKEN_PREFIX)
         .and_then(|token| URL_SAFE_NO_PAD.decode(token).ok())
         .and_then(|json| serde_json::from_slice(&json).ok())
-        .ok_or(Failure::InvalidPageToken)
+        .ok_or(ServiceError::InvalidPageToken)
 }
 
 /// A page of the API.
@@ -181,23 +182,23 @@ mod tests {
     use super::*;
     use crate::emulator::store::List;
 
-    fn items(query: &str) -> Result<PageRequest<u64>, Failure> {
+    fn items(query: &str) -> Result<PageRequest<u64>, ServiceError> {
         PageRequest::read_items::<List>(&Parameters::parse(query.as_bytes())?)
     }
 
     #[test]
     fn bad_values_are_refused() {
-        for (query, failure) in [
-            ("Order=ASC", Failure::InvalidOrder),
-            ("Bounds=", Failure::InvalidBounds),
-            ("From=-1", Failure::InvalidListIndex),
-            ("PageSize=0", Failure::InvalidPageSize),
-            ("PageSize=1001", Failure::InvalidPageSize),
-            ("Page=x", Failure::InvalidParameter("Page")),
-            ("PageToken=", Failure::InvalidPageToken),
-            ("PageToken=PTIjEi", Failure::InvalidPageToken),
+        for (query, error) in [
+            ("Order=ASC", ServiceError::InvalidOrder),
+            ("Bounds=", ServiceError::InvalidBounds),
+            ("From=-1", ServiceError::InvalidListIndex),
+            ("PageSize=0", ServiceError::InvalidPageSize),
+            ("PageSize=1001", ServiceError::InvalidPageSize),
+            ("Page=x", ServiceError::InvalidParameter("Page")),
+            ("PageToken=", ServiceError::InvalidPageToken),
+            ("PageToken=PTIjEi", ServiceError::InvalidPageToken),
         ] {
-            assert_eq!(items(query).unwrap_err(), failure, "{query}");
+            assert_eq!(items(query).unwrap_err(), error, "{query}");
         }
     }
 
@@ -226,6 +227,6 @@ mod tests {
             ..Walk::default()
         };
         let read = items(&token(&walk)[1..]);
-        assert_eq!(read.unwrap_err(), Failure::InvalidPageToken);
+        assert_eq!(read.unwrap_err(), ServiceError::InvalidPageToken);
     }
 }

@@ -7,10 +7,9 @@ use http::StatusCode;
 use super::bodies::{Body, Permission, ShownPermitted};
 use super::call::{Call, Reply};
 use super::paging::PageRequest;
-use crate::emulator::failure::Failure;
-use crate::emulator::store::{Grant, GrantView, identity};
+use crate::emulator::store::{Grant, GrantView, ServiceError, identity};
 
-pub(super) fn list<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn list<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let request = PageRequest::read(&call.query)?;
     call.store.read(|reader| {
         let (walk, size) = (&request.walk, request.size);
@@ -22,7 +21,7 @@ pub(super) fn list<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, Failure>
     })
 }
 
-pub(super) fn fetch<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn fetch<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let identity = identity(call.member())?;
     call.store.read(|reader| {
         let view = reader.grant::<T>(call.service(), call.object(), &identity)?;
@@ -30,7 +29,7 @@ pub(super) fn fetch<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, Failure
     })
 }
 
-pub(super) fn update<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn update<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let identity = identity(call.member())?;
     let grant = Grant {
         read: call.form.required_flag("Read")?,
@@ -43,7 +42,7 @@ pub(super) fn update<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, Failur
     })
 }
 
-pub(super) fn delete<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn delete<T: ShownPermitted>(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let identity = identity(call.member())?;
     call.store
         .write(|writer| writer.delete_grant::<T>(call.service(), call.object(), &identity))?;

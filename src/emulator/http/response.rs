@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{ResponseBody, routing};
 use crate::emulator::core::{FaultResponse, RequestId};
-use crate::emulator::failure::{Failure, error_body};
+use crate::emulator::store::ServiceError;
 
 /// The error code of a response, for the log.
 #[derive(Clone, Copy)]
@@ -25,11 +26,31 @@ pub(super) fn respond(status: StatusCode, body: Bytes) -> Response<ResponseBody>
 }
 
 /// The error response to a request for `path`.
-pub(super) fn error_response(failure: Failure, path: &str) -> Response<ResponseBody> {
-    let body = failure.body(routing::unversioned(path));
-    let mut response = respond(failure.status(), body.into());
-    response.extensions_mut().insert(Code(failure.code()));
+pub(super) fn error_response(error: ServiceError, path: &str) -> Response<ResponseBody> {
+    let message = error.message(routing::unversioned(path));
+    let body = error_body(error.status(), error.code(), &message);
+    let mut response = respond(error.status(), body.into());
+    response.extensions_mut().insert(Code(error.code()));
     response
+}
+
+/// Twilio's error body.
+fn error_body(status: StatusCode, code: u32, message: &str) -> Vec<u8> {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        code: u32,
+        message: &'a str,
+        more_info: String,
+        status: u16,
+    }
+    let body = Body {
+        code,
+        message,
+        more_info: format!("https://www.twilio.com/docs/errors/{code}"),
+        status: status.as_u16(),
+    };
+    // Nothing in this body can fail to serialise.
+    serde_json::to_vec(&body).unwrap_or_default()
 }
 
 /// The response of a fault.
@@ -104,5 +125,21 @@ pub(super) fn add_headers(
         if let Ok(value) = HeaderValue::from_str(value) {
             add(HeaderName::from_static(name), value);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_of_not_found_is_twilios() {
+        let path = "/v1/Services/IS1/Documents/foo";
+        let response = error_response(ServiceError::NotFound, path);
+        let body = response.into_body().into_bytes().unwrap();
+        assert_eq!(
+            String::from_utf8(body.to_vec()).unwrap(),
+            r#"{"code":20404,"message":"The requested resource /Services/IS1/Documents/foo was not found","more_info":"https://www.twilio.com/docs/errors/20404","status":404}"#
+        );
     }
 }

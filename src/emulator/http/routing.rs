@@ -7,10 +7,10 @@ use http::{HeaderValue, Method};
 use percent_encoding::percent_decode_str;
 
 use crate::api::Operation;
-use crate::emulator::failure::Failure;
+use crate::emulator::store::ServiceError;
 
 const VERSION: &str = "/v1";
-/// The most segments a path of the API has.
+/// The maximum number of segments in a path of the API.
 const DEPTH: usize = 6;
 
 /// The operations on one path.
@@ -59,7 +59,7 @@ pub(super) fn unversioned(path: &str) -> &str {
     path.strip_prefix(VERSION).unwrap_or(path)
 }
 
-/// Where a request leads.
+/// The operations on the path of a request.
 pub(super) struct Route<'a> {
     path: &'a str,
     operations: Option<&'static [Operation]>,
@@ -93,11 +93,11 @@ impl<'a> Route<'a> {
         operations.find(|operation| operation.method() == self.method)
     }
 
-    /// Why there is no operation.
-    pub(super) fn failure(&self) -> Failure {
+    /// The error where there is no operation.
+    pub(super) fn error(&self) -> ServiceError {
         match self.operations {
-            None => Failure::NotFound,
-            Some(_) => Failure::MethodNotAllowed,
+            None => ServiceError::NotFound,
+            Some(_) => ServiceError::MethodNotAllowed,
         }
     }
 
@@ -111,14 +111,14 @@ impl<'a> Route<'a> {
     }
 
     /// The variable segments, decoded; what is not UTF-8 names nothing.
-    pub(super) fn names(&self) -> Result<[Cow<'a, str>; 3], Failure> {
+    pub(super) fn names(&self) -> Result<[Cow<'a, str>; 3], ServiceError> {
         let mut names = [const { Cow::Borrowed("") }; 3];
-        // Of /v1/Services/{}/Lists/{}/Items/{}, every second one from there.
+        // The names in /v1/Services/{}/Lists/{}/Items/{}: every second segment from the third on.
         let segments = self.path.split('/').skip(3).step_by(2);
         for (name, segment) in names.iter_mut().zip(segments) {
             *name = percent_decode_str(segment)
                 .decode_utf8()
-                .map_err(|_| Failure::NotFound)?;
+                .map_err(|_| ServiceError::NotFound)?;
         }
         Ok(names)
     }
@@ -168,14 +168,14 @@ mod tests {
         ] {
             let route = Route::find(&Method::GET, path);
             assert_eq!(route.operation(), None, "{path}");
-            assert_eq!(route.failure(), Failure::NotFound);
+            assert_eq!(route.error(), ServiceError::NotFound);
         }
     }
 
     #[test]
-    fn a_wrong_method_is_told_the_right_ones() {
+    fn the_error_for_a_wrong_method_has_the_right_ones() {
         let route = Route::find(&Method::PUT, "/v1/Services");
-        assert_eq!(route.failure(), Failure::MethodNotAllowed);
+        assert_eq!(route.error(), ServiceError::MethodNotAllowed);
         assert_eq!(route.allow().unwrap(), "GET, POST");
     }
 }

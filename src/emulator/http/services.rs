@@ -6,10 +6,11 @@ use super::bodies::Body;
 use super::call::{Call, Reply};
 use super::paging::PageRequest;
 use crate::emulator::core::Parameters;
-use crate::emulator::failure::Failure;
-use crate::emulator::store::{SettingsChange, debouncing_window, friendly_name, webhook_url};
+use crate::emulator::store::{
+    ServiceError, SettingsChange, debouncing_window, friendly_name, webhook_url,
+};
 
-pub(super) fn list(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn list(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let request = PageRequest::read(&call.query)?;
     call.store.read(|reader| {
         let page = reader.services(&request.walk, request.size);
@@ -18,7 +19,7 @@ pub(super) fn list(call: &Call<'_>) -> Result<Reply, Failure> {
     })
 }
 
-pub(super) fn create(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn create(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let change = settings(&call.form)?.unwrap_or_default();
     call.store.write(|writer| {
         let service = writer.create_service(change)?;
@@ -26,32 +27,32 @@ pub(super) fn create(call: &Call<'_>) -> Result<Reply, Failure> {
     })
 }
 
-pub(super) fn fetch(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn fetch(call: &Call<'_>) -> Result<Reply, ServiceError> {
     call.store.read(|reader| {
         let service = reader.service(call.service())?;
         Ok(Reply::json(StatusCode::OK, &Body(call.site, service)))
     })
 }
 
-pub(super) fn update(call: &Call<'_>) -> Result<Reply, Failure> {
-    let change = settings(&call.form)?.ok_or(Failure::NoParameters)?;
+pub(super) fn update(call: &Call<'_>) -> Result<Reply, ServiceError> {
+    let change = settings(&call.form)?.ok_or(ServiceError::NoParameters)?;
     call.store.write(|writer| {
         let service = writer.update_service(call.service(), change)?;
         Ok(Reply::json(StatusCode::OK, &Body(call.site, service)))
     })
 }
 
-pub(super) fn delete(call: &Call<'_>) -> Result<Reply, Failure> {
+pub(super) fn delete(call: &Call<'_>) -> Result<Reply, ServiceError> {
     let removed = call
         .store
         .write(|writer| writer.delete_service(call.service()))?;
-    // What is large takes time to drop: not under the lock.
+    // A large Service takes time to drop: not under the lock.
     drop(removed);
     Ok(Reply::deleted())
 }
 
 /// The settings a form names; none if it names none at all.
-fn settings(form: &Parameters<'_>) -> Result<Option<SettingsChange>, Failure> {
+fn settings(form: &Parameters<'_>) -> Result<Option<SettingsChange>, ServiceError> {
     const NAMES: [&str; 7] = [
         "FriendlyName",
         "WebhookUrl",

@@ -1,4 +1,4 @@
-//! When objects and items expire.
+//! The times at which objects and items expire.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use super::registry::Seq;
 use super::sid::Kind;
 use super::time::{Expiry, Millis};
 
-/// What expires: an object, or an item of it.
+/// An object that expires, or an item of it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Target {
     pub(super) kind: Kind,
@@ -38,7 +38,7 @@ impl Target {
 pub(super) struct Deadlines(BTreeSet<(Expiry, Target)>);
 
 impl Deadlines {
-    /// Follows a change of expiry.
+    /// Changes a deadline from `before` to `after`.
     pub(super) fn change(
         &mut self,
         before: Option<Expiry>,
@@ -58,9 +58,13 @@ impl Deadlines {
 
     /// Removes the deadlines of an object and its items.
     pub(super) fn remove<T: Resource>(&mut self, place: Place, object: &Object<T>) {
-        self.change(object.expires, None, || Target::object(T::KIND, place));
-        object.body.visit_expiring(&mut |at, name| {
-            self.0.remove(&(at, Target::item(T::KIND, place, name)));
+        self.change(object.history.expires, None, || {
+            Target::object(T::KIND, place)
+        });
+        object.body.visit_items(&mut |item, name| {
+            self.change(item.history.expires, None, || {
+                Target::item(T::KIND, place, name())
+            });
         });
     }
 
@@ -80,7 +84,7 @@ impl Deadlines {
         self.0.first().map(|(at, _)| *at)
     }
 
-    /// Takes out the nearest deadline, if it has come.
+    /// Removes the nearest deadline, if it is due.
     pub(super) fn pop_due(&mut self, now: Millis) -> Option<(Expiry, Target)> {
         let first = self.first()?;
         (first.millis() <= now)

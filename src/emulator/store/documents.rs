@@ -1,47 +1,43 @@
-//! Documents: one JSON object each, with a revision.
+//! Documents: each has one JSON object with a revision.
 
 use super::access::{Right, Writer};
 use super::events::Change;
 use super::inputs::{Data, IfMatch, Ttl};
-use super::model::{Content, Document};
+use super::model::{Content, Document, Object};
+use super::service_error::ServiceError;
 use super::views::ObjectView;
-use crate::emulator::failure::Failure;
 
-impl<'a> Writer<'a, '_> {
+impl<'a> Writer<'a> {
     /// Replaces the data of a document, sets its TTL, or both.
     ///
     /// Only data moves the revision, and without a TTL the expiry stays.
     pub(crate) fn update_document(
-        mut self,
+        self,
         service: &str,
         reference: &str,
         if_match: Option<IfMatch>,
         data: Option<Data>,
         ttl: Option<Ttl>,
-    ) -> Result<ObjectView<'a, Document>, Failure> {
+    ) -> Result<ObjectView<'a, Document>, ServiceError> {
         let place = self
             .reader()
             .find::<Document>(service, reference, Right::Write)?;
         let revision = self.state.object::<Document>(place)?.body.revision;
-        IfMatch::check(if_match, revision, Failure::DocumentRevisionMismatch)?;
-        let change = if data.is_some() {
-            Change::Updated
-        } else {
-            Change::ExpirySet
-        };
-        self.state.edit_object::<Document>(place, |document| {
+        IfMatch::check(if_match, revision, ServiceError::DocumentRevisionMismatch)?;
+        let change = Change::of_data(data.as_ref());
+        let edit = |document: &mut Object<Document>| {
             if let Some(data) = data {
                 document.body.data = data;
                 document.body.revision += 1;
-                document.updated = self.now;
+                document.history.updated = self.now;
             } else {
                 document.body.count_ttl_write();
             }
             if let Some(ttl) = ttl {
-                document.expires = ttl.expiry(self.now);
+                document.history.expires = ttl.expiry(self.now);
             }
-        })?;
-        self.emit_object::<Document>(place, change, None)?;
+        };
+        self.state.edit_object(place, change, edit)?;
         self.state.view(place)
     }
 }

@@ -1,80 +1,72 @@
-//! Dumps, and the seeds that put everything in place.
+//! Dumps, and the seeds that replace everything.
 
+use super::events::{Change, ObjectState};
 use super::inputs::{identity, map_key};
 use super::model::{
-    Collection, Document, ItemName, Items, Key, List, Map, Object, Permitted, Place, Resource,
+    Collection, Content, Document, ItemName, Key, List, Map, Object, Permitted, Place, Resource,
     Service, Stream,
 };
 use super::records::{
-    Flaw, GrantRecord, ItemRecord, ObjectRecord, Records, Revision, ServiceRecord, ToRecord,
+    Flaw, GrantRecord, ItemRecord, ObjectRecord, Records, Revision, ServiceRecord,
 };
+use super::registry::Seq;
+use super::service_error::ServiceError;
 use super::sid::{Kind, Sid};
 use super::state::State;
 use super::time::Millis;
-use crate::emulator::failure::Failure;
 
-/// The largest revision and index a seed may have. Those that writes come to
-/// later, which a data file has to take, never reach the end of `u64` from here.
+/// The largest revision and index of a seed: later ones, which a data file has to take, never reach
+/// the end of `u64` from here.
 const MAX_SEEDED: u64 = u64::MAX / 2;
 
 /// Dumping.
 impl State {
-    pub(super) fn dump(&self) -> Records {
-        let services = self.services().records().values();
+    pub(crate) fn dump(&self) -> Records {
+        let services = self.services().records().iter();
         Records {
-            services: services.map(dump_service).collect(),
+            services: services
+                .map(|(seq, service)| dump_service(*seq, service))
+                .collect(),
         }
     }
 }
 
-fn dump_service(service: &Service) -> ServiceRecord {
+fn dump_service(seq: Seq, service: &Service) -> ServiceRecord {
     ServiceRecord {
-        documents: dump_objects::<Document>(service, |_| Vec::new()),
-        lists: dump_objects::<List>(service, dump_items),
-        maps: dump_objects::<Map>(service, dump_items),
-        streams: dump_objects::<Stream>(service, |_| Vec::new()),
-        ..service.to_record()
+        documents: dump_objects::<Document>(seq, service),
+        lists: dump_objects::<List>(seq, service),
+        maps: dump_objects::<Map>(seq, service),
+        streams: dump_objects::<Stream>(seq, service),
+        ..ServiceRecord::from(&*service.state)
     }
 }
 
-fn dump_objects<T: Resource>(
-    service: &Service,
-    items: impl Fn(&T::Body) -> Vec<ItemRecord>,
-) -> Vec<ObjectRecord> {
-    let objects = T::registry(service).records().values();
-    objects
-        .map(|object| ObjectRecord {
-            items: items(&object.body),
-            permissions: dump_grants(object),
-            ..object.to_record()
-        })
-        .collect()
-}
-
-fn dump_items<K: Key>(collection: &Items<K>) -> Vec<ItemRecord> {
-    let items = collection.items.iter();
-    items
-        .map(|(key, item)| {
-            let mut record = item.to_record();
-            set_name(&mut record, key.name());
-            record
-        })
-        .collect()
-}
-
-fn dump_grants<T: Resource>(object: &Object<T>) -> Vec<GrantRecord> {
-    let grants = object.grants.iter();
-    grants
-        .map(|(identity, grant)| GrantRecord {
+fn dump_objects<T: Resource>(service_seq: Seq, service: &Service) -> Vec<ObjectRecord> {
+    let dump = |(seq, object): (&Seq, &Object<T>)| {
+        let place = Place {
+            service: service_seq,
+            object: *seq,
+        };
+        let mut items = Vec::new();
+        object.body.visit_items(&mut |item, name| {
+            items.push(ItemRecord::from(item).with_name(name()));
+        });
+        let grants = object.grants.iter().map(|(identity, grant)| GrantRecord {
             identity: Some(identity.clone()),
-            ..grant.to_record()
-        })
-        .collect()
+            ..GrantRecord::from(*grant)
+        });
+        ObjectRecord {
+            items,
+            permissions: grants.collect(),
+            ..ObjectRecord::from(ObjectState::new(place, object))
+        }
+    };
+    T::registry(service).records().iter().map(dump).collect()
 }
 
 /// Seeding.
 impl State {
-    /// Puts everything of a seed beside what is there.
+    /// Adds everything in a seed.
     ///
     /// The default service has the SID `default_service` unless the seed gives another.
     pub(super) fn seed(
@@ -108,13 +100,13 @@ impl State {
             .sid
             .get_or_insert_with(|| self.new_sid(Kind::Service));
         let service = record.into_service(now)?;
-        if self.services().has_id(service.id) {
+        if self.services().has_id(service.state.id) {
             return Err(Flaw::new("its SID is taken"));
         }
-        if let Some(name) = &service.unique_name
+        if let Some(name) = &service.state.unique_name
             && self.services().has_name(name)
         {
-            return Err(Flaw::from(Failure::UniqueNameTaken));
+            return Err(Flaw::from(ServiceError::UniqueNameTaken));
         }
         let service = self.insert_service(service);
 
@@ -139,7 +131,7 @@ impl State {
 
     fn seed_object<T: Resource>(
         &mut self,
-        service: u64,
+        service: Seq,
         mut record: ObjectRecord,
         now: Millis,
     ) -> Result<Place, Flaw> {
@@ -153,14 +145,14 @@ impl State {
         if let Some(name) = &object.unique_name
             && registry.has_name(name)
         {
-            return Err(Flaw::from(Failure::UniqueNameTaken));
+            return Err(Flaw::from(ServiceError::UniqueNameTaken));
         }
         Ok(self.insert_object(service, object)?)
     }
 
     fn seed_permitted<T: Permitted>(
         &mut self,
-        service: u64,
+        service: Seq,
         mut record: ObjectRecord,
         now: Millis,
     ) -> Result<Place, Flaw> {
@@ -169,26 +161,26 @@ impl State {
         for (at, record) in permissions.iter().enumerate() {
             let name = record.identity.as_deref().unwrap_or_default();
             let name = identity(name)
-                .map_err(|failure| Flaw::from(failure).within(format_args!("permissions[{at}]")))?;
-            self.set_grant::<T>(place, name, record.grant())?;
+                .map_err(|error| Flaw::from(error).within(format_args!("permissions[{at}]")))?;
+            self.set_grant::<T>(place, &name, record.grant())?;
         }
         Ok(place)
     }
 
     fn seed_collection<C: Collection>(
         &mut self,
-        service: u64,
+        service: Seq,
         mut record: ObjectRecord,
         now: Millis,
     ) -> Result<(), Flaw> {
         let items = std::mem::take(&mut record.items);
         let place = self.seed_permitted::<C>(service, record, now)?;
-        // The event of an item that does not say which wrote it.
+        // The number of the event of an item without a revision.
         let mut next = 0;
         for (at, record) in items.into_iter().enumerate() {
             let within = |flaw: Flaw| flaw.within(format_args!("items[{at}]"));
             let name = item_name(C::KIND, &record, next).map_err(within)?;
-            // The event that added the item, where it is known.
+            // The number of the event that added the item, where it is known.
             let added = match &name {
                 ItemName::Index(index) => Some(*index),
                 ItemName::Key(_) => None,
@@ -200,15 +192,16 @@ impl State {
             next = next
                 .max(item.revision + 1)
                 .max(added.map_or(0, |event| event + 1));
-            let key = C::Key::from_name(name).ok_or(Failure::NotFound)?;
+            let key = C::Key::from_name(name).ok_or(ServiceError::NotFound)?;
             if self.object::<C>(place)?.body.items.contains_key(&key) {
-                return Err(within(Flaw::from(Failure::MapItemExists)));
+                return Err(within(Flaw::from(ServiceError::MapItemExists)));
             }
             self.insert_item_as_is::<C>(place, &key, item)?;
         }
         // No event has the number of another.
         if self.object::<C>(place)?.body.events < next {
-            self.edit_object::<C>(place, |object| object.body.events = next)?;
+            let edit = |object: &mut Object<C>| object.body.events = next;
+            self.edit_object(place, Change::Updated, edit)?;
         }
         Ok(())
     }
@@ -221,14 +214,6 @@ fn check_revision(revision: Option<Revision>) -> Result<(), Flaw> {
             "the revision {revision:x} is too large: at most {MAX_SEEDED:x} can be seeded"
         ))),
         _ => Ok(()),
-    }
-}
-
-/// Writes an item's index or key into its record.
-fn set_name(record: &mut ItemRecord, name: ItemName) {
-    match name {
-        ItemName::Index(index) => record.index = Some(index),
-        ItemName::Key(key) => record.key = Some(key),
     }
 }
 
@@ -246,7 +231,7 @@ fn item_name(kind: Kind, record: &ItemRecord, next: u64) -> Result<ItemName, Fla
     }
     let index = record.index.unwrap_or(next);
     if index > MAX_SEEDED {
-        return Err(Flaw::from(Failure::InvalidListIndex));
+        return Err(Flaw::from(ServiceError::InvalidListIndex));
     }
     Ok(ItemName::Index(index))
 }

@@ -1,25 +1,18 @@
-//! Endpoints: the store has none, but those that connect and disconnect are events like others.
+//! Endpoints, which are not stored: that one connects or disconnects is an event.
 
 use super::access::Writer;
-use super::events::Subject;
-use super::model::Actor;
-use crate::emulator::failure::Failure;
+use super::service_error::ServiceError;
 
-impl Writer<'_, '_> {
-    /// Emits the event of an endpoint that connected or disconnected; its identity is the actor.
+impl Writer<'_> {
+    /// Emits the event of an endpoint of the actor that connected or disconnected.
     pub(crate) fn endpoint(
         self,
         service: &str,
         connected: bool,
-        identity: &str,
         endpoint: &str,
-    ) -> Result<(), Failure> {
-        let service = self.state.service(self.state.find_service(service)?)?;
-        let actor = Actor::identity(identity);
-        self.events.add(service, &actor, || Subject::Endpoint {
-            connected,
-            endpoint: endpoint.into(),
-        });
-        Ok(())
+    ) -> Result<(), ServiceError> {
+        let service = self.state.find_service(service)?;
+        let endpoint = endpoint.into();
+        self.state.add_endpoint(service, connected, endpoint)
     }
 }

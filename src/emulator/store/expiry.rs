@@ -1,28 +1,27 @@
-//! Removal of what has expired.
+//! Removal of objects and items that have expired.
 //!
-//! An object or item that expires is removed by the system, as by a request. The items of a list
-//! or map that expires go along with it, without events of their own, as they do when it is
-//! deleted. Those that expired before it are removed one by one.
+//! An object or item that expires is removed by the system, as by a request. The items of a List
+//! or Map that expires are removed with it, without events of their own, as when it is deleted.
+//! Those that expired before it are removed one by one.
 
 use std::any::Any;
 
 use super::access::Writer;
 use super::deadlines::Target;
-use super::events::Change;
 use super::model::{Collection, Document, Key, List, Map, Place, Resource, Stream};
+use super::service_error::ServiceError;
 use super::sid::Kind;
 use super::time::Millis;
-use crate::emulator::failure::Failure;
 
-/// What was removed and may be large: to be dropped when the lock is not held.
+/// Removed objects, which may be large: they are dropped after the lock is released.
 pub(super) type Removed = Vec<Box<dyn Any + Send + Sync>>;
 
-impl Writer<'_, '_> {
-    /// Removes all that has expired, in the order of the deadlines.
+impl Writer<'_> {
+    /// Removes all objects and items that have expired, in the order of the deadlines.
     pub(super) fn expire(&mut self) -> Removed {
         let mut removed = Removed::new();
         while let Some((at, target)) = self.state.take_due(self.now) {
-            // The deadlines are exact, so each of these is there to be removed.
+            // The deadlines are exact, so the object or item of each exists.
             let _ = self.expire_target(target, at, &mut removed);
         }
         removed
@@ -33,7 +32,7 @@ impl Writer<'_, '_> {
         target: Target,
         at: Millis,
         removed: &mut Removed,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ServiceError> {
         let Target { kind, place, item } = target;
         match (kind, item) {
             (Kind::Document, None) => self.expire_object::<Document>(place, removed),
@@ -41,11 +40,11 @@ impl Writer<'_, '_> {
             (Kind::Map, None) => self.expire_object::<Map>(place, removed),
             (Kind::Stream, None) => self.expire_object::<Stream>(place, removed),
             (Kind::List, Some(name)) => {
-                let key = Key::from_name(name).ok_or(Failure::NotFound)?;
+                let key = Key::from_name(name).ok_or(ServiceError::NotFound)?;
                 self.expire_item::<List>(place, &key, at)
             }
             (Kind::Map, Some(name)) => {
-                let key = Key::from_name(name).ok_or(Failure::NotFound)?;
+                let key = Key::from_name(name).ok_or(ServiceError::NotFound)?;
                 self.expire_item::<Map>(place, &key, at)
             }
             // Nothing else expires.
@@ -57,9 +56,8 @@ impl Writer<'_, '_> {
         &mut self,
         place: Place,
         removed: &mut Removed,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ServiceError> {
         let object = self.state.remove_object::<T>(place)?;
-        self.emit_object(place, Change::Removed, Some(&object))?;
         removed.push(Box::new(object));
         Ok(())
     }
@@ -69,8 +67,7 @@ impl Writer<'_, '_> {
         place: Place,
         key: &C::Key,
         at: Millis,
-    ) -> Result<(), Failure> {
-        let item = self.state.remove_item::<C>(place, key, at)?;
-        self.emit_item::<C>(place, Change::Removed, key, Some(&item))
+    ) -> Result<(), ServiceError> {
+        self.state.remove_item::<C>(place, key, at).map(drop)
     }
 }

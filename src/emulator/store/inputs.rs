@@ -1,13 +1,13 @@
-//! What the store accepts: names, keys, TTLs and data, each within its limit.
+//! The values that the store accepts: names, keys, TTLs and data, each within its limit.
 
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::service_error::ServiceError;
 use super::sid::looks_like_sid;
 use super::time::{Expiry, Millis};
-use crate::emulator::failure::Failure;
 
 /// One year.
 const MAX_TTL: u32 = 31_536_000;
@@ -20,7 +20,7 @@ const MAX_WEBHOOK_URL: usize = 512;
 const DEBOUNCING_WINDOW: std::ops::RangeInclusive<u32> = 1_000..=30_000;
 
 /// Text of 1 to `max` characters.
-fn text(text: &str, max: usize, otherwise: Failure) -> Result<Box<str>, Failure> {
+fn text(text: &str, max: usize, otherwise: ServiceError) -> Result<Box<str>, ServiceError> {
     // A character has at most four bytes, so very long text needs no counting.
     if text.is_empty() || text.len() > 4 * max || text.chars().count() > max {
         return Err(otherwise);
@@ -28,47 +28,49 @@ fn text(text: &str, max: usize, otherwise: Failure) -> Result<Box<str>, Failure>
     Ok(text.into())
 }
 
-pub(crate) fn unique_name(name: &str) -> Result<Box<str>, Failure> {
+pub(crate) fn unique_name(name: &str) -> Result<Box<str>, ServiceError> {
     if looks_like_sid(name) {
-        return Err(Failure::InvalidUniqueName);
+        return Err(ServiceError::InvalidUniqueName);
     }
-    text(name, MAX_NAME, Failure::InvalidUniqueName)
+    text(name, MAX_NAME, ServiceError::InvalidUniqueName)
 }
 
-pub(crate) fn map_key(key: &str) -> Result<Box<str>, Failure> {
-    text(key, MAX_NAME, Failure::InvalidMapKey)
+pub(crate) fn map_key(key: &str) -> Result<Box<str>, ServiceError> {
+    text(key, MAX_NAME, ServiceError::InvalidMapKey)
 }
 
-pub(crate) fn identity(identity: &str) -> Result<Box<str>, Failure> {
-    text(identity, MAX_IDENTITY, Failure::InvalidIdentity)
+pub(crate) fn identity(identity: &str) -> Result<Box<str>, ServiceError> {
+    text(identity, MAX_IDENTITY, ServiceError::InvalidIdentity)
 }
 
-pub(crate) fn friendly_name(name: &str) -> Result<Box<str>, Failure> {
-    text(name, MAX_FRIENDLY_NAME, Failure::InvalidFriendlyName)
+pub(crate) fn friendly_name(name: &str) -> Result<Box<str>, ServiceError> {
+    text(name, MAX_FRIENDLY_NAME, ServiceError::InvalidFriendlyName)
 }
 
 /// A webhook URL, or empty text for none.
-pub(crate) fn webhook_url(address: &str) -> Result<Box<str>, Failure> {
+pub(crate) fn webhook_url(address: &str) -> Result<Box<str>, ServiceError> {
     if address.is_empty() {
         return Ok(Box::default());
     }
-    let address = text(address, MAX_WEBHOOK_URL, Failure::InvalidWebhookUrl)?;
+    let address = text(address, MAX_WEBHOOK_URL, ServiceError::InvalidWebhookUrl)?;
     match url::Url::parse(&address) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => Ok(address),
-        _ => Err(Failure::InvalidWebhookUrl),
+        _ => Err(ServiceError::InvalidWebhookUrl),
     }
 }
 
-pub(crate) fn debouncing_window(text: &str) -> Result<u32, Failure> {
+pub(crate) fn debouncing_window(text: &str) -> Result<u32, ServiceError> {
     whole_number(text)
         .and_then(|window| u32::try_from(window).ok())
         .filter(|window| DEBOUNCING_WINDOW.contains(window))
-        .ok_or(Failure::InvalidParameter("ReachabilityDebouncingWindow"))
+        .ok_or(ServiceError::InvalidParameter(
+            "ReachabilityDebouncingWindow",
+        ))
 }
 
 /// The index of a list item.
-pub(crate) fn list_index(text: &str) -> Result<u64, Failure> {
-    whole_number(text).ok_or(Failure::InvalidListIndex)
+pub(crate) fn list_index(text: &str) -> Result<u64, ServiceError> {
+    whole_number(text).ok_or(ServiceError::InvalidListIndex)
 }
 
 /// A number written in decimal digits only.
@@ -79,7 +81,7 @@ pub(crate) fn whole_number(text: &str) -> Option<u64> {
         .flatten()
 }
 
-/// How long something lives, counted from the moment it is set.
+/// A time to live, counted from the moment it is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ttl {
     seconds: u32,
@@ -87,7 +89,7 @@ pub(crate) struct Ttl {
 
 impl Ttl {
     /// Reads a TTL; empty text sets none.
-    pub(crate) fn parse(text: &str) -> Result<Option<Self>, Failure> {
+    pub(crate) fn parse(text: &str) -> Result<Option<Self>, ServiceError> {
         if text.is_empty() {
             return Ok(None);
         }
@@ -95,10 +97,10 @@ impl Ttl {
             .and_then(|seconds| u32::try_from(seconds).ok())
             .filter(|seconds| *seconds <= MAX_TTL)
             .map(|seconds| Some(Self { seconds }))
-            .ok_or(Failure::InvalidTtl)
+            .ok_or(ServiceError::InvalidTtl)
     }
 
-    /// When it ends; never for a TTL of 0.
+    /// The time at which it ends; none for a TTL of 0.
     pub(super) fn expiry(self, now: Millis) -> Option<Expiry> {
         let millis = i64::from(self.seconds) * 1000;
         (self.seconds > 0).then(|| Expiry::at(now.saturating_add(millis)))
@@ -108,16 +110,16 @@ impl Ttl {
 /// The condition of an `If-Match` header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IfMatch {
-    /// `*`: whatever is there.
+    /// `*`: any revision.
     Any,
     Revision(u64),
 }
 
 impl IfMatch {
     /// Reads a revision, bare or as an `ETag`, weak or not.
-    pub(crate) fn parse(header: &[u8]) -> Result<Self, Failure> {
+    pub(crate) fn parse(header: &[u8]) -> Result<Self, ServiceError> {
         let text = std::str::from_utf8(header)
-            .map_err(|_| Failure::InvalidIfMatch)?
+            .map_err(|_| ServiceError::InvalidIfMatch)?
             .trim();
         if text == "*" {
             return Ok(Self::Any);
@@ -128,19 +130,19 @@ impl IfMatch {
             .and_then(|tag| tag.strip_suffix('"'))
             .unwrap_or(tag);
         if !revision.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-            return Err(Failure::InvalidIfMatch);
+            return Err(ServiceError::InvalidIfMatch);
         }
         u64::from_str_radix(revision, 16)
             .map(Self::Revision)
-            .map_err(|_| Failure::InvalidIfMatch)
+            .map_err(|_| ServiceError::InvalidIfMatch)
     }
 
-    /// Refuses a write when another revision than this is there.
+    /// Fails with `otherwise` where the revision is another than the expected one.
     pub(super) fn check(
         expected: Option<Self>,
         revision: u64,
-        otherwise: Failure,
-    ) -> Result<(), Failure> {
+        otherwise: ServiceError,
+    ) -> Result<(), ServiceError> {
         match expected {
             Some(Self::Revision(expected)) if expected != revision => Err(otherwise),
             _ => Ok(()),
@@ -154,35 +156,35 @@ pub(crate) struct Data(Box<RawValue>);
 
 impl Data {
     /// `{}`
-    pub(crate) fn empty() -> Result<Self, Failure> {
-        Self::read("{}", MAX_DATA, Failure::InvalidBody)
+    pub(crate) fn empty() -> Result<Self, ServiceError> {
+        Self::read("{}", MAX_DATA, ServiceError::InvalidBody)
     }
 
-    /// Reads the data of a document or item; `null` is refused with `null`.
-    pub(crate) fn parse(text: &str, null: Failure) -> Result<Self, Failure> {
+    /// Reads the data of a Document or item; the error for `null` is `null`.
+    pub(crate) fn parse(text: &str, null: ServiceError) -> Result<Self, ServiceError> {
         Self::read(text, MAX_DATA, null)
     }
 
     /// Reads the data of a stream message.
-    pub(crate) fn parse_message(text: &str) -> Result<Self, Failure> {
-        Self::read(text, MAX_MESSAGE, Failure::InvalidMessageData)
+    pub(crate) fn parse_message(text: &str) -> Result<Self, ServiceError> {
+        Self::read(text, MAX_MESSAGE, ServiceError::InvalidMessageData)
     }
 
-    fn read(text: &str, limit: usize, null: Failure) -> Result<Self, Failure> {
+    fn read(text: &str, limit: usize, null: ServiceError) -> Result<Self, ServiceError> {
         let text = text.trim_ascii();
         if text == "null" {
             return Err(null);
         }
         if !text.starts_with('{') || serde_json::from_str::<Readable>(text).is_err() {
-            return Err(Failure::InvalidBody);
+            return Err(ServiceError::InvalidBody);
         }
         let text = without_space(text);
         if text.len() > limit {
-            return Err(Failure::TooLarge);
+            return Err(ServiceError::TooLarge);
         }
         RawValue::from_string(text)
             .map(Self)
-            .map_err(|_| Failure::InvalidBody)
+            .map_err(|_| ServiceError::InvalidBody)
     }
 
     /// The JSON text.
@@ -191,7 +193,7 @@ impl Data {
     }
 }
 
-/// Removes what white space valid JSON has outside its strings.
+/// Removes the white space that valid JSON has outside its strings.
 fn without_space(json: &str) -> String {
     let mut in_string = false;
     let mut escaped = false;
@@ -211,7 +213,7 @@ fn without_space(json: &str) -> String {
 /// JSON that every client can read: numbers in range, no lone surrogates, not too deep.
 ///
 /// `serde_json` checks none of these in what it skips, so this reads everything
-/// and keeps nothing.
+/// and stores nothing.
 struct Readable;
 
 impl<'de> Deserialize<'de> for Readable {
@@ -267,11 +269,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn data_is_a_json_object_kept_without_space() {
-        let parse = |text: &str| Data::parse(text, Failure::InvalidDocumentData);
+    fn data_is_a_json_object_stored_without_space() {
+        let parse = |text: &str| Data::parse(text, ServiceError::InvalidDocumentData);
         let data = parse(" { \"a b\" : [ 1 , 2.50 ] , \"q\\\" \\\\\" : \" \" } ").unwrap();
         assert_eq!(data.json().get(), r#"{"a b":[1,2.50],"q\" \\":" "}"#);
-        assert_eq!(parse("null").unwrap_err(), Failure::InvalidDocumentData);
+        assert_eq!(
+            parse("null").unwrap_err(),
+            ServiceError::InvalidDocumentData
+        );
         for text in [
             "",
             "1",
@@ -284,20 +289,24 @@ mod tests {
             r#"{"a":"\ud800"}"#,
             &format!("{{\"a\":{}{}}}", "[".repeat(200), "]".repeat(200)),
         ] {
-            assert_eq!(parse(text).unwrap_err(), Failure::InvalidBody, "{text}");
+            assert_eq!(
+                parse(text).unwrap_err(),
+                ServiceError::InvalidBody,
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn data_is_limited_in_bytes_without_space() {
         let sized = |size: usize| format!("{{ \"a\": \"{}\"}}", "x".repeat(size - 8));
-        let parse = |size| Data::parse(&sized(size), Failure::InvalidBody).map(drop);
+        let parse = |size| Data::parse(&sized(size), ServiceError::InvalidBody).map(drop);
         assert_eq!(parse(16_384), Ok(()));
-        assert_eq!(parse(16_385), Err(Failure::TooLarge));
+        assert_eq!(parse(16_385), Err(ServiceError::TooLarge));
         assert!(Data::parse_message(&sized(4_096)).is_ok());
         assert_eq!(
             Data::parse_message(&sized(4_097)).map(drop),
-            Err(Failure::TooLarge)
+            Err(ServiceError::TooLarge)
         );
     }
 
@@ -305,11 +314,14 @@ mod tests {
     fn names_are_counted_in_characters() {
         assert!(unique_name(&"é".repeat(320)).is_ok());
         for name in ["", &"é".repeat(321), &format!("ZZ{}", "0".repeat(32))] {
-            assert_eq!(unique_name(name), Err(Failure::InvalidUniqueName));
+            assert_eq!(unique_name(name), Err(ServiceError::InvalidUniqueName));
         }
-        assert_eq!(map_key(""), Err(Failure::InvalidMapKey));
+        assert_eq!(map_key(""), Err(ServiceError::InvalidMapKey));
         assert!(identity(&"😀".repeat(256)).is_ok());
-        assert_eq!(identity(&"i".repeat(257)), Err(Failure::InvalidIdentity));
+        assert_eq!(
+            identity(&"i".repeat(257)),
+            Err(ServiceError::InvalidIdentity)
+        );
     }
 
     #[test]
@@ -323,7 +335,7 @@ mod tests {
             "31536001",
             "99999999999999999999999",
         ] {
-            assert_eq!(Ttl::parse(text), Err(Failure::InvalidTtl), "{text}");
+            assert_eq!(Ttl::parse(text), Err(ServiceError::InvalidTtl), "{text}");
         }
         assert_eq!(Ttl::parse(""), Ok(None));
         let ttl = |text| Ttl::parse(text).unwrap().unwrap();
@@ -347,7 +359,7 @@ mod tests {
         assert_eq!(IfMatch::parse(b"*"), Ok(IfMatch::Any));
         for text in ["", "-1", "\"\"", "+1", "xyz", "\"1", "11111111111111111"] {
             let read = IfMatch::parse(text.as_bytes());
-            assert_eq!(read, Err(Failure::InvalidIfMatch), "{text}");
+            assert_eq!(read, Err(ServiceError::InvalidIfMatch), "{text}");
         }
     }
 
@@ -360,7 +372,7 @@ mod tests {
             "ftp://example.com",
             &format!("http://{}", "x".repeat(506)),
         ] {
-            assert_eq!(webhook_url(address), Err(Failure::InvalidWebhookUrl));
+            assert_eq!(webhook_url(address), Err(ServiceError::InvalidWebhookUrl));
         }
     }
 }

@@ -1,40 +1,40 @@
-//! Items of lists and maps.
+//! Items of Lists and Maps.
 
 use super::access::{Reader, Right, Writer};
 use super::events::Change;
 use super::inputs::{self, Data, IfMatch, Ttl};
-use super::model::{Collection, Item, List, Map, Place};
+use super::model::{Collection, History, Item, List, Map, Object, Place};
 use super::paging::Walk;
+use super::service_error::ServiceError;
 use super::views::{Contents, ItemView};
-use crate::emulator::failure::Failure;
 
-/// The most items a list or map takes.
+/// The maximum number of items in a List or Map.
 const MAX_ITEMS: usize = 1_000_000;
 
 /// The rules in which items of lists and maps differ.
 pub(crate) trait ItemRules: Collection {
-    const REVISION_MISMATCH: Failure;
-    const INVALID_DATA: Failure;
+    const REVISION_MISMATCH: ServiceError;
+    const INVALID_DATA: ServiceError;
 
     /// Reads an index or key from a path or from `From`.
-    fn parse_key(text: &str) -> Result<Self::Key, Failure>;
+    fn parse_key(text: &str) -> Result<Self::Key, ServiceError>;
 }
 
 impl ItemRules for List {
-    const REVISION_MISMATCH: Failure = Failure::ListItemRevisionMismatch;
-    const INVALID_DATA: Failure = Failure::InvalidListItemData;
+    const REVISION_MISMATCH: ServiceError = ServiceError::ListItemRevisionMismatch;
+    const INVALID_DATA: ServiceError = ServiceError::InvalidListItemData;
 
-    fn parse_key(text: &str) -> Result<u64, Failure> {
+    fn parse_key(text: &str) -> Result<u64, ServiceError> {
         inputs::list_index(text)
     }
 }
 
 impl ItemRules for Map {
-    const REVISION_MISMATCH: Failure = Failure::MapItemRevisionMismatch;
-    const INVALID_DATA: Failure = Failure::InvalidMapItemData;
+    const REVISION_MISMATCH: ServiceError = ServiceError::MapItemRevisionMismatch;
+    const INVALID_DATA: ServiceError = ServiceError::InvalidMapItemData;
 
-    /// Any text: what cannot be a key is merely not found.
-    fn parse_key(text: &str) -> Result<Box<str>, Failure> {
+    /// Accepts any text: one that cannot be a key is not found.
+    fn parse_key(text: &str) -> Result<Box<str>, ServiceError> {
         Ok(text.into())
     }
 }
@@ -48,7 +48,7 @@ pub(crate) struct NewItem {
     pub(crate) collection_ttl: Option<Ttl>,
 }
 
-/// A change of an item; what is not given stays.
+/// A change of an item; members that are absent stay as they are.
 #[derive(Debug)]
 pub(crate) struct ItemChange {
     pub(crate) data: Option<Data>,
@@ -63,7 +63,7 @@ impl<'a> Reader<'a> {
         service: &str,
         collection: &str,
         key: &C::Key,
-    ) -> Result<ItemView<'a, C>, Failure> {
+    ) -> Result<ItemView<'a, C>, ServiceError> {
         let place = self.find::<C>(service, collection, Right::Read)?;
         self.state.item(place, key)
     }
@@ -75,7 +75,7 @@ impl<'a> Reader<'a> {
         collection: &str,
         walk: &Walk<C::Key>,
         size: usize,
-    ) -> Result<Contents<C::Key, ItemView<'a, C>>, Failure> {
+    ) -> Result<Contents<C::Key, ItemView<'a, C>>, ServiceError> {
         let place = self.find::<C>(service, collection, Right::Read)?;
         let view = self.state.view::<C>(place)?;
         let (service, collection) = (view.service, view.sid);
@@ -93,14 +93,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Writer<'a, '_> {
+impl<'a> Writer<'a> {
     /// Adds an item to a list; its index is the list's next event.
     pub(crate) fn add_list_item(
         self,
         service: &str,
         list: &str,
         new: NewItem,
-    ) -> Result<ItemView<'a, List>, Failure> {
+    ) -> Result<ItemView<'a, List>, ServiceError> {
         let place = self.reader().find::<List>(service, list, Right::Write)?;
         let index = self.state.object::<List>(place)?.body.events;
         self.insert_item(place, &index, new)
@@ -113,11 +113,11 @@ impl<'a> Writer<'a, '_> {
         map: &str,
         key: &str,
         new: NewItem,
-    ) -> Result<ItemView<'a, Map>, Failure> {
+    ) -> Result<ItemView<'a, Map>, ServiceError> {
         let place = self.reader().find::<Map>(service, map, Right::Write)?;
         let items = &self.state.object::<Map>(place)?.body.items;
         if items.contains_key(key) {
-            return Err(Failure::MapItemExists);
+            return Err(ServiceError::MapItemExists);
         }
         self.insert_item(place, &key.into(), new)
     }
@@ -127,21 +127,17 @@ impl<'a> Writer<'a, '_> {
         place: Place,
         key: &C::Key,
         new: NewItem,
-    ) -> Result<ItemView<'a, C>, Failure> {
+    ) -> Result<ItemView<'a, C>, ServiceError> {
         let collection = &self.state.object::<C>(place)?.body;
         if collection.items.len() >= MAX_ITEMS {
-            return Err(Failure::TooLarge);
+            return Err(ServiceError::TooLarge);
         }
         let item = Item {
             data: new.data,
             revision: collection.events,
-            created: self.now,
-            updated: self.now,
-            expires: new.ttl.and_then(|ttl| ttl.expiry(self.now)),
-            created_by: self.actor.clone(),
+            history: History::new(self.actor, self.now, new.ttl),
         };
         self.state.insert_item::<C>(place, key, item)?;
-        self.emit_item::<C>(place, Change::Created, key, None)?;
         self.set_collection_ttl::<C>(place, new.collection_ttl)?;
         self.state.item(place, key)
     }
@@ -157,40 +153,33 @@ impl<'a> Writer<'a, '_> {
         key: &C::Key,
         if_match: Option<IfMatch>,
         change: ItemChange,
-    ) -> Result<ItemView<'a, C>, Failure> {
+    ) -> Result<ItemView<'a, C>, ServiceError> {
         let place = self.find_item::<C>(service, collection, key, if_match)?;
         let now = self.now;
-        let kind = if change.data.is_some() {
-            Change::Updated
-        } else {
-            Change::ExpirySet
-        };
-        self.state.edit_item::<C>(place, key, |item, event| {
+        let kind = Change::of_data(change.data.as_ref());
+        self.state.edit_item::<C>(place, key, kind, |item, event| {
             if let Some(data) = change.data {
                 item.data = data;
                 item.revision = event;
-                item.updated = now;
+                item.history.updated = now;
             }
             if let Some(ttl) = change.ttl {
-                item.expires = ttl.expiry(now);
+                item.history.expires = ttl.expiry(now);
             }
         })?;
-        self.emit_item::<C>(place, kind, key, None)?;
         self.set_collection_ttl::<C>(place, change.collection_ttl)?;
         self.state.item(place, key)
     }
 
     pub(crate) fn delete_item<C: ItemRules>(
-        mut self,
+        self,
         service: &str,
         collection: &str,
         key: &C::Key,
         if_match: Option<IfMatch>,
-    ) -> Result<Item, Failure> {
+    ) -> Result<Item, ServiceError> {
         let place = self.find_item::<C>(service, collection, key, if_match)?;
-        let item = self.state.remove_item::<C>(place, key, self.now)?;
-        self.emit_item::<C>(place, Change::Removed, key, Some(&item))?;
-        Ok(item)
+        self.state.remove_item::<C>(place, key, self.now)
     }
 
     /// Finds the collection of an item that is there in the expected revision, to change it.
@@ -200,7 +189,7 @@ impl<'a> Writer<'a, '_> {
         collection: &str,
         key: &C::Key,
         if_match: Option<IfMatch>,
-    ) -> Result<Place, Failure> {
+    ) -> Result<Place, ServiceError> {
         let place = self.reader().find::<C>(service, collection, Right::Write)?;
         let revision = self.state.item::<C>(place, key)?.item.revision;
         IfMatch::check(if_match, revision, C::REVISION_MISMATCH)?;
@@ -211,11 +200,10 @@ impl<'a> Writer<'a, '_> {
         &mut self,
         place: Place,
         ttl: Option<Ttl>,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ServiceError> {
         let Some(ttl) = ttl else { return Ok(()) };
         let expires = ttl.expiry(self.now);
-        self.state
-            .edit_object::<C>(place, |object| object.expires = expires)?;
-        self.emit_object::<C>(place, Change::ExpirySet, None)
+        let edit = |object: &mut Object<C>| object.history.expires = expires;
+        self.state.edit_object(place, Change::ExpirySet, edit)
     }
 }

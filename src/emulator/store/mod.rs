@@ -1,11 +1,12 @@
-//! The service's state and its rules, free of HTTP.
+//! The state of the service and its rules, free of HTTP.
 //!
-//! One lock guards all of it: writes follow one another, and a reader never
-//! sees half of one. Reading and writing happen in a closure that gets a
-//! [`Reader`] or a [`Writer`]; what has expired by then is already removed.
-//! Every change is an [`Event`], which [subscribers](Subscriber) get under the lock.
+//! One lock guards all of it: writes follow one another, and a reader never sees half of one. A
+//! closure reads or writes with a [`Reader`] or [`Writer`]; objects and items that have expired by
+//! then are already removed. Every change is an [`Event`], which [subscribers](Subscriber) receive
+//! under the lock.
 
 mod access;
+mod clock;
 mod deadlines;
 mod documents;
 mod dump;
@@ -14,19 +15,20 @@ mod events;
 mod expiry;
 mod inputs;
 mod items;
-mod journal;
+mod keys;
 mod model;
 mod objects;
 mod paging;
 mod permissions;
+mod random;
 mod records;
 mod registry;
 mod restore;
+mod service_error;
 mod services;
 mod sid;
 mod state;
 mod streams;
-mod subscriber;
 mod time;
 mod views;
 
@@ -38,57 +40,61 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 pub(crate) use access::{Reader, Writer};
-pub(crate) use events::{Change, Event, ObjectState, Subject};
+pub use clock::Clock;
+pub(crate) use events::{
+    Cause, Change, Event, ItemState, ObjectState, Subject, Subscriber, Subscribers,
+};
 pub(crate) use inputs::{
     Data, IfMatch, Ttl, debouncing_window, friendly_name, identity, map_key, unique_name,
     webhook_url, whole_number,
 };
 pub(crate) use items::{ItemChange, ItemRules, NewItem};
-pub(crate) use journal::RecordChange;
+pub(crate) use keys::RecordKey;
 pub(crate) use model::{
-    Actor, Collection, Document, Grant, ItemName, Items, List, Map, Permitted, Resource, Service,
-    Settings, Stream,
+    Actor, Collection, Document, Grant, History, ItemName, Items, List, Map, Permitted, Resource,
+    Service, ServiceState, Stream,
 };
 pub(crate) use objects::NewObject;
 pub(crate) use paging::{Bounds, Edge, Order, Page, Position, Walk};
-pub(crate) use records::{Flaw, Records};
+pub(crate) use random::Random;
+pub(crate) use records::{Flaw, GrantRecord, ItemRecord, ObjectRecord, Records, ServiceRecord};
 pub(crate) use restore::Damage;
+pub(crate) use service_error::ServiceError;
 pub(crate) use services::SettingsChange;
 pub(crate) use sid::{Kind, Sid, looks_like_sid};
 pub(crate) use state::State;
-pub(crate) use subscriber::{Subscriber, Subscribers};
-pub(crate) use time::{Expiry, Millis};
+pub(crate) use time::Millis;
 pub(crate) use views::{GrantView, ItemView, ObjectView};
 
-use self::subscriber::Events;
-use super::clock::{Clock, OnMove};
+use self::clock::OnMove;
+use self::events::Events;
 
-/// All services of the account.
+/// All Services of the account.
 pub(crate) struct Store(Arc<Shared>);
 
 struct Shared {
     state: RwLock<State>,
     clock: Clock,
     default_service: Sid,
-    subscribers: Subscribers,
     /// Sent when the next expiry may be nearer than it was.
     rescheduled: watch::Sender<()>,
 }
 
 impl Store {
-    /// A store with this state. What expires is removed at once when `clock` is moved; while it
-    /// runs by itself that takes the task of [`expire_when_due`](Self::expire_when_due).
+    /// A store with this state. Objects and items that expire are removed at once when `clock` is
+    /// moved; while it runs by itself, the task of [`expire_when_due`](Self::expire_when_due)
+    /// removes them.
     pub(crate) fn new(
-        state: State,
+        mut state: State,
         clock: Clock,
         default_service: Sid,
         subscribers: Subscribers,
     ) -> Self {
+        state.events = Events::new(subscribers);
         let shared = Arc::new(Shared {
             state: RwLock::new(state),
             clock,
             default_service,
-            subscribers,
             rescheduled: watch::Sender::new(()),
         });
         let weak: Weak<Shared> = Arc::downgrade(&shared);
@@ -96,49 +102,41 @@ impl Store {
         Self(shared)
     }
 
-    /// Removes all but the default service, which is new again.
+    /// Removes all Services, and adds the default one again, which is empty.
     pub(crate) fn reset(&self) {
-        let mut fresh = self.empty();
+        let mut fresh = self.0.lock().successor();
         fresh.add_default_service(self.0.default_service, self.0.clock.millis());
         self.replace(fresh);
     }
 
-    /// Everything in it, but what has expired.
+    /// All Services without anything that has expired.
     pub(crate) fn dump(&self) -> Records {
         self.read(|reader| reader.state.dump())
     }
 
-    /// Puts a seed in place of everything; a seed that has a flaw changes nothing.
+    /// Replaces all Services by those of a seed; an invalid seed changes nothing.
     pub(crate) fn seed(&self, records: Records) -> Result<(), Flaw> {
-        let mut fresh = self.empty();
+        let mut fresh = self.0.lock().successor();
         fresh.seed(records, self.0.default_service, self.0.clock.millis())?;
         self.replace(fresh);
         Ok(())
     }
 
-    /// A state that holds nothing, and keeps a journal where this one does.
-    fn empty(&self) -> State {
-        let mut state = State::default();
-        let current = self.0.lock();
-        state.set_random(current.random().clone());
-        if current.keeps_journal() {
-            state.keep_journal();
-        }
-        state
-    }
-
     fn replace(&self, fresh: State) {
+        let mut created = self.0.lock().events.of_replacement();
+        // Before the lock is taken, as there can be many.
+        fresh.add_creation(&mut created);
         let mut state = self.0.lock_for_write();
-        let old = std::mem::replace(&mut *state, fresh);
-        let mut changes = state.take_journal();
-        if state.keeps_journal() {
-            changes.insert(0, RecordChange::Clear);
-        }
-        Events::new(&self.0.subscribers).emit(changes);
-        // What is large takes time to drop: not under the lock.
+        let old = state.replace(fresh, created);
+        // A large state takes time to drop: not under the lock.
         drop(state);
         drop(old);
         self.0.rescheduled.send_replace(());
+    }
+
+    /// Removes all objects and items that have expired.
+    pub(crate) fn expire(&self) {
+        self.0.expire();
     }
 
     /// Reads as the system.
@@ -148,7 +146,7 @@ impl Store {
 
     pub(crate) fn read_as<R>(&self, actor: &Actor, read: impl FnOnce(Reader<'_>) -> R) -> R {
         let mut state = self.0.lock();
-        // By the time as it is now: the clock may be set back meanwhile.
+        // The time is read again, as the clock may be set back meanwhile.
         while state.is_overdue(self.0.clock.millis()) {
             drop(state);
             self.0.expire();
@@ -161,17 +159,17 @@ impl Store {
     }
 
     /// Writes as the system.
-    pub(crate) fn write<R>(&self, write: impl FnOnce(Writer<'_, '_>) -> R) -> R {
+    pub(crate) fn write<R>(&self, write: impl FnOnce(Writer<'_>) -> R) -> R {
         self.write_as(&Actor::System, write)
     }
 
-    pub(crate) fn write_as<R>(&self, actor: &Actor, write: impl FnOnce(Writer<'_, '_>) -> R) -> R {
+    pub(crate) fn write_as<R>(&self, actor: &Actor, write: impl FnOnce(Writer<'_>) -> R) -> R {
         self.0.write_as(actor, write)
     }
 
-    /// Removes what expires when it is due, also while nobody uses the store.
+    /// Removes objects and items when they expire, also while nobody uses the store.
     ///
-    /// This is for a task of its own. It does not keep the store alive, and ends with it.
+    /// It runs in a task of its own, does not keep the store alive, and ends with it.
     pub(crate) fn expire_when_due(&self) -> impl Future<Output = ()> + Send + 'static {
         let store = Arc::downgrade(&self.0);
         let mut rescheduled = self.0.rescheduled.subscribe();
@@ -204,28 +202,16 @@ impl Shared {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_as<R>(&self, actor: &Actor, write: impl FnOnce(Writer<'_, '_>) -> R) -> R {
+    fn write_as<R>(&self, actor: &Actor, write: impl FnOnce(Writer<'_>) -> R) -> R {
         let mut state = self.lock_for_write();
         // Read under the lock, so that later writes have later dates.
         let now = self.clock.millis();
-        let mut events = Events::new(&self.subscribers);
-        let mut writer = Writer {
-            state: &mut state,
-            now,
-            actor: &Actor::System,
-            events: &mut events,
-        };
-        let removed = writer.expire();
+        let removed = Writer::new(&mut state, now, &Actor::System).expire();
         let before = state.next_expiry();
-        let written = write(Writer {
-            state: &mut state,
-            now,
-            actor,
-            events: &mut events,
-        });
+        let written = write(Writer::new(&mut state, now, actor));
         let after = state.next_expiry();
-        events.emit(state.take_journal());
-        // What is large takes time to drop: not under the lock.
+        state.events.emit();
+        // Large objects take time to drop: not under the lock.
         drop(state);
         drop(removed);
         if after.is_some_and(|after| before.is_none_or(|before| after < before)) {
@@ -234,7 +220,6 @@ impl Shared {
         written
     }
 
-    /// Removes what has expired.
     fn expire(&self) {
         if self.lock().is_overdue(self.clock.millis()) {
             self.write_as(&Actor::System, |_| ());
@@ -262,4 +247,4 @@ impl fmt::Debug for Store {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

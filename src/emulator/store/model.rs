@@ -1,4 +1,4 @@
-//! The plain types of the store: services, objects, items and permissions.
+//! The plain types of the store: Services, objects, items and permissions.
 //!
 //! A kind of object is a type that implements [`Resource`]: [`Document`], [`List`], [`Map`] or
 //! [`Stream`]. Lists and maps are [collections](Collection) too.
@@ -7,15 +7,17 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use super::inputs::Data;
+use serde::{Deserialize, Serialize};
+
+use super::inputs::{Data, Ttl};
 use super::registry::{Record, Registry, Seq};
+use super::service_error::ServiceError;
 use super::sid::{Id, Kind, Sid};
 use super::time::{Expiry, Millis};
-use crate::emulator::failure::Failure;
 
-/// Who reads or writes.
+/// An actor, which reads and writes.
 ///
-/// It is as small as a pointer, as each item remembers who created it.
+/// It is as small as a pointer, as each item has its creator.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Actor {
     /// The account itself, over REST, and the service when something expires.
@@ -39,15 +41,11 @@ impl Actor {
     }
 }
 
-/// A service instance and all that is in it.
+/// A Service and all that is in it.
 #[derive(Debug)]
 pub(crate) struct Service {
-    pub(super) id: Id,
-    pub(crate) unique_name: Option<Box<str>>,
-    pub(crate) created: Millis,
-    pub(crate) updated: Millis,
-    /// Shared with the events that were emitted while they were in force.
-    pub(crate) settings: Arc<Settings>,
+    /// Shared with the events that were emitted while it was in force.
+    pub(crate) state: Arc<ServiceState>,
     pub(super) documents: Registry<Object<Document>>,
     pub(super) lists: Registry<Object<List>>,
     pub(super) maps: Registry<Object<Map>>,
@@ -61,12 +59,19 @@ impl Service {
         settings: Settings,
         now: Millis,
     ) -> Self {
-        Self {
+        Self::from_state(ServiceState {
             id: sid.id,
             unique_name,
             created: now,
             updated: now,
-            settings: Arc::new(settings),
+            settings,
+        })
+    }
+
+    /// A Service with nothing in it.
+    pub(super) fn from_state(state: ServiceState) -> Self {
+        Self {
+            state: Arc::new(state),
             documents: Registry::default(),
             lists: Registry::default(),
             maps: Registry::default(),
@@ -75,6 +80,26 @@ impl Service {
     }
 
     pub(crate) fn sid(&self) -> Sid {
+        self.state.sid()
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.state.settings
+    }
+}
+
+/// A Service without its objects.
+#[derive(Clone, Debug)]
+pub(crate) struct ServiceState {
+    pub(super) id: Id,
+    pub(crate) unique_name: Option<Box<str>>,
+    pub(crate) created: Millis,
+    pub(crate) updated: Millis,
+    pub(crate) settings: Settings,
+}
+
+impl ServiceState {
+    pub(crate) fn sid(&self) -> Sid {
         Sid {
             kind: Kind::Service,
             id: self.id,
@@ -82,11 +107,14 @@ impl Service {
     }
 }
 
-/// What a service can be set to.
-#[derive(Clone, Debug)]
+/// The settings of a Service, with the names of the API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(default)]
 #[expect(clippy::struct_excessive_bools, reason = "the API has that many flags")]
 pub(crate) struct Settings {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) friendly_name: Option<Box<str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) webhook_url: Option<Box<str>>,
     pub(crate) webhooks_from_rest_enabled: bool,
     pub(crate) reachability_webhooks_enabled: bool,
@@ -115,10 +143,7 @@ impl Default for Settings {
 pub(crate) struct Object<T: Resource> {
     pub(super) id: Id,
     pub(crate) unique_name: Option<Box<str>>,
-    pub(crate) created: Millis,
-    pub(crate) updated: Millis,
-    pub(crate) expires: Option<Expiry>,
-    pub(crate) created_by: Actor,
+    pub(crate) history: History,
     /// By identity.
     pub(super) grants: BTreeMap<Box<str>, Grant>,
     pub(crate) body: T::Body,
@@ -129,6 +154,27 @@ impl<T: Resource> Object<T> {
         Sid {
             kind: T::KIND,
             id: self.id,
+        }
+    }
+}
+
+/// The dates of an object or item, and its creator.
+#[derive(Clone, Debug)]
+pub(crate) struct History {
+    pub(crate) created: Millis,
+    pub(crate) updated: Millis,
+    pub(crate) expires: Option<Expiry>,
+    pub(crate) created_by: Actor,
+}
+
+impl History {
+    /// The history of an object or item that `actor` creates now.
+    pub(super) fn new(actor: &Actor, now: Millis, ttl: Option<Ttl>) -> Self {
+        Self {
+            created: now,
+            updated: now,
+            expires: ttl.and_then(|ttl| ttl.expiry(now)),
+            created_by: actor.clone(),
         }
     }
 }
@@ -153,19 +199,19 @@ impl Document {
     }
 }
 
-/// Marks what is of lists: their items are found by index.
+/// The kind of Lists, whose items are found by index.
 #[derive(Debug)]
 pub(crate) enum List {}
 
-/// Marks what is of maps: their items are found by key.
+/// The kind of Maps, whose items are found by key.
 #[derive(Debug)]
 pub(crate) enum Map {}
 
-/// A stream stores nothing: its messages pass.
+/// The kind of Message Streams, whose messages are not stored.
 #[derive(Debug)]
 pub(crate) struct Stream;
 
-/// The items of a list or map.
+/// The items of a List or Map.
 #[derive(Debug)]
 pub(crate) struct Items<K> {
     /// The number of items added, changed and removed so far, which is also
@@ -183,18 +229,16 @@ impl<K> Default for Items<K> {
     }
 }
 
-#[derive(Debug)]
+/// An item of a List or Map.
+#[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub(crate) data: Data,
     /// The event that wrote it.
     pub(crate) revision: u64,
-    pub(crate) created: Millis,
-    pub(crate) updated: Millis,
-    pub(crate) expires: Option<Expiry>,
-    pub(crate) created_by: Actor,
+    pub(crate) history: History,
 }
 
-/// The index or key of an item, of a list or map alike.
+/// The index or key of an item.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ItemName {
     Index(u64),
@@ -210,7 +254,7 @@ impl fmt::Display for ItemName {
     }
 }
 
-/// What an identity may do with an object.
+/// The rights of an identity to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Grant {
     pub(crate) read: bool,
@@ -219,7 +263,7 @@ pub(crate) struct Grant {
 }
 
 impl Grant {
-    /// What the creator of an object has.
+    /// The rights of the creator of an object.
     pub(crate) const ALL: Self = Self {
         read: true,
         write: true,
@@ -229,11 +273,11 @@ impl Grant {
 
 impl Record for Service {
     fn id(&self) -> Id {
-        self.id
+        self.state.id
     }
 
     fn unique_name(&self) -> Option<&str> {
-        self.unique_name.as_deref()
+        self.state.unique_name.as_deref()
     }
 }
 
@@ -247,46 +291,44 @@ impl<T: Resource> Record for Object<T> {
     }
 }
 
-/// Where an object is: its service and its place in it.
+/// The place of an object in the order of creation, and that of its Service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place {
-    pub(super) service: Seq,
-    pub(super) object: Seq,
+    pub(crate) service: Seq,
+    pub(crate) object: Seq,
 }
 
-/// A kind of object that services hold.
+/// A kind of object.
 pub(crate) trait Resource: Sized + 'static {
     const KIND: Kind;
-    /// What an object has beside what all kinds have.
+    /// The members that only objects of this kind have.
     type Body: Content + Debug + Send + Sync;
 
-    /// Where a service holds them.
+    /// The objects of this kind in a Service.
     fn registry(service: &Service) -> &Registry<Object<Self>>;
     fn registry_mut(service: &mut Service) -> &mut Registry<Object<Self>>;
 }
 
-/// What an object has beside what all kinds have, for records and events.
+/// The members that only objects of one kind have, for records and events.
 pub(crate) trait Content: Sized {
-    /// A copy of it, its items apart.
+    /// A copy of the members, without items.
     fn parts(&self) -> Parts;
-    /// Takes it out of its parts; what is not there has its first value.
-    fn from_parts(parts: &mut Parts) -> Result<Self, Failure>;
-    /// The number of the latest event of the object; none where events have no number.
-    fn last_event(&self) -> Option<u64>;
-    /// Calls `visit` with each item that expires.
-    fn visit_expiring(&self, _visit: &mut dyn FnMut(Expiry, ItemName)) {}
-    /// Counts a write of the object's TTL alone, where that is an event with a number of its own.
+    /// Takes the members from `parts`; one that is absent has its first value.
+    fn from_parts(parts: &mut Parts) -> Result<Self, ServiceError>;
+    /// Calls `visit` with each item, and a function that returns its index or key.
+    fn visit_items(&self, _visit: &mut dyn FnMut(&Item, &dyn Fn() -> ItemName)) {}
+    /// Counts a write of the object's TTL alone, where such events have numbers.
     fn count_ttl_write(&mut self) {}
 }
 
 /// The members of a [`Content`].
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Parts {
     /// All but streams have one.
     pub(crate) revision: Option<u64>,
-    /// Only documents have it.
+    /// The number of writes of a TTL alone; only Documents have it.
     pub(crate) ttl_writes: Option<u64>,
-    /// Only documents have it.
+    /// Only Documents have it.
     pub(crate) data: Option<Data>,
 }
 
@@ -300,7 +342,7 @@ pub(crate) trait Collection:
     type Key: Key;
 }
 
-/// What an item is found by.
+/// An index or key, by which an item is found.
 pub(crate) trait Key: Ord + Clone + Debug + Send + Sync + 'static {
     fn name(&self) -> ItemName;
     /// The key of this name; none if it is the name of another kind's item.
@@ -368,7 +410,7 @@ impl Content for Document {
         }
     }
 
-    fn from_parts(parts: &mut Parts) -> Result<Self, Failure> {
+    fn from_parts(parts: &mut Parts) -> Result<Self, ServiceError> {
         Ok(Self {
             data: match parts.data.take() {
                 Some(data) => data,
@@ -377,11 +419,6 @@ impl Content for Document {
             revision: parts.revision.take().unwrap_or_default(),
             ttl_writes: parts.ttl_writes.take().unwrap_or_default(),
         })
-    }
-
-    /// Its creation is event 0.
-    fn last_event(&self) -> Option<u64> {
-        Some(self.revision.saturating_add(self.ttl_writes))
     }
 
     fn count_ttl_write(&mut self) {
@@ -397,23 +434,16 @@ impl<K: Key> Content for Items<K> {
         }
     }
 
-    fn from_parts(parts: &mut Parts) -> Result<Self, Failure> {
+    fn from_parts(parts: &mut Parts) -> Result<Self, ServiceError> {
         Ok(Self {
             events: parts.revision.take().unwrap_or_default(),
             items: BTreeMap::new(),
         })
     }
 
-    /// Only changes of items have numbers.
-    fn last_event(&self) -> Option<u64> {
-        self.events.checked_sub(1)
-    }
-
-    fn visit_expiring(&self, visit: &mut dyn FnMut(Expiry, ItemName)) {
+    fn visit_items(&self, visit: &mut dyn FnMut(&Item, &dyn Fn() -> ItemName)) {
         for (key, item) in &self.items {
-            if let Some(at) = item.expires {
-                visit(at, key.name());
-            }
+            visit(item, &|| key.name());
         }
     }
 }
@@ -423,12 +453,8 @@ impl Content for Stream {
         Parts::default()
     }
 
-    fn from_parts(_: &mut Parts) -> Result<Self, Failure> {
+    fn from_parts(_: &mut Parts) -> Result<Self, ServiceError> {
         Ok(Self)
-    }
-
-    fn last_event(&self) -> Option<u64> {
-        None
     }
 }
 
@@ -474,7 +500,7 @@ impl Key for Box<str> {
 mod tests {
     use super::*;
 
-    /// A list can have a million of them.
+    /// A List can have a million items.
     #[test]
     fn an_item_is_small() {
         assert!(size_of::<Item>() <= 56, "{}", size_of::<Item>());

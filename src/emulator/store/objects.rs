@@ -1,16 +1,16 @@
-//! What documents, lists, maps and streams have in common.
+//! Objects: reading, creating and removing them, and setting their TTL.
 
 use std::collections::BTreeMap;
 
 use super::access::{Reader, Right, Writer};
 use super::events::Change;
 use super::inputs::Ttl;
-use super::model::{Actor, Content, Grant, Object, Resource};
+use super::model::{Actor, Content, Grant, History, Object, Resource};
 use super::paging::{Page, Walk};
 use super::registry::Seq;
+use super::service_error::ServiceError;
 use super::sid::Sid;
 use super::views::ObjectView;
-use crate::emulator::failure::Failure;
 
 /// An object to be created.
 #[derive(Debug)]
@@ -25,7 +25,7 @@ impl<'a> Reader<'a> {
         self,
         service: &str,
         reference: &str,
-    ) -> Result<ObjectView<'a, T>, Failure> {
+    ) -> Result<ObjectView<'a, T>, ServiceError> {
         let place = self.find::<T>(service, reference, Right::Read)?;
         self.state.view(place)
     }
@@ -36,7 +36,7 @@ impl<'a> Reader<'a> {
         service: &str,
         walk: &Walk<Seq>,
         size: usize,
-    ) -> Result<(Sid, Page<Seq, ObjectView<'a, T>>), Failure> {
+    ) -> Result<(Sid, Page<Seq, ObjectView<'a, T>>), ServiceError> {
         let service = self.state.service(self.state.find_service(service)?)?;
         self.check_open(service)?;
         let sid = service.sid();
@@ -50,27 +50,24 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Writer<'a, '_> {
+impl<'a> Writer<'a> {
     /// Creates an object. An identity that creates one gets all rights to it.
     pub(crate) fn create<T: Resource>(
-        mut self,
+        self,
         service: &str,
         new: NewObject<T::Body>,
-    ) -> Result<ObjectView<'a, T>, Failure> {
+    ) -> Result<ObjectView<'a, T>, ServiceError> {
         let seq = self.state.find_service(service)?;
         let registry = T::registry(self.state.service(seq)?);
         if let Some(name) = &new.unique_name
             && registry.has_name(name)
         {
-            return Err(Failure::UniqueNameTaken);
+            return Err(ServiceError::UniqueNameTaken);
         }
         let object = Object::<T> {
             id: self.state.new_sid(T::KIND).id,
             unique_name: new.unique_name,
-            created: self.now,
-            updated: self.now,
-            expires: new.ttl.and_then(|ttl| ttl.expiry(self.now)),
-            created_by: self.actor.clone(),
+            history: History::new(self.actor, self.now, new.ttl),
             grants: BTreeMap::new(),
             body: new.body,
         };
@@ -78,39 +75,35 @@ impl<'a> Writer<'a, '_> {
         if let Actor::Identity(identity) = self.actor
             && T::KIND.takes_permissions()
         {
-            let identity = identity.as_str().into();
             self.state.set_grant::<T>(place, identity, Grant::ALL)?;
         }
-        self.emit_object::<T>(place, Change::Created, None)?;
         self.state.view(place)
     }
 
     /// Counts a new TTL from now; neither revision nor date of update moves.
     pub(crate) fn set_ttl<T: Resource>(
-        mut self,
+        self,
         service: &str,
         reference: &str,
         ttl: Ttl,
-    ) -> Result<ObjectView<'a, T>, Failure> {
+    ) -> Result<ObjectView<'a, T>, ServiceError> {
         let place = self.reader().find::<T>(service, reference, Right::Write)?;
         let expires = ttl.expiry(self.now);
-        self.state.edit_object::<T>(place, |object| {
-            object.expires = expires;
+        let edit = |object: &mut Object<T>| {
+            object.history.expires = expires;
             object.body.count_ttl_write();
-        })?;
-        self.emit_object::<T>(place, Change::ExpirySet, None)?;
+        };
+        self.state.edit_object(place, Change::ExpirySet, edit)?;
         self.state.view(place)
     }
 
-    /// Removes an object with all it holds.
+    /// Removes an object with all that it contains.
     pub(crate) fn delete<T: Resource>(
-        mut self,
+        self,
         service: &str,
         reference: &str,
-    ) -> Result<Object<T>, Failure> {
+    ) -> Result<Object<T>, ServiceError> {
         let place = self.reader().find::<T>(service, reference, Right::Manage)?;
-        let object = self.state.remove_object(place)?;
-        self.emit_object(place, Change::Removed, Some(&object))?;
-        Ok(object)
+        self.state.remove_object(place)
     }
 }

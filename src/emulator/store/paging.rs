@@ -28,7 +28,7 @@ pub(crate) enum Bounds {
     Exclusive,
 }
 
-/// A key, and whether it belongs to what it bounds.
+/// A key as a bound.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Edge<K>(pub(crate) K, pub(crate) Bounds);
 
@@ -41,7 +41,7 @@ impl<K> Edge<K> {
     }
 }
 
-/// Where in a walk a page lies.
+/// The position of a page in a walk.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Position<K> {
     /// The first page.
@@ -55,11 +55,11 @@ pub(crate) enum Position<K> {
     Previous(Edge<K>),
 }
 
-/// A walk over a collection, and one page of it: what a page token holds.
+/// A walk over a collection, and one page of it: the contents of a page token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Walk<K> {
     pub(crate) order: Order,
-    /// Where the walk begins; at the end of the collection when not given.
+    /// The start of the walk; the first key in its order when absent.
     pub(crate) from: Option<Edge<K>>,
     pub(crate) position: Position<K>,
 }
@@ -110,7 +110,7 @@ impl<K: Ord + Clone> Walk<K> {
         let (first, last) = (found.first().copied(), found.last().copied());
         let next = match &self.position {
             Position::Previous(edge) => {
-                let edge = last.map_or_else(|| edge.turned(), |(key, _)| beyond(key));
+                let edge = last.map_or_else(|| edge.other_side(), |(key, _)| beyond(key));
                 self.at_if_any(map, Position::Next(edge))
             }
             _ => last
@@ -120,7 +120,7 @@ impl<K: Ord + Clone> Walk<K> {
         let previous = match &self.position {
             Position::Start => None,
             Position::Next(edge) => {
-                let edge = first.map_or_else(|| edge.turned(), |(key, _)| beyond(key));
+                let edge = first.map_or_else(|| edge.other_side(), |(key, _)| beyond(key));
                 self.at_if_any(map, Position::Previous(edge))
             }
             Position::Previous(_) => first
@@ -150,7 +150,7 @@ impl<K: Ord + Clone> Walk<K> {
     /// Up to `limit` entries, nearest to the page's edge first.
     fn entries<'a, V>(&self, map: &'a BTreeMap<K, V>, limit: usize) -> Vec<(&'a K, &'a V)> {
         let from = self.from.as_ref().map_or(Bound::Unbounded, Edge::bound);
-        // In the order of the walk: where the page may begin and end.
+        // The bounds of the page in the order of the walk.
         let (begin, end, back) = match &self.position {
             Position::Start => (from, Bound::Unbounded, false),
             Position::Next(edge) => (edge.bound(), Bound::Unbounded, false),
@@ -173,8 +173,8 @@ impl<K: Ord + Clone> Walk<K> {
 }
 
 impl<K: Clone> Edge<K> {
-    /// The edge of what lies on the other side.
-    fn turned(&self) -> Self {
+    /// The edge of the other side.
+    fn other_side(&self) -> Self {
         let bounds = match self.1 {
             Bounds::Inclusive => Bounds::Exclusive,
             Bounds::Exclusive => Bounds::Inclusive,
@@ -187,7 +187,7 @@ fn beyond<K: Clone>(key: &K) -> Edge<K> {
     Edge(key.clone(), Bounds::Exclusive)
 }
 
-/// Whether nothing can lie between the two bounds (`BTreeMap::range` panics on some such).
+/// Returns true if no key is between the two bounds (`BTreeMap::range` panics on some of those).
 fn is_empty<K: Ord>(low: Bound<&K>, high: Bound<&K>) -> bool {
     use Bound::{Excluded, Included, Unbounded};
     match (low, high) {

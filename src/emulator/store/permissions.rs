@@ -1,10 +1,10 @@
-//! What identities may do with documents, lists and maps.
+//! Permissions: the rights of identities to Documents, Lists and Maps.
 
 use super::access::{Reader, Writer};
 use super::model::{Grant, Permitted};
 use super::paging::Walk;
+use super::service_error::ServiceError;
 use super::views::{Contents, GrantView};
-use crate::emulator::failure::Failure;
 
 impl<'a> Reader<'a> {
     pub(crate) fn grant<T: Permitted>(
@@ -12,11 +12,11 @@ impl<'a> Reader<'a> {
         service: &str,
         object: &str,
         identity: &str,
-    ) -> Result<GrantView<'a>, Failure> {
+    ) -> Result<GrantView<'a>, ServiceError> {
         self.check_system()?;
         let view = self.object::<T>(service, object)?;
         let found = view.object.grants.get_key_value(identity);
-        let (identity, grant) = found.ok_or(Failure::NotFound)?;
+        let (identity, grant) = found.ok_or(ServiceError::NotFound)?;
         Ok(GrantView {
             service: view.service,
             object: view.sid,
@@ -32,7 +32,7 @@ impl<'a> Reader<'a> {
         object: &str,
         walk: &Walk<Box<str>>,
         size: usize,
-    ) -> Result<Contents<Box<str>, GrantView<'a>>, Failure> {
+    ) -> Result<Contents<Box<str>, GrantView<'a>>, ServiceError> {
         self.check_system()?;
         let view = self.object::<T>(service, object)?;
         let page = walk.page(&view.object.grants, size, |identity, grant| GrantView {
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Writer<'a, '_> {
+impl<'a> Writer<'a> {
     /// Creates or replaces a permission.
     pub(crate) fn set_grant<T: Permitted>(
         self,
@@ -57,10 +57,10 @@ impl<'a> Writer<'a, '_> {
         object: &str,
         identity: &str,
         grant: Grant,
-    ) -> Result<GrantView<'a>, Failure> {
+    ) -> Result<GrantView<'a>, ServiceError> {
         self.reader().check_system()?;
         let place = self.state.find::<T>(service, object)?;
-        self.state.set_grant::<T>(place, identity.into(), grant)?;
+        self.state.set_grant::<T>(place, identity, grant)?;
         let reader = Reader {
             state: self.state,
             actor: self.actor,
@@ -73,7 +73,7 @@ impl<'a> Writer<'a, '_> {
         service: &str,
         object: &str,
         identity: &str,
-    ) -> Result<Grant, Failure> {
+    ) -> Result<Grant, ServiceError> {
         self.reader().check_system()?;
         let place = self.state.find::<T>(service, object)?;
         self.state.remove_grant::<T>(place, identity)

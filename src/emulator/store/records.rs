@@ -1,8 +1,8 @@
-//! Records: what services, objects, items and permissions are in dumps, seeds and data files.
+//! Records: the form of Services, objects, items and permissions in dumps, seeds and data files.
 //!
-//! The names are those of the API's bodies. In a dump an object holds its
-//! items and permissions; in a data file they have keys of their own. A
-//! creator is left out where it is the system.
+//! The names are those of the API's bodies. In a dump the record of an object contains those of its
+//! items and permissions; in a data file they have keys of their own. A creator is left out where it
+//! is the system. Unknown names are refused.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,14 +12,17 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::events::ObjectState;
 use super::inputs::{self, Data};
-use super::model::{Actor, Content, Grant, Item, Object, Parts, Resource, Service, Settings};
-use super::registry::Seq;
+use super::model::{
+    Actor, Content, Grant, History, Item, ItemName, Object, Parts, Resource, Service, ServiceState,
+    Settings,
+};
+use super::service_error::ServiceError;
 use super::sid::{Kind, Sid};
 use super::time::{Expiry, Millis};
-use crate::emulator::failure::Failure;
 
-/// Everything: a dump or a seed.
+/// A dump or a seed: all Services.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Records {
@@ -28,7 +31,6 @@ pub(crate) struct Records {
 
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-#[expect(clippy::struct_excessive_bools, reason = "the API has that many flags")]
 pub(crate) struct ServiceRecord {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) sid: Option<Sid>,
@@ -36,16 +38,8 @@ pub(crate) struct ServiceRecord {
     pub(super) unique_name: Option<Box<str>>,
     pub(super) date_created: Option<Instant>,
     pub(super) date_updated: Option<Instant>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) friendly_name: Option<Box<str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) webhook_url: Option<Box<str>>,
-    pub(super) webhooks_from_rest_enabled: bool,
-    pub(super) reachability_webhooks_enabled: bool,
-    pub(super) acl_enabled: bool,
-    pub(super) reachability_debouncing_enabled: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) reachability_debouncing_window: Option<u32>,
+    #[serde(flatten)]
+    pub(super) settings: Settings,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) documents: Vec<ObjectRecord>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -56,7 +50,7 @@ pub(crate) struct ServiceRecord {
     pub(super) streams: Vec<ObjectRecord>,
 }
 
-/// A document, list, map or stream.
+/// A Document, List, Map or Message Stream.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct ObjectRecord {
@@ -64,26 +58,21 @@ pub(crate) struct ObjectRecord {
     pub(super) sid: Option<Sid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) unique_name: Option<Box<str>>,
-    pub(super) date_created: Option<Instant>,
-    pub(super) date_updated: Option<Instant>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) date_expires: Option<Instant>,
-    /// None for the system.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) created_by: Option<Box<str>>,
-    /// Of all but streams.
+    #[serde(flatten)]
+    pub(super) history: HistoryRecord,
+    /// All but Message Streams have one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) revision: Option<Revision>,
-    /// Of documents: writes of a TTL alone; none for 0.
+    /// The writes of a TTL alone, of Documents only; none for 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) ttl_writes: Option<u64>,
-    /// Of documents.
+    /// Only Documents have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<Data>,
-    /// Of lists and maps.
+    /// Only Lists and Maps have them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) items: Vec<ItemRecord>,
-    /// Of all but streams.
+    /// All but Message Streams have them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) permissions: Vec<GrantRecord>,
 }
@@ -91,21 +80,29 @@ pub(crate) struct ObjectRecord {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ItemRecord {
-    /// In a list of a dump.
+    /// In a List of a dump.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) index: Option<u64>,
-    /// In a map of a dump.
+    /// In a Map of a dump.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<Box<str>>,
-    pub(super) data: Data,
+    data: Data,
     pub(super) revision: Option<Revision>,
-    pub(super) date_created: Option<Instant>,
-    pub(super) date_updated: Option<Instant>,
+    #[serde(flatten)]
+    history: HistoryRecord,
+}
+
+/// The dates and the creator of an object or item.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct HistoryRecord {
+    date_created: Option<Instant>,
+    date_updated: Option<Instant>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) date_expires: Option<Instant>,
+    date_expires: Option<Instant>,
     /// None for the system.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) created_by: Option<Box<str>>,
+    created_by: Option<Box<str>>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -121,13 +118,13 @@ pub(crate) struct GrantRecord {
 
 /// Milliseconds since 1970, written as a date.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Instant(pub(super) Millis);
+pub(super) struct Instant(Millis);
 
 /// A revision, written in lower-case hex.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Revision(pub(super) u64);
 
-/// What is wrong with a record, and where in a seed it is.
+/// An error in a record, with its place in a seed.
 #[derive(Debug)]
 pub(crate) struct Flaw {
     place: String,
@@ -142,7 +139,7 @@ impl Flaw {
         }
     }
 
-    /// The same flaw, with the place that its place is in.
+    /// The same error; its place is inside `place`.
     pub(super) fn within(mut self, place: impl fmt::Display) -> Self {
         let dot = if self.place.is_empty() { "" } else { "." };
         self.place = format!("{place}{dot}{}", self.place);
@@ -150,9 +147,9 @@ impl Flaw {
     }
 }
 
-impl From<Failure> for Flaw {
-    fn from(failure: Failure) -> Self {
-        Self::new(failure.message(""))
+impl From<ServiceError> for Flaw {
+    fn from(error: ServiceError) -> Self {
+        Self::new(error.message(""))
     }
 }
 
@@ -162,101 +159,78 @@ impl fmt::Display for Flaw {
     }
 }
 
-/// What can be stored as a record.
-pub(super) trait ToRecord {
-    type Record: Serialize;
-
-    fn to_record(&self) -> Self::Record;
-}
-
-impl ToRecord for Seq {
-    type Record = Self;
-
-    fn to_record(&self) -> Self {
-        *self
-    }
-}
-
-impl ToRecord for Service {
-    type Record = ServiceRecord;
-
-    /// The service without what it holds.
-    fn to_record(&self) -> ServiceRecord {
-        let settings = Settings::clone(&self.settings);
-        ServiceRecord {
-            sid: Some(self.sid()),
-            unique_name: self.unique_name.clone(),
-            date_created: Some(Instant(self.created)),
-            date_updated: Some(Instant(self.updated)),
-            friendly_name: settings.friendly_name,
-            webhook_url: settings.webhook_url,
-            webhooks_from_rest_enabled: settings.webhooks_from_rest_enabled,
-            reachability_webhooks_enabled: settings.reachability_webhooks_enabled,
-            acl_enabled: settings.acl_enabled,
-            reachability_debouncing_enabled: settings.reachability_debouncing_enabled,
-            reachability_debouncing_window: Some(settings.reachability_debouncing_window),
-            ..ServiceRecord::default()
+impl From<&ServiceState> for ServiceRecord {
+    fn from(service: &ServiceState) -> Self {
+        Self {
+            sid: Some(service.sid()),
+            unique_name: service.unique_name.clone(),
+            date_created: Some(Instant(service.created)),
+            date_updated: Some(Instant(service.updated)),
+            settings: service.settings.clone(),
+            ..Self::default()
         }
     }
 }
 
-impl<T: Resource> ToRecord for Object<T> {
-    type Record = ObjectRecord;
-
-    /// The object without its items and permissions.
-    fn to_record(&self) -> ObjectRecord {
+impl From<ObjectState> for ObjectRecord {
+    /// The record of the object without its items and permissions.
+    fn from(object: ObjectState) -> Self {
         let Parts {
             revision,
             ttl_writes,
             data,
-        } = self.body.parts();
-        ObjectRecord {
-            sid: Some(self.sid()),
-            unique_name: self.unique_name.clone(),
-            date_created: Some(Instant(self.created)),
-            date_updated: Some(Instant(self.updated)),
-            date_expires: self.expires.map(Instant::from),
-            created_by: creator(&self.created_by),
+        } = object.parts;
+        Self {
+            sid: Some(object.sid),
+            unique_name: object.unique_name,
+            history: HistoryRecord::from(&object.history),
             revision: revision.map(Revision),
             ttl_writes: ttl_writes.filter(|writes| *writes > 0),
             data,
-            ..ObjectRecord::default()
+            ..Self::default()
         }
     }
 }
 
-impl ToRecord for Item {
-    type Record = ItemRecord;
-
-    fn to_record(&self) -> ItemRecord {
-        ItemRecord {
+impl From<&Item> for ItemRecord {
+    /// The record of the item without its index or key.
+    fn from(item: &Item) -> Self {
+        Self {
             index: None,
             key: None,
-            data: self.data.clone(),
-            revision: Some(Revision(self.revision)),
-            date_created: Some(Instant(self.created)),
-            date_updated: Some(Instant(self.updated)),
-            date_expires: self.expires.map(Instant::from),
-            created_by: creator(&self.created_by),
+            data: item.data.clone(),
+            revision: Some(Revision(item.revision)),
+            history: HistoryRecord::from(&item.history),
         }
     }
 }
 
-impl ToRecord for Grant {
-    type Record = GrantRecord;
+impl From<&History> for HistoryRecord {
+    fn from(history: &History) -> Self {
+        let creator = &history.created_by;
+        Self {
+            date_created: Some(Instant(history.created)),
+            date_updated: Some(Instant(history.updated)),
+            date_expires: history.expires.map(|expiry| Instant(expiry.millis())),
+            created_by: (*creator != Actor::System).then(|| creator.name().into()),
+        }
+    }
+}
 
-    fn to_record(&self) -> GrantRecord {
-        GrantRecord {
+impl From<Grant> for GrantRecord {
+    /// The record of the permission without its identity.
+    fn from(grant: Grant) -> Self {
+        Self {
             identity: None,
-            read: self.read,
-            write: self.write,
-            manage: self.manage,
+            read: grant.read,
+            write: grant.write,
+            manage: grant.manage,
         }
     }
 }
 
 impl ServiceRecord {
-    /// The service without what it holds. It must have a SID.
+    /// The Service without its objects. It must have a SID.
     pub(super) fn into_service(self, now: Millis) -> Result<Service, Flaw> {
         if self
             .unique_name
@@ -267,37 +241,26 @@ impl ServiceRecord {
                 "a service has the unique name \"default\", or none",
             ));
         }
-        if let Some(name) = &self.friendly_name {
+        let settings = self.settings;
+        if let Some(name) = &settings.friendly_name {
             inputs::friendly_name(name)?;
         }
-        if let Some(url) = &self.webhook_url {
+        if let Some(url) = &settings.webhook_url {
             inputs::webhook_url(url)?;
         }
-        if let Some(window) = self.reachability_debouncing_window {
-            inputs::debouncing_window(&window.to_string())?;
-        }
-        let default = Settings::default();
-        let settings = Settings {
-            friendly_name: self.friendly_name,
-            webhook_url: self.webhook_url,
-            webhooks_from_rest_enabled: self.webhooks_from_rest_enabled,
-            reachability_webhooks_enabled: self.reachability_webhooks_enabled,
-            acl_enabled: self.acl_enabled,
-            reachability_debouncing_enabled: self.reachability_debouncing_enabled,
-            reachability_debouncing_window: self
-                .reachability_debouncing_window
-                .unwrap_or(default.reachability_debouncing_window),
-        };
-        let sid = known_sid(self.sid, Kind::Service)?;
-        let mut service = Service::new(sid, self.unique_name, settings, now);
-        service.created = or_now(self.date_created, now);
-        service.updated = or_now(self.date_updated, now);
-        Ok(service)
+        inputs::debouncing_window(&settings.reachability_debouncing_window.to_string())?;
+        Ok(Service::from_state(ServiceState {
+            id: known_sid(self.sid, Kind::Service)?.id,
+            unique_name: self.unique_name,
+            created: or_now(self.date_created, now),
+            updated: or_now(self.date_updated, now),
+            settings,
+        }))
     }
 }
 
 impl ObjectRecord {
-    /// The object, without items and permissions: those must have been taken out before. It must
+    /// The object without items and permissions, which must have been taken out before. It must
     /// have a SID.
     pub(super) fn into_object<T: Resource>(self, now: Millis) -> Result<Object<T>, Flaw> {
         if let Some(name) = &self.unique_name {
@@ -311,10 +274,7 @@ impl ObjectRecord {
         let object = Object {
             id: known_sid(self.sid, T::KIND)?.id,
             unique_name: self.unique_name,
-            created: or_now(self.date_created, now),
-            updated: or_now(self.date_updated, now),
-            expires: self.date_expires.map(Expiry::from),
-            created_by: actor(self.created_by)?,
+            history: self.history.into_history(now)?,
             grants: BTreeMap::new(),
             body: T::Body::from_parts(&mut parts)?,
         };
@@ -334,15 +294,40 @@ impl ObjectRecord {
 }
 
 impl ItemRecord {
-    /// The item; a revision and dates that it does not have are `revision` and `now`.
+    /// The record with an index or key, as a dump has it.
+    pub(super) fn with_name(mut self, name: ItemName) -> Self {
+        match name {
+            ItemName::Index(index) => self.index = Some(index),
+            ItemName::Key(key) => self.key = Some(key),
+        }
+        self
+    }
+
+    /// The item; `revision` and `now` stand in for an absent revision and absent dates.
     pub(super) fn into_item(self, revision: u64, now: Millis) -> Result<Item, Flaw> {
         Ok(Item {
             data: self.data,
             revision: self.revision.map_or(revision, |revision| revision.0),
+            history: self.history.into_history(now)?,
+        })
+    }
+}
+
+impl HistoryRecord {
+    /// The history; `now` stands in for absent dates.
+    fn into_history(self, now: Millis) -> Result<History, Flaw> {
+        let created_by = match self.created_by {
+            Some(name) if *name != *Actor::System.name() => {
+                inputs::identity(&name)?;
+                Actor::identity(&name)
+            }
+            _ => Actor::System,
+        };
+        Ok(History {
             created: or_now(self.date_created, now),
             updated: or_now(self.date_updated, now),
-            expires: self.date_expires.map(Expiry::from),
-            created_by: actor(self.created_by)?,
+            expires: self.date_expires.map(|date| Expiry::at(date.0)),
+            created_by,
         })
     }
 }
@@ -353,21 +338,6 @@ impl GrantRecord {
             read: self.read,
             write: self.write,
             manage: self.manage,
-        }
-    }
-}
-
-fn creator(actor: &Actor) -> Option<Box<str>> {
-    (*actor != Actor::System).then(|| actor.name().into())
-}
-
-fn actor(created_by: Option<Box<str>>) -> Result<Actor, Flaw> {
-    match created_by {
-        None => Ok(Actor::System),
-        Some(name) if *name == *Actor::System.name() => Ok(Actor::System),
-        Some(name) => {
-            inputs::identity(&name)?;
-            Ok(Actor::identity(&name))
         }
     }
 }
@@ -384,18 +354,6 @@ fn known_sid(sid: Option<Sid>, kind: Kind) -> Result<Sid, Flaw> {
 
 fn or_now(date: Option<Instant>, now: Millis) -> Millis {
     date.map_or(now, |date| date.0)
-}
-
-impl From<Expiry> for Instant {
-    fn from(expiry: Expiry) -> Self {
-        Self(expiry.millis())
-    }
-}
-
-impl From<Instant> for Expiry {
-    fn from(date: Instant) -> Self {
-        Self::at(date.0)
-    }
 }
 
 impl Serialize for Instant {
@@ -459,7 +417,62 @@ impl Serialize for Data {
 impl<'de> Deserialize<'de> for Data {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let json = Box::<RawValue>::deserialize(deserializer)?;
-        Self::parse(json.get(), Failure::InvalidBody)
+        Self::parse(json.get(), ServiceError::InvalidBody)
             .map_err(|_| D::Error::custom("data must be a JSON object of at most 16 KiB"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// serde does not promise that `deny_unknown_fields` works beside flattened members.
+    #[test]
+    fn unknown_names_are_refused_at_every_level() {
+        let dates = json!({
+            "date_created": "2026-01-01T00:00:00.000Z",
+            "date_updated": "2026-01-01T00:00:00.000Z",
+        });
+        let object = json!({"date_expires": "2026-01-01T00:00:00.000Z", "created_by": "alice"});
+        let item = json!({"data": {"n": 1.50}, "revision": "a", "index": 3});
+        let permission = json!({"identity": "bob", "read": true, "write": false, "manage": false});
+        let service = json!({
+            "webhooks_from_rest_enabled": true,
+            "reachability_webhooks_enabled": false,
+            "acl_enabled": false,
+            "reachability_debouncing_enabled": false,
+            "reachability_debouncing_window": 5_000,
+        });
+        let merged = |values: &[&Value]| {
+            let members = values.iter().filter_map(|value| value.as_object());
+            Value::Object(
+                members
+                    .flatten()
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect(),
+            )
+        };
+        let read = |unknown: [&Value; 4]| {
+            let [in_service, in_object, in_item, in_permission] = unknown;
+            let mut list = merged(&[&dates, &object, in_object]);
+            list["items"] = json!([merged(&[&dates, &object, &item, in_item])]);
+            list["permissions"] = json!([merged(&[&permission, in_permission])]);
+            let mut service = merged(&[&dates, &service, in_service]);
+            service["lists"] = json!([list]);
+            let seed = json!({"services": [service]});
+            (seed.clone(), serde_json::from_value::<Records>(seed))
+        };
+        let none = json!({});
+        let (seed, records) = read([&none; 4]);
+        assert_eq!(serde_json::to_value(records.unwrap()).unwrap(), seed);
+        let unknown = json!({"colour": 1});
+        for level in 0..4 {
+            let mut members = [&none; 4];
+            members[level] = &unknown;
+            let error = read(members).1.unwrap_err().to_string();
+            assert!(error.contains("colour"), "{level}: {error}");
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! Records of one kind, by SID, by unique name and in the order they were made.
+//! Records of one kind, by SID, by unique name and in the order of creation.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -7,7 +7,7 @@ use super::sid::{Id, Kind, Sid, looks_like_sid};
 /// A record's place in the order of creation: never used twice.
 pub(crate) type Seq = u64;
 
-/// What a [`Registry`] holds.
+/// A record of a [`Registry`].
 pub(crate) trait Record {
     fn id(&self) -> Id;
     fn unique_name(&self) -> Option<&str>;
@@ -31,7 +31,7 @@ impl<R> Default for Registry<R> {
 }
 
 impl<R: Record> Registry<R> {
-    /// Where the record is that `reference` names.
+    /// The place of the record with this SID or unique name.
     ///
     /// Text of a SID's shape is a SID and nothing else, as no unique name may
     /// have that shape.
@@ -69,7 +69,7 @@ impl<R: Record> Registry<R> {
         self.records.insert(seq, record);
     }
 
-    /// Takes a record out; its unique name is free again.
+    /// Removes a record; its unique name is free again.
     pub(super) fn remove(&mut self, seq: Seq) -> Option<R> {
         let record = self.records.remove(&seq)?;
         self.by_id.remove(&record.id());
@@ -79,7 +79,7 @@ impl<R: Record> Registry<R> {
         Some(record)
     }
 
-    /// All records in the order they were made.
+    /// All records in the order of creation.
     pub(super) fn records(&self) -> &BTreeMap<Seq, R> {
         &self.records
     }

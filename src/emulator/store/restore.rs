@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::de::DeserializeOwned;
 
-use super::journal::{Key as RecordKey, ParsedKey};
+use super::keys::{ParsedKey, RecordKey};
 use super::model::{
     Collection, Document, ItemName, Key, List, Map, Permitted, Place, Resource, Stream,
 };
@@ -31,11 +31,10 @@ impl From<Flaw> for Damage {
 }
 
 impl State {
-    /// Takes a record out of a data file.
+    /// Adds a record of a data file.
     ///
-    /// They come in the order of their keys. As the key of what holds a record
-    /// is a prefix of the record's own, it comes first: the service, then the
-    /// object, then its items and permissions.
+    /// Records come in the order of their keys, so a Service comes before its objects, and an object
+    /// before its items and permissions.
     pub(crate) fn restore(&mut self, key: &[u8], record: &[u8], now: Millis) -> Result<(), Damage> {
         match RecordKey::parse(key).ok_or_else(|| Damage::new("a key of no kind"))? {
             ParsedKey::Next => {
@@ -102,7 +101,7 @@ impl State {
     ) -> Result<(), Damage> {
         let identity = std::str::from_utf8(identity).map_err(|_| misplaced())?;
         let grant = read::<GrantRecord>(record)?.grant();
-        self.set_grant::<T>(place, identity.into(), grant)
+        self.set_grant::<T>(place, identity, grant)
             .map_err(|_| misplaced())
     }
 }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use super::access::{Reader, Writer};
-use super::model::{Service, Settings};
+use super::events::{Cause, Change, Event, Subject};
+use super::model::{Actor, Service, Settings};
 use super::paging::{Page, Walk};
 use super::registry::Seq;
+use super::service_error::ServiceError;
 use super::sid::{Kind, Sid};
 use super::state::State;
 use super::time::Millis;
-use crate::emulator::failure::Failure;
 
-/// The settings a request names; the others stay as they are.
+/// The settings that a request sets; the others stay as they are.
 #[derive(Debug, Default)]
 pub(crate) struct SettingsChange {
     pub(crate) friendly_name: Option<Box<str>>,
@@ -57,22 +58,22 @@ impl SettingsChange {
 
 /// The default service.
 impl State {
-    /// Adds the service that a new account has, and nothing in it.
+    /// Adds the Service that a new account has, which is empty.
     ///
-    /// `default` reaches the service as its unique name; no other has one.
+    /// `default` is its unique name; no other Service has one.
     pub(crate) fn add_default_service(&mut self, sid: Sid, now: Millis) {
         let name = Some("default".into());
         self.insert_service(Service::new(sid, name, Settings::default(), now));
     }
 
-    /// The SID of the default service, if there is one.
+    /// The SID of the default Service; none if it was deleted.
     pub(crate) fn default_service(&self) -> Option<Sid> {
         let seq = self.find_service("default").ok()?;
         self.service(seq).ok().map(Service::sid)
     }
 
-    /// Gives the default service another SID; one that was deleted stays so.
-    pub(crate) fn rename_default_service(&mut self, sid: Sid) -> Result<(), Failure> {
+    /// Gives the default Service another SID; one that was deleted stays deleted.
+    pub(crate) fn rename_default_service(&mut self, sid: Sid) -> Result<(), ServiceError> {
         let Ok(seq) = self.find_service("default") else {
             return Ok(());
         };
@@ -80,14 +81,25 @@ impl State {
             return Ok(());
         }
         if self.services().has_id(sid.id) {
-            return Err(Failure::UniqueNameTaken);
+            return Err(ServiceError::UniqueNameTaken);
         }
         self.rename_service(seq, sid.id)
+    }
+
+    /// The event of the default Service for a data file that is to have it; none if it was deleted.
+    pub(crate) fn default_service_event(&self, change: Change) -> Option<Event> {
+        let seq = self.find_service("default").ok()?;
+        Some(Event {
+            service: Arc::clone(&self.service(seq).ok()?.state),
+            actor: Actor::System,
+            cause: Cause::Write,
+            subject: Subject::Service(change, seq),
+        })
     }
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn service(self, reference: &str) -> Result<&'a Service, Failure> {
+    pub(crate) fn service(self, reference: &str) -> Result<&'a Service, ServiceError> {
         self.state.service(self.state.find_service(reference)?)
     }
 
@@ -96,8 +108,11 @@ impl<'a> Reader<'a> {
     }
 }
 
-impl<'a> Writer<'a, '_> {
-    pub(crate) fn create_service(self, change: SettingsChange) -> Result<&'a Service, Failure> {
+impl<'a> Writer<'a> {
+    pub(crate) fn create_service(
+        self,
+        change: SettingsChange,
+    ) -> Result<&'a Service, ServiceError> {
         self.reader().check_system()?;
         let mut settings = Settings::default();
         change.apply(&mut settings);
@@ -110,16 +125,16 @@ impl<'a> Writer<'a, '_> {
         self,
         reference: &str,
         change: SettingsChange,
-    ) -> Result<&'a Service, Failure> {
+    ) -> Result<&'a Service, ServiceError> {
         self.reader().check_system()?;
         let seq = self.state.find_service(reference)?;
         self.state.edit_service(seq, |service| {
-            change.apply(Arc::make_mut(&mut service.settings));
+            change.apply(&mut service.settings);
             service.updated = self.now;
         })
     }
 
-    pub(crate) fn delete_service(self, reference: &str) -> Result<Service, Failure> {
+    pub(crate) fn delete_service(self, reference: &str) -> Result<Service, ServiceError> {
         self.reader().check_system()?;
         let seq = self.state.find_service(reference)?;
         self.state.remove_service(seq)

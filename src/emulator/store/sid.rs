@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// What a SID names.
+/// The kind of the resource that a SID names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
     Service,
@@ -91,7 +91,7 @@ fn hex<R>(id: Id, with: impl FnOnce(&str) -> R) -> R {
     with(std::str::from_utf8(&text).unwrap_or_default())
 }
 
-/// Whether `text` has the shape of a SID of any kind, which no unique name may have.
+/// Returns true if `text` has the form of a SID of any kind, which no unique name may have.
 pub(crate) fn looks_like_sid(text: &str) -> bool {
     let Some((prefix, digits)) = text.as_bytes().split_at_checked(2) else {
         return false;

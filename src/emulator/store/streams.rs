@@ -1,13 +1,12 @@
-//! Message streams: what is published to them is an event, and not stored.
+//! Message Streams: a message that is published is an event, and is not stored.
 
 use super::access::{Right, Writer};
-use super::events::{ObjectState, Subject};
 use super::inputs::Data;
 use super::model::Stream;
+use super::service_error::ServiceError;
 use super::sid::Sid;
-use crate::emulator::failure::Failure;
 
-impl Writer<'_, '_> {
+impl Writer<'_> {
     /// Publishes a message with this SID.
     pub(crate) fn publish(
         self,
@@ -15,17 +14,10 @@ impl Writer<'_, '_> {
         stream: &str,
         sid: Sid,
         data: &Data,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ServiceError> {
         let place = self
             .reader()
             .find::<Stream>(service, stream, Right::Write)?;
-        let service = self.state.service(place.service)?;
-        let stream = self.state.object::<Stream>(place)?;
-        self.events.add(service, self.actor, || Subject::Message {
-            stream: ObjectState::new(stream),
-            sid,
-            data: data.clone(),
-        });
-        Ok(())
+        self.state.add_message(place, sid, data)
     }
 }

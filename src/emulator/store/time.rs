@@ -5,7 +5,7 @@ use std::num::NonZeroI64;
 /// Milliseconds since 1970.
 pub(crate) type Millis = i64;
 
-/// When something expires: a date after the first millisecond of 1970.
+/// The date at which an object or item expires, after the first millisecond of 1970.
 ///
 /// An absent one takes no space of its own: a list can have a million items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

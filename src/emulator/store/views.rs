@@ -1,4 +1,4 @@
-//! Records with the SIDs of what they are in: all that is needed to show them.
+//! Records with the SIDs of their Service and object, for the bodies of responses.
 
 use super::model::{Collection, Grant, Item, Object, Resource};
 use super::paging::Page;
@@ -21,7 +21,7 @@ pub(crate) struct ItemView<'a, C: Collection> {
     pub(crate) item: &'a Item,
 }
 
-/// What an identity may do with an object.
+/// The rights of an identity to an object.
 #[derive(Debug)]
 pub(crate) struct GrantView<'a> {
     pub(crate) service: Sid,
@@ -30,7 +30,7 @@ pub(crate) struct GrantView<'a> {
     pub(crate) grant: Grant,
 }
 
-/// A page of what an object holds.
+/// A page of the items or permissions of an object.
 #[derive(Debug)]
 pub(crate) struct Contents<K, V> {
     pub(crate) service: Sid,

@@ -1,11 +1,12 @@
-//! Subscribers of the store: what follows from its changes.
+//! Subscribers of the store, which receive its events.
 //!
-//! A subscriber implements [`Subscriber`], which the store defines, since it calls it. It gets each
-//! change under the store's lock, so it only queues what it has to do: none delays a write. The
-//! store calls them in the order of the list it was created with, the data file first: others can
-//! then wait until it has stored the write that an event is of.
+//! A subscriber implements [`Subscriber`], which the store defines, since it calls it. It receives
+//! events under the lock of the store, so it only queues its work: none delays a write. The store
+//! calls them in the order of the list it was created with, the data file first: others can then
+//! wait until it has stored the write of an event.
 
 pub(super) mod data_file;
+pub(super) mod recent;
 pub(super) mod webhooks;
 
 pub use self::webhooks::LoggedWebhook;

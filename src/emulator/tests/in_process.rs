@@ -133,7 +133,7 @@ async fn retries_and_delays_take_no_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_expires_is_removed_when_it_is_due() {
+async fn an_object_is_removed_when_it_expires() {
     let emulator = seeded(1).in_process().unwrap();
     let sync = client(&emulator);
     let service = sync.services().update(emulator.service_sid());
@@ -161,6 +161,53 @@ async fn what_expires_is_removed_when_it_is_due() {
     drop(emulator);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(tasks() + 1, with_emulator);
+}
+
+/// An emulator that exists before its runtime, with a Document that expires after an hour.
+fn before_the_runtime() -> Emulator {
+    let emulator = seeded(1).in_process().unwrap();
+    emulator
+        .seed(json!({"services": [{
+            "unique_name": "default",
+            "webhook_url": "http://127.0.0.1:9/hook",
+            "webhooks_from_rest_enabled": true,
+            "documents": [{"unique_name": "d", "date_expires": "2026-01-01T01:00:00Z"}],
+        }]}))
+        .unwrap();
+    emulator
+}
+
+/// A runtime whose time is paused.
+fn paused_runtime() -> tokio::runtime::Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time().start_paused(true).build().unwrap()
+}
+
+#[test]
+fn before_the_first_call_the_log_of_webhooks_has_expired_objects() {
+    let emulator = before_the_runtime();
+    paused_runtime().block_on(async {
+        tokio::time::sleep(Duration::from_secs(3_500)).await;
+        assert_eq!(emulator.webhooks().len(), 0);
+        tokio::time::sleep(Duration::from_secs(200)).await;
+        assert_eq!(emulator.webhooks()[0].event_type(), "document_removed");
+        let documents = &emulator.dump()["services"][0]["documents"];
+        assert_eq!(documents, &Value::Null);
+    });
+}
+
+#[test]
+fn objects_expire_in_the_background_from_the_first_call_on() {
+    let emulator = before_the_runtime();
+    let runtime = paused_runtime();
+    runtime.block_on(async {
+        let documents = client(&emulator).documents::<Value>();
+        assert!(documents.find("d").await.unwrap().is_some());
+        tokio::time::sleep(Duration::from_secs(3_700)).await;
+    });
+    // With the clock set back, reading removes nothing.
+    emulator.clock().set(START.parse().unwrap());
+    assert_eq!(emulator.dump()["services"][0]["documents"], Value::Null);
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 //! Controls need the same credentials as the API, for they show and destroy
 //! all that it protects; only `health`, which shows nothing, needs none. A web page
 //! that is open in a browser of the same machine can reach a loopback port too, so
-//! requests from pages of another origin are refused.
+//! requests from pages of another origin get an error response.
 //!
 //! They are neither logged nor subject to faults.
 
@@ -28,8 +28,7 @@ use super::body::{self, ReadError, ResponseBody};
 use super::response::respond;
 use super::{Api, Cut};
 use crate::emulator::core::Core;
-use crate::emulator::failure::Failure;
-use crate::emulator::store::Records;
+use crate::emulator::store::{Records, ServiceError};
 
 const PREFIX: &str = "/_emulator/";
 /// The control that needs no credentials: programs wait for its response at the start.
@@ -43,12 +42,12 @@ pub(super) fn control(path: &str) -> Option<&str> {
 }
 
 /// The error response of a control.
-struct Refusal {
+struct ControlError {
     status: StatusCode,
     message: String,
 }
 
-impl Refusal {
+impl ControlError {
     fn new(status: StatusCode, message: impl fmt::Display) -> Self {
         Self {
             status,
@@ -61,9 +60,9 @@ impl Refusal {
     }
 }
 
-impl From<Failure> for Refusal {
-    fn from(failure: Failure) -> Self {
-        Self::new(failure.status(), failure.message("it"))
+impl From<ServiceError> for ControlError {
+    fn from(error: ServiceError) -> Self {
+        Self::new(error.status(), error.message("it"))
     }
 }
 
@@ -87,7 +86,7 @@ struct EndpointChange {
 }
 
 /// The result of a control: JSON, or nothing.
-type Outcome = Result<Option<Vec<u8>>, Refusal>;
+type Outcome = Result<Option<Vec<u8>>, ControlError>;
 
 impl Api {
     /// Responds to a request for a control.
@@ -104,7 +103,7 @@ impl Api {
             HEALTH => Ok(()),
             _ => self.check(&head.headers),
         };
-        // The body of a request that is refused is read and dropped.
+        // The body of a request that is not allowed is read and dropped.
         let max = if allowed.is_ok() && control != HEALTH {
             MAX_BODY
         } else {
@@ -112,30 +111,30 @@ impl Api {
         };
         let body = match body::read(incoming, max).await {
             Ok(body) => Ok(body),
-            Err(ReadError::Failure(failure)) => Err(Refusal::from(failure)),
+            Err(ReadError::TooLarge) => Err(ControlError::from(ServiceError::TooLarge)),
             Err(ReadError::Disconnected) => return Err(Cut),
         };
         let result = match (allowed, body) {
-            (Err(refusal), _) | (_, Err(refusal)) => Err(refusal),
+            (Err(error), _) | (_, Err(error)) => Err(error),
             (Ok(()), Ok(body)) => self.run(control, &head.method, body).await,
         };
         Ok(match result {
             Ok(Some(json)) => respond(StatusCode::OK, json.into()),
             Ok(None) => respond(StatusCode::NO_CONTENT, Bytes::new()),
-            Err(refusal) => error_response(&refusal),
+            Err(error) => error_response(&error),
         })
     }
 
     /// Fails unless a request has credentials and comes from no page of another origin: a
     /// browser that knows the credentials would add them to the requests of any page.
-    fn check(&self, headers: &HeaderMap) -> Result<(), Refusal> {
+    fn check(&self, headers: &HeaderMap) -> Result<(), ControlError> {
         let own = format!("http://{}", self.authority_of(headers));
         let origin = headers.get(header::ORIGIN);
         let is_foreign =
             origin.is_some_and(|origin| !origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()));
         let site = headers.get("sec-fetch-site");
         if is_foreign || site.is_some_and(|site| site.as_bytes() == b"cross-site") {
-            return Err(Refusal::new(
+            return Err(ControlError::new(
                 StatusCode::FORBIDDEN,
                 "controls take no requests from pages of another origin",
             ));
@@ -157,7 +156,7 @@ impl Api {
             ("seed", "POST") => {
                 self.blocking(move |core| {
                     let seed = read::<Records>(&body)?;
-                    core.seed(seed).map_err(Refusal::bad)
+                    core.seed(seed).map_err(ControlError::bad)
                 })
                 .await?;
                 self.core.wait_for_data_file().await?;
@@ -174,11 +173,13 @@ impl Api {
     /// Runs long work on a thread that may block.
     async fn blocking<T: Send + 'static>(
         &self,
-        work: impl FnOnce(&Core) -> Result<T, Refusal> + Send + 'static,
-    ) -> Result<T, Refusal> {
+        work: impl FnOnce(&Core) -> Result<T, ControlError> + Send + 'static,
+    ) -> Result<T, ControlError> {
         let core = Arc::clone(&self.core);
         let done = tokio::task::spawn_blocking(move || work(&core)).await;
-        done.unwrap_or_else(|error| Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error)))
+        done.unwrap_or_else(|error| {
+            Err(ControlError::new(StatusCode::INTERNAL_SERVER_ERROR, error))
+        })
     }
 
     fn run_at_once(&self, control: &str, method: &Method, body: &[u8]) -> Outcome {
@@ -196,7 +197,9 @@ impl Api {
                 self.show_clock()
             }
             ("faults", "POST") => {
-                let fault = read::<FaultScript>(body)?.fault().map_err(Refusal::bad)?;
+                let fault = read::<FaultScript>(body)?
+                    .fault()
+                    .map_err(ControlError::bad)?;
                 core.faults.inject(fault);
                 Ok(None)
             }
@@ -214,12 +217,12 @@ impl Api {
                 Ok(None)
             }
             ("webhooks", "GET") => {
-                let webhooks = core.webhooks.entries();
+                let webhooks = core.webhooks();
                 let shown: Vec<_> = webhooks.iter().map(ShownWebhook::new).collect();
                 show(&json!({ "webhooks": shown }))
             }
             ("webhooks", "DELETE") => {
-                core.webhooks.clear();
+                core.clear_webhooks();
                 Ok(None)
             }
             ("endpoints", "POST") => {
@@ -244,23 +247,23 @@ impl Api {
 const CONTROLS: &str = "POST reset, POST seed, GET dump, GET or POST clock, POST or DELETE faults, \
                         GET or DELETE requests, GET or DELETE webhooks, POST endpoints, GET health";
 
-fn no_control(control: &str, method: &Method) -> Refusal {
+fn no_control(control: &str, method: &Method) -> ControlError {
     let message = format!("there is no {method} {PREFIX}{control}; there are: {CONTROLS}");
-    Refusal::new(StatusCode::NOT_FOUND, message)
+    ControlError::new(StatusCode::NOT_FOUND, message)
 }
 
-fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(Refusal::bad)
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
+    serde_json::from_slice(body).map_err(ControlError::bad)
 }
 
 fn show(value: &impl Serialize) -> Outcome {
     serde_json::to_vec(value)
         .map(Some)
-        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error))
+        .map_err(|error| ControlError::new(StatusCode::INTERNAL_SERVER_ERROR, error))
 }
 
-fn error_response(refusal: &Refusal) -> Response<ResponseBody> {
-    let Refusal { status, message } = refusal;
+fn error_response(error: &ControlError) -> Response<ResponseBody> {
+    let ControlError { status, message } = error;
     let body = json!({ "status": status.as_u16(), "message": message });
     let mut response = respond(*status, body.to_string().into());
     if *status == StatusCode::UNAUTHORIZED {

@@ -66,7 +66,7 @@ impl FaultScript {
             let parsed = name.parse::<HeaderName>().map_err(|_| bad_header(&name))?;
             if is_of_connection(&parsed) {
                 return Err(format!(
-                    "{name:?} belongs to the connection: an answer gets its own"
+                    "{name:?} belongs to the connection, and cannot be set"
                 ));
             }
             fault = fault.header(parsed, value);

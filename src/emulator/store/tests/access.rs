@@ -1,8 +1,8 @@
-//! Acting as somebody: rights of identities, and creators.
+//! Rights of identities, and creators.
 
 use super::*;
 
-const FORBIDDEN: Failure = Failure::Forbidden;
+const FORBIDDEN: ServiceError = ServiceError::Forbidden;
 
 fn set_acl(store: &Store, acl_enabled: bool) {
     let change = SettingsChange {
@@ -19,7 +19,7 @@ fn create_as<T: Resource>(
     actor: &Actor,
     name: &str,
     body: T::Body,
-) -> Result<(), Failure> {
+) -> Result<(), ServiceError> {
     let new = NewObject {
         unique_name: Some(unique_name(name)?),
         ttl: None,
@@ -28,8 +28,8 @@ fn create_as<T: Resource>(
     store.write_as(actor, |writer| writer.create::<T>("default", new).map(drop))
 }
 
-/// What an actor can do with the list `log`, which has an item 0: read, write, manage.
-fn rights(store: &Store, actor: &Actor) -> [Result<(), Failure>; 3] {
+/// The results of reading, writing and removing the List `log`, which has an item 0.
+fn rights(store: &Store, actor: &Actor) -> [Result<(), ServiceError>; 3] {
     let change = new_data("{}");
     [
         store.read_as(actor, |reader| {
@@ -143,9 +143,9 @@ fn each_write_of_an_identity_is_checked() {
         store.read_as(&bob, |r| r.grant::<Map>("default", "map", "bob").map(drop)),
     ];
     assert_eq!(failures, [Err(FORBIDDEN); 9]);
-    // What is not there is not found, with any rights.
+    // A missing object is not found, with any rights.
     let missing = store.read_as(&bob, |r| r.object::<Map>("default", "x").map(drop));
-    assert_eq!(missing, Err(Failure::NotFound));
+    assert_eq!(missing, Err(ServiceError::NotFound));
 
     // Streams take no permissions.
     create::<Stream>(&store, "events", None, Stream).unwrap();
@@ -169,14 +169,17 @@ fn the_creator_gets_all_rights() {
         .unwrap();
     let granted = store.read(|reader| {
         let view = reader.grant::<List>("default", "log", "alice")?;
-        Ok::<_, Failure>(view.grant)
+        Ok::<_, ServiceError>(view.grant)
     });
     assert_eq!(granted, Ok(Grant::ALL));
     assert_eq!(rights(&store, &bob), [Err(FORBIDDEN); 3]);
     let creators = store.read(|reader| {
         let list = reader.object::<List>("default", "log").unwrap();
         let item = reader.item::<List>("default", "log", &0).unwrap();
-        (list.object.created_by.clone(), item.item.created_by.clone())
+        (
+            list.object.history.created_by.clone(),
+            item.item.history.created_by.clone(),
+        )
     });
     assert_eq!(creators, (alice.clone(), alice.clone()));
     assert_eq!(rights(&store, &alice), [Ok(()); 3]);
@@ -219,7 +222,7 @@ fn dumps_and_seeds_have_creators() {
     seed("system").unwrap();
     let creator = store.read(|reader| {
         let list = reader.object::<List>("default", "l").unwrap();
-        list.object.created_by.clone()
+        list.object.history.created_by.clone()
     });
     assert_eq!(creator, Actor::System);
     let flaw = seed("").unwrap_err().to_string();

@@ -2,6 +2,7 @@
 
 use std::sync::Mutex;
 
+use super::super::time::Expiry;
 use super::*;
 
 /// Collects what it is sent, while it wants events.
@@ -12,12 +13,12 @@ struct Log {
 }
 
 impl Subscriber for Log {
-    fn wants_event(&self, _: Sid, _: &Settings, _: &Actor) -> bool {
+    fn wants(&self, _: &ServiceState, _: &Actor, _: Cause) -> bool {
         !self.is_idle
     }
 
-    fn event(&self, event: &Arc<Event>) {
-        self.events.lock().unwrap().push(Arc::clone(event));
+    fn receive(&self, events: &[Arc<Event>]) {
+        self.events.lock().unwrap().extend_from_slice(events);
     }
 }
 
@@ -36,15 +37,29 @@ fn line(event: &Event) -> String {
     let name = |object: &ObjectState| object.unique_name.clone().unwrap_or_default();
     let number = |number: Option<u64>| number.map_or("-".to_owned(), |number| number.to_string());
     let text = match &event.subject {
+        Subject::Service(change, _) => {
+            let name = event.service.unique_name.as_deref().unwrap_or("-");
+            format!("{change:?} Service {name}")
+        }
+        Subject::Permission(change, state) => {
+            let Grant {
+                read,
+                write,
+                manage,
+            } = state.grant;
+            let rights = format!("read {read} write {write} manage {manage}");
+            let (object, identity) = (name(&state.object), &state.identity);
+            format!("{change:?} permission of {identity} to {object}: {rights}")
+        }
         Subject::Object(change, object) => {
-            let (id, revision) = (number(object.event_id), number(object.revision));
+            let (id, revision) = (number(object.event_id()), number(object.parts.revision));
             format!("{change:?} {} event {id} revision {revision}", name(object))
         }
         Subject::Item(change, item) => {
-            let (id, collection) = (number(item.collection.event_id), name(&item.collection));
+            let (id, collection) = (number(item.collection.event_id()), name(&item.collection));
             format!(
                 "{change:?} {collection}[{}] event {id} revision {}",
-                item.name, item.revision
+                item.name, item.item.revision
             )
         }
         Subject::Message { stream, data, .. } => {
@@ -55,7 +70,11 @@ fn line(event: &Event) -> String {
             endpoint,
         } => format!("Endpoint {endpoint} {connected}"),
     };
-    format!("{text} by {}", event.actor.name())
+    let cause = match event.cause {
+        Cause::Write => "",
+        Cause::Replacement => ", a replacement",
+    };
+    format!("{text} by {}{cause}", event.actor.name())
 }
 
 fn logged() -> (Store, Arc<Log>) {
@@ -88,7 +107,7 @@ fn every_change_is_one_event() {
     };
     write(None, Some(60));
     write(Some("{\"a\":1}"), Some(90));
-    let delete = |writer: Writer<'_, '_>| writer.delete::<Document>("default", "doc").map(drop);
+    let delete = |writer: Writer<'_>| writer.delete::<Document>("default", "doc").map(drop);
     store.write(delete).unwrap();
     let expected = [
         "Created doc event 0 revision 0 by system",
@@ -126,7 +145,9 @@ fn every_change_is_one_event() {
         .write(|writer| writer.publish("default", "events", sid, &message))
         .unwrap();
     store
-        .write(|writer| writer.endpoint("default", true, "bob", "e1"))
+        .write_as(&Actor::identity("bob"), |writer| {
+            writer.endpoint("default", true, "e1")
+        })
         .unwrap();
     let expected = [
         "Created events event - revision - by system",
@@ -135,7 +156,7 @@ fn every_change_is_one_event() {
     ];
     assert_eq!(log.lines(), expected);
 
-    // What fails is no event, nor are reads.
+    // Neither failed writes nor reads are events.
     assert!(create::<Stream>(&store, "events", None, Stream).is_err());
     keys::<List>(&store, "log");
     assert_eq!(log.take().len(), 0);
@@ -172,26 +193,28 @@ fn an_event_has_names_dates_and_data() {
     assert!(
         events
             .iter()
-            .all(|event| Ok(event.service) == service && !event.settings.acl_enabled)
+            .all(|event| Ok(event.service.sid()) == service && !event.service.settings.acl_enabled)
     );
-    let Subject::Item(Change::Updated, item) = &events[2].subject else {
+    let Subject::Item(Change::Updated, item) = &events.last().unwrap().subject else {
         panic!("{events:?}");
     };
-    assert_eq!((item.created, item.updated), (start, start + 1_000));
-    assert_eq!(item.expires, Some(Expiry::at(start + 5_000)));
-    assert_eq!(item.created_by, Actor::System);
-    assert_eq!(item.data.json().get(), "{\"a\":1}");
+    let history = &item.item.history;
+    assert_eq!((history.created, history.updated), (start, start + 1_000));
+    assert_eq!(history.expires, Some(Expiry::at(start + 5_000)));
+    assert_eq!(history.created_by, Actor::System);
+    assert_eq!(item.item.data.json().get(), "{\"a\":1}");
     let map = &item.collection;
-    assert_eq!((map.kind(), map.revision), (Kind::Map, Some(2)));
-    assert_eq!((map.created, map.updated), (start, start + 1_000));
-    assert_eq!(map.expires, Some(Expiry::at(start + 60_000)));
-    assert_eq!(map.created_by, alice);
+    assert_eq!((map.kind(), map.parts.revision), (Kind::Map, Some(2)));
+    let history = &map.history;
+    assert_eq!((history.created, history.updated), (start, start + 1_000));
+    assert_eq!(history.expires, Some(Expiry::at(start + 60_000)));
+    assert_eq!(history.created_by, alice);
     assert_eq!(events[0].actor, alice);
-    assert_eq!(events[2].actor, Actor::System);
+    assert_eq!(events.last().unwrap().actor, Actor::System);
 }
 
 #[test]
-fn what_expires_is_removed_when_the_clock_is_moved() {
+fn expired_objects_and_items_are_removed_when_the_clock_is_moved() {
     let (store, log) = logged();
     create::<List>(&store, "log", ttl(60), Items::default()).unwrap();
     for seconds in [10, 20, 0] {
@@ -208,7 +231,7 @@ fn what_expires_is_removed_when_the_clock_is_moved() {
         "Removed doc event 0 revision 0 by system",
     ];
     assert_eq!(log.lines(), expected);
-    // The items that are still in the list go along with it.
+    // The items that are still in the List are removed with it, without events.
     let end = store.0.clock.now() + Duration::from_secs(60);
     store.0.clock.set(end);
     let expected = [
@@ -231,7 +254,7 @@ fn keys_are_empty(store: &Store) {
 
 /// With the system's clock a task removes it, at the nearest deadline of all.
 #[tokio::test]
-async fn what_expires_is_removed_when_it_is_due() {
+async fn an_object_is_removed_when_it_expires() {
     let log = Arc::new(Log::default());
     let clock = Clock::system();
     let default_service = Sid::random(Kind::Service);
@@ -259,6 +282,108 @@ async fn what_expires_is_removed_when_it_is_due() {
         .await
         .unwrap()
         .unwrap();
+}
+
+#[test]
+fn permissions_are_events() {
+    let (store, log) = logged();
+    create::<Map>(&store, "map", None, Items::default()).unwrap();
+    let grant = |read| Grant {
+        read,
+        write: false,
+        manage: false,
+    };
+    for read in [true, false] {
+        let set = |w: Writer<'_>| {
+            w.set_grant::<Map>("default", "map", "bob", grant(read))
+                .map(drop)
+        };
+        store.write(set).unwrap();
+    }
+    let delete = |w: Writer<'_>| w.delete_grant::<Map>("default", "map", "bob").map(drop);
+    store.write(delete).unwrap();
+    assert!(store.write(delete).is_err());
+    let new = NewObject {
+        unique_name: Some(unique_name("log").unwrap()),
+        ttl: None,
+        body: Items::default(),
+    };
+    let alice = Actor::identity("alice");
+    store
+        .write_as(&alice, |w| w.create::<List>("default", new).map(drop))
+        .unwrap();
+    let expected = [
+        "Created map event - revision 0 by system",
+        "Created permission of bob to map: read true write false manage false by system",
+        "Updated permission of bob to map: read false write false manage false by system",
+        "Removed permission of bob to map: read false write false manage false by system",
+        "Created log event - revision 0 by alice",
+        "Created permission of alice to log: read true write true manage true by alice",
+    ];
+    assert_eq!(log.lines(), expected);
+}
+
+#[test]
+fn services_are_events() {
+    let (store, log) = logged();
+    let change = || SettingsChange {
+        acl_enabled: Some(true),
+        ..SettingsChange::default()
+    };
+    let sid = store.write(|writer| writer.create_service(change()).map(Service::sid));
+    let sid = sid.unwrap().to_string();
+    store
+        .write(|writer| writer.update_service("default", change()).map(drop))
+        .unwrap();
+    let events = log.events.lock().unwrap().clone();
+    assert!(events[1].service.settings.acl_enabled);
+    store
+        .write(|writer| writer.delete_service(&sid).map(drop))
+        .unwrap();
+    assert!(
+        store
+            .write(|writer| writer.delete_service(&sid).map(drop))
+            .is_err()
+    );
+    let expected = [
+        "Created Service - by system",
+        "Updated Service default by system",
+        "Removed Service - by system",
+    ];
+    assert_eq!(log.lines(), expected);
+}
+
+#[test]
+fn a_reset_and_a_seed_replace_everything() {
+    let (store, log) = logged();
+    create::<Document>(&store, "doc", None, Document::new(data("{}"))).unwrap();
+    log.take();
+    store.reset();
+    let expected = [
+        "Removed Service default by system, a replacement",
+        "Created Service default by system, a replacement",
+    ];
+    assert_eq!(log.lines(), expected);
+    let seed = serde_json::json!({"services": [{"friendly_name": "s", "lists": [{
+        "unique_name": "log",
+        "items": [{"data": {}}],
+        "permissions": [{"identity": "bob", "read": true}],
+    }]}]});
+    store.seed(serde_json::from_value(seed).unwrap()).unwrap();
+    let expected = [
+        "Removed Service default by system, a replacement",
+        "Created Service - by system, a replacement",
+        "Created log event 0 revision 1 by system, a replacement",
+        "Created log[0] event 0 revision 0 by system, a replacement",
+        "Created permission of bob to log: read true write false manage false by system, \
+         a replacement",
+    ];
+    assert_eq!(log.lines(), expected);
+    // An invalid seed changes nothing.
+    let seed = serde_json::json!({"services": [{}, {"streams": [{"data": {}}]}]});
+    let seed = serde_json::from_value(seed).unwrap();
+    assert!(store.seed(seed).is_err());
+    assert_eq!(log.take().len(), 0);
 }
 
 #[test]

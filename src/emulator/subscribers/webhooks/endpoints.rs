@@ -1,11 +1,10 @@
-//! Endpoints: what would be connected to a service, if anything could connect here.
+//! Endpoints: simulated connections of client software to a Service.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::emulator::failure::Failure;
-use crate::emulator::store::{Service, Sid, Store};
+use crate::emulator::store::{Actor, Service, ServiceError, Sid, Store};
 
 /// An endpoint: its service, identity and own name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -52,7 +51,7 @@ impl Endpoints {
         service: &str,
         identity: &str,
         name: &str,
-    ) -> Result<(), Failure> {
+    ) -> Result<(), ServiceError> {
         let service = store.read(|reader| reader.service(service).map(Service::sid))?;
         let endpoint = Endpoint {
             service,
@@ -73,7 +72,7 @@ impl Endpoints {
     }
 
     /// Removes those of services that were deleted.
-    pub(in crate::emulator) fn forget_gone(&self, store: &Store) {
+    pub(in crate::emulator) fn remove_stale(&self, store: &Store) {
         let mut known = self.lock();
         known.present.retain(|endpoint, _| {
             let service = endpoint.service.to_string();
@@ -88,10 +87,10 @@ impl Endpoints {
         service: &str,
         identity: &str,
         name: &str,
-    ) -> Result<Option<Later>, Failure> {
+    ) -> Result<Option<Later>, ServiceError> {
         let (service, after) = store.read(|reader| {
             let service = reader.service(service)?;
-            let settings = &service.settings;
+            let settings = service.settings();
             let window = u64::from(settings.reachability_debouncing_window);
             let after = settings
                 .reachability_debouncing_enabled
@@ -135,7 +134,10 @@ impl Endpoints {
     }
 }
 
-fn emit(store: &Store, endpoint: &Endpoint, connected: bool) -> Result<(), Failure> {
+fn emit(store: &Store, endpoint: &Endpoint, connected: bool) -> Result<(), ServiceError> {
     let service = endpoint.service.to_string();
-    store.write(|writer| writer.endpoint(&service, connected, &endpoint.identity, &endpoint.name))
+    let identity = Actor::identity(&endpoint.identity);
+    store.write_as(&identity, |writer| {
+        writer.endpoint(&service, connected, &endpoint.name)
+    })
 }

@@ -1,9 +1,10 @@
-//! Webhooks: a service's events, posted to its webhook URL.
+//! Webhooks: events of a Service, posted to its webhook URL.
 //!
-//! Events are queued in the order of the writes, and one task posts them, so
-//! no write waits. What cannot be delivered is not tried again.
+//! Events are queued in the order of the writes, and one task posts them, so no write waits. One
+//! that cannot be delivered is not posted again.
 //!
-//! A service has a webhook posted when it has a `webhook_url`, and
+//! An event of an object, item, message or endpoint is posted when its Service has a `webhook_url`,
+//! and
 //! - for changes by the system, as over REST: `webhooks_from_rest_enabled`;
 //! - for endpoints: `reachability_webhooks_enabled`;
 //! - for changes by an identity: always.
@@ -23,18 +24,18 @@ use url::{Url, form_urlencoded};
 pub(in crate::emulator) use self::endpoints::Endpoints;
 use super::Subscriber;
 use super::data_file::DataFile;
-use crate::emulator::recent::{self, Recent};
-use crate::emulator::store::{Actor, Change, Event, Settings, Sid, Subject};
+use super::recent::{self, Recent};
+use crate::emulator::store::{Actor, Cause, Event, ServiceState, Subject};
 use crate::webhooks::Validator;
 
-/// How many events may wait to be posted.
+/// The maximum number of events that wait to be posted.
 const QUEUE: usize = 10_000;
-/// How long a receiver may take to answer.
+/// The time in which a receiver has to respond.
 const TIMEOUT: Duration = Duration::from_secs(15);
 const SIGNATURE: HeaderName = HeaderName::from_static("x-twilio-signature");
 const USER_AGENT: &str = concat!("twilio-sync-emulator/", env!("CARGO_PKG_VERSION"));
 
-/// A webhook the emulator posted, or could not post.
+/// A webhook that the emulator posted, or could not post.
 ///
 /// The log has the newest 10,000, fewer when their addresses and parameters
 /// exceed 16 MiB.
@@ -82,13 +83,13 @@ impl LoggedWebhook {
         &self.signature
     }
 
-    /// The status it was answered with; none if there was no answer.
+    /// The status of the response; none if there was no response.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.outcome.as_ref().ok().copied()
     }
 
-    /// Why there was no answer.
+    /// The reason that there was no response.
     #[must_use]
     pub fn error(&self) -> Option<&str> {
         self.outcome.as_ref().err().map(|error| &**error)
@@ -128,7 +129,7 @@ pub(in crate::emulator) struct Outbox {
 }
 
 impl Outbox {
-    /// An outbox, and the task that posts what is put into it; the task ends with the outbox.
+    /// An outbox, and the task that posts its events; the task ends with the outbox.
     ///
     /// With a data file, which must be a subscriber before the outbox, events are posted once
     /// their writes are on disk.
@@ -155,50 +156,50 @@ impl Outbox {
 }
 
 impl Subscriber for Outbox {
-    fn wants_event(&self, _: Sid, settings: &Settings, actor: &Actor) -> bool {
+    fn wants(&self, service: &ServiceState, actor: &Actor, cause: Cause) -> bool {
+        let settings = &service.settings;
         settings.webhook_url.is_some()
+            && cause == Cause::Write
             && (settings.webhooks_from_rest_enabled
                 || settings.reachability_webhooks_enabled
                 || *actor != Actor::System)
     }
 
-    fn event(&self, event: &Arc<Event>) {
-        if !is_posted(event) {
-            return;
-        }
-        let event = Arc::clone(event);
+    fn receive(&self, events: &[Arc<Event>]) {
         let after = self.data_file.as_ref().map_or(0, |file| file.queued());
-        if let Err(refused) = self.queue.try_send(Pending { event, after }) {
-            let cause = match &refused {
+        for event in events.iter().filter(|event| is_posted(event)) {
+            let event = Arc::clone(event);
+            let Err(unsent) = self.queue.try_send(Pending { event, after }) else {
+                continue;
+            };
+            let cause = match &unsent {
                 TrySendError::Full(_) => "not sent: the queue is full",
                 TrySendError::Closed(_) => "not sent: an emulator in process posts no webhooks",
             };
-            let event = refused.into_inner().event;
-            if let Some(webhook) = Webhook::new(&self.sender, &event) {
+            if let Some(webhook) = Webhook::new(&self.sender, &unsent.into_inner().event) {
                 self.log.push(webhook.logged(Err(cause.into())));
             }
         }
     }
 }
 
-/// Returns whether the service has this event posted.
+/// Returns true if the Service has a webhook for this event.
 fn is_posted(event: &Event) -> bool {
-    let settings = &event.settings;
+    let settings = &event.service.settings;
     let is_enabled = match (&event.subject, &event.actor) {
         (Subject::Endpoint { .. }, _) => settings.reachability_webhooks_enabled,
         (_, Actor::System) => settings.webhooks_from_rest_enabled,
         (_, Actor::Identity(_)) => true,
     };
-    let has_webhook = match &event.subject {
-        Subject::Object(change, _) | Subject::Item(change, _) => *change != Change::ExpirySet,
-        Subject::Message { .. } | Subject::Endpoint { .. } => true,
-    };
-    settings.webhook_url.is_some() && is_enabled && has_webhook
+    settings.webhook_url.is_some()
+        && event.cause == Cause::Write
+        && is_enabled
+        && parameters::event_type(&event.subject).is_some()
 }
 
 /// A webhook ready to be posted.
 struct Webhook {
-    /// Where it goes, with user name and password.
+    /// The webhook URL, with user name and password.
     address: Box<str>,
     /// That address as the receiver sees it.
     url: Box<str>,
@@ -207,11 +208,11 @@ struct Webhook {
 }
 
 impl Webhook {
-    /// None for a service without a webhook URL.
+    /// The webhook of an event; none if the Service has none for it.
     fn new(sender: &Sender, event: &Event) -> Option<Self> {
-        let address = event.settings.webhook_url.clone()?;
+        let address = event.service.settings.webhook_url.clone()?;
         let url = as_received(&address);
-        let parameters = parameters::parameters(&sender.account_sid, event);
+        let parameters = parameters::parameters(&sender.account_sid, event)?;
         let signature = sender.validator.sign(&url, &parameters);
         Some(Self {
             address,
@@ -287,7 +288,7 @@ struct Worker {
 
 impl Worker {
     async fn run(mut self) {
-        // Made when it is needed: it takes longer than the emulator's start does.
+        // Created when it is needed: that takes longer than the start of the emulator.
         let mut client = None;
         while let Some(Pending { event, after }) = self.pending.recv().await {
             let Some(webhook) = Webhook::new(&self.sender, &event) else {
@@ -304,7 +305,7 @@ impl Worker {
                     Err(error) => Err(error.clone()),
                 }
             } else {
-                Err("not sent: the write was not kept".into())
+                Err("not sent: the write was not stored".into())
             };
             if let Err(error) = &outcome {
                 tracing::debug!(%error, url = %webhook.url, "a webhook was not delivered");

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use crate::emulator::store::{Change, Data, Event, ItemName, Kind, ObjectState, Subject};
+use crate::emulator::store::{
+    Change, Data, Event, ItemName, ItemState, Kind, ObjectState, Subject,
+};
 
 /// The names of parameters, and the values of [`EVENT_TYPE`](name::EVENT_TYPE).
 pub(super) mod name {
@@ -10,7 +12,7 @@ pub(super) mod name {
     pub(in crate::emulator) const SERVICE_SID: &str = "ServiceSid";
     pub(in crate::emulator) const EVENT_TYPE: &str = "EventType";
     pub(in crate::emulator) const IDENTITY: &str = "Identity";
-    /// Of events of endpoints only.
+    /// Only events of endpoints have it.
     pub(in crate::emulator) const ENDPOINT_ID: &str = "EndpointId";
     pub(in crate::emulator) const EVENT_ID: &str = "EventId";
     pub(in crate::emulator) const ITEM_INDEX: &str = "ItemIndex";
@@ -32,32 +34,35 @@ fn prefixes(kind: Kind) -> (&'static str, &'static str) {
     }
 }
 
-/// The parameters an event is posted with.
-pub(super) fn parameters(account_sid: &str, event: &Event) -> Vec<(String, String)> {
+/// The parameters of the webhook of an event; none if no webhook has such events.
+pub(super) fn parameters(account_sid: &str, event: &Event) -> Option<Vec<(String, String)>> {
     let mut form = Form(Vec::new());
     form.add(name::ACCOUNT_SID, account_sid);
-    form.add(name::SERVICE_SID, event.service);
-    form.add(name::EVENT_TYPE, event_type(&event.subject));
+    form.add(name::SERVICE_SID, event.service.sid());
+    form.add(name::EVENT_TYPE, event_type(&event.subject)?);
     form.add(name::IDENTITY, event.actor.name());
     form.add_subject(&event.subject);
-    form.0
+    Some(form.0)
 }
 
-fn event_type(subject: &Subject) -> String {
-    match subject {
+/// The type of the webhook of an event; none if no webhook has such events.
+pub(super) fn event_type(subject: &Subject) -> Option<String> {
+    Some(match subject {
         Subject::Object(change, object) => {
             let change = match change {
                 Change::Created => "created",
-                Change::Updated | Change::ExpirySet => "updated",
+                Change::Updated => "updated",
                 Change::Removed => "removed",
+                Change::ExpirySet => return None,
             };
             format!("{}_{change}", prefixes(object.kind()).1)
         }
         Subject::Item(change, item) => {
             let change = match change {
                 Change::Created => "added",
-                Change::Updated | Change::ExpirySet => "updated",
+                Change::Updated => "updated",
                 Change::Removed => "removed",
+                Change::ExpirySet => return None,
             };
             format!("{}_item_{change}", prefixes(item.collection.kind()).1)
         }
@@ -68,7 +73,8 @@ fn event_type(subject: &Subject) -> String {
             "endpoint_disconnected"
         }
         .to_owned(),
-    }
+        Subject::Service(..) | Subject::Permission(..) => return None,
+    })
 }
 
 struct Form(Vec<(String, String)>);
@@ -87,22 +93,26 @@ impl Form {
             Subject::Object(change, object) => {
                 self.add_object(object);
                 let prefix = prefixes(object.kind()).0;
-                if let Some(data) = &object.data
+                if let Some(data) = &object.parts.data
                     && *change != Change::Removed
                 {
                     self.add_data(&format!("{prefix}Data"), data);
                 }
             }
             Subject::Item(_, item) => {
-                let event = item.collection.event_id.unwrap_or_default();
-                self.add(name::EVENT_ID, event);
-                match &item.name {
+                let ItemState {
+                    collection,
+                    name: item_name,
+                    item,
+                } = item;
+                self.add(name::EVENT_ID, collection.event_id().unwrap_or_default());
+                match item_name {
                     ItemName::Index(index) => self.add(name::ITEM_INDEX, index),
                     ItemName::Key(key) => self.add(name::ITEM_KEY, key),
                 }
                 self.add_data(name::ITEM_DATA, &item.data);
                 self.add(name::ITEM_REVISION, item.revision);
-                self.add_object(&item.collection);
+                self.add_object(collection);
             }
             Subject::Message { stream, sid, data } => {
                 self.add_object(stream);
@@ -110,6 +120,7 @@ impl Form {
                 self.add_data(name::MESSAGE_DATA, data);
             }
             Subject::Endpoint { endpoint, .. } => self.add(name::ENDPOINT_ID, endpoint),
+            Subject::Service(..) | Subject::Permission(..) => {}
         }
     }
 
@@ -119,7 +130,7 @@ impl Form {
         self.add(&format!("{prefix}Sid"), object.sid);
         let unique_name = object.unique_name.as_deref().unwrap_or_default();
         self.add(&format!("{prefix}UniqueName"), unique_name);
-        if let Some(revision) = object.revision {
+        if let Some(revision) = object.parts.revision {
             self.add(&format!("{prefix}Revision"), revision);
         }
     }

@@ -1,13 +1,12 @@
-//! The error responses of the service: one table of statuses, codes and messages.
+//! The errors of the service: one table of statuses, codes and messages.
 
 use std::borrow::Cow;
 
 use http::StatusCode;
-use serde::Serialize;
 
-/// A failure of a request, with one variant for each documented error of the service.
+/// A error of a request, with one variant for each documented error of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
+pub(crate) enum ServiceError {
     /// No object, item, permission, service or path of that name.
     NotFound,
     MethodNotAllowed,
@@ -45,10 +44,10 @@ pub(crate) enum Failure {
     /// A parameter without a code of its own has a value it cannot have.
     InvalidParameter(&'static str),
     /// A write that the data file could not store.
-    NotKept,
+    NotStored,
 }
 
-impl Failure {
+impl ServiceError {
     /// The HTTP status, Twilio's code, and the fixed part of the message.
     fn parts(self) -> (StatusCode, u32, &'static str) {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
@@ -143,7 +142,7 @@ impl Failure {
             ),
             Self::MissingParameter(_) => (BAD, 20001, "Missing required parameter"),
             Self::InvalidParameter(_) => (BAD, 20422, "Invalid parameter"),
-            Self::NotKept => (
+            Self::NotStored => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 20500,
                 "Internal server error: the emulator's data file cannot be written any more",
@@ -170,44 +169,5 @@ impl Failure {
             Self::InvalidParameter(name) => format!("{text} {name}").into(),
             _ => text.into(),
         }
-    }
-
-    /// The JSON body of the response.
-    pub(crate) fn body(self, path: &str) -> Vec<u8> {
-        let (status, code, _) = self.parts();
-        error_body(status, code, &self.message(path))
-    }
-}
-
-/// Twilio's error body.
-pub(crate) fn error_body(status: StatusCode, code: u32, message: &str) -> Vec<u8> {
-    #[derive(Serialize)]
-    struct Body<'a> {
-        code: u32,
-        message: &'a str,
-        more_info: String,
-        status: u16,
-    }
-    let body = Body {
-        code,
-        message,
-        more_info: format!("https://www.twilio.com/docs/errors/{code}"),
-        status: status.as_u16(),
-    };
-    // Nothing in this body can fail to serialise.
-    serde_json::to_vec(&body).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_body_of_not_found_is_twilios() {
-        let body = Failure::NotFound.body("/Services/IS1/Documents/foo");
-        assert_eq!(
-            String::from_utf8(body).unwrap(),
-            r#"{"code":20404,"message":"The requested resource /Services/IS1/Documents/foo was not found","more_info":"https://www.twilio.com/docs/errors/20404","status":404}"#
-        );
     }
 }

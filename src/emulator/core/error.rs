@@ -1,4 +1,4 @@
-//! The errors of an emulator itself, as opposed to the [error responses](super::failure) it sends.
+//! The errors of an emulator itself, as opposed to the error responses that it sends.
 
 use std::io;
 use std::net::SocketAddr;

@@ -1,16 +1,16 @@
-//! Logs that keep the newest entries only.
+//! Logs with the newest entries only.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The most entries that are kept.
+/// The maximum number of entries.
 const MAX_ENTRIES: usize = 10_000;
-/// The most bytes that are kept.
+/// The maximum size of all entries, in bytes.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
 
-/// What a log is made of.
-pub(super) trait Entry: Clone {
-    /// About how many bytes it takes beside its fixed part.
+/// An entry of a log.
+pub(crate) trait Entry: Clone {
+    /// Its approximate size in bytes, without its fixed part.
     fn size(&self) -> usize;
 }
 
@@ -22,7 +22,7 @@ struct Entries<T> {
 
 /// The newest entries, the oldest of them first.
 #[derive(Debug)]
-pub(super) struct Recent<T>(Mutex<Entries<T>>);
+pub(crate) struct Recent<T>(Mutex<Entries<T>>);
 
 impl<T> Default for Recent<T> {
     fn default() -> Self {
@@ -38,7 +38,7 @@ impl<T: Entry> Recent<T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn push(&self, entry: T) {
+    pub(crate) fn push(&self, entry: T) {
         let mut log = self.lock();
         log.bytes += entry.size();
         log.entries.push_back(entry);
@@ -50,15 +50,15 @@ impl<T: Entry> Recent<T> {
         }
     }
 
-    pub(super) fn entries(&self) -> Vec<T> {
+    pub(crate) fn entries(&self) -> Vec<T> {
         self.lock().entries.iter().cloned().collect()
     }
 
-    pub(super) fn clear(&self) {
+    pub(crate) fn clear(&self) {
         let mut log = self.lock();
         log.bytes = 0;
         let old = std::mem::take(&mut log.entries);
-        // What is large takes time to drop: not under the lock.
+        // A large log takes time to drop: not under the lock.
         drop(log);
         drop(old);
     }
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_go_first() {
+    fn the_oldest_are_removed_first() {
         let log = Recent::default();
         for _ in 0..MAX_ENTRIES + 5 {
             log.push(0);

@@ -1,10 +1,11 @@
 //! The data file: an embedded database that outlives the process.
 //!
-//! The state itself stays in memory. Each write queues the records it
-//! changed, under the lock of the store and so in the order of the writes; a
-//! thread writes all that are queued by then in one transaction. A write
-//! gets its response when its transaction is on disk, so however the process
-//! ends, what was acknowledged is there.
+//! The state itself stays in memory. The events of each write are queued under the lock of the
+//! store, and so in the order of the writes; a thread makes the changes of all that are queued by
+//! then in one transaction. The response to a write follows when its transaction is on disk, so
+//! however the process ends, the file has all acknowledged writes.
+
+mod records;
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,27 +16,29 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 
 use redb::{
-    Database, DatabaseError, ReadableTable, StorageError, Table, TableDefinition, TableHandle,
+    Database, DatabaseError, ReadableTable, StorageError, TableDefinition, TableHandle,
     WriteTransaction,
 };
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use self::records::Records;
 use super::Subscriber;
-use crate::emulator::failure::Failure;
-use crate::emulator::store::{Damage, Millis, RecordChange, Sid, State};
+use crate::emulator::store::{
+    Actor, Cause, Damage, Event, Millis, ServiceError, ServiceState, Sid, State,
+};
 
-/// The version of the records: 2 has creators, and counts a document's writes of a TTL alone.
+/// The version of the records: 2 has creators, and counts the writes of a TTL alone of Documents.
 /// Files of version 1 are read as they are.
 const FORMAT: u32 = 2;
 
-/// About the file itself: its format and account.
+/// The format and the account of the file.
 const ABOUT: TableDefinition<&str, &[u8]> = TableDefinition::new("twilio-sync emulator");
 const RECORDS: TableDefinition<&[u8], &[u8]> = TableDefinition::new("records");
 const FORMAT_KEY: &str = "format";
 const ACCOUNT_KEY: &str = "account";
 
-/// The database's own cache: small, as all is in memory anyway.
+/// The size of the cache of the database, in bytes: small, as all is in memory anyway.
 const CACHE: usize = 16 * 1024 * 1024;
 
 /// The account of a data file: stored in it, so that the next start has the same.
@@ -49,7 +52,7 @@ pub(in crate::emulator) struct Account {
     pub(in crate::emulator) service_sid: String,
 }
 
-/// Why a data file cannot be used.
+/// A data file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::emulator) enum Unusable {
     #[error("another process has it open")]
@@ -72,12 +75,12 @@ pub(in crate::emulator) enum Unusable {
 }
 
 impl Unusable {
-    fn of(error: impl Into<redb::Error>) -> Self {
+    fn new(error: impl Into<redb::Error>) -> Self {
         Self::Database(Box::new(error.into()))
     }
 }
 
-/// A file that was opened, and what is in it: nothing in a new one.
+/// An open file and its contents.
 pub(in crate::emulator) struct Opened {
     database: Database,
     /// None in a new file.
@@ -85,7 +88,7 @@ pub(in crate::emulator) struct Opened {
     pub(in crate::emulator) state: State,
 }
 
-/// Opens a data file, or makes one. It blocks.
+/// Opens a data file, or creates one. It blocks.
 pub(in crate::emulator) fn open(path: &Path, now: Millis) -> Result<Opened, Unusable> {
     let file = open_file(path)?;
     let database = Database::builder()
@@ -99,16 +102,16 @@ pub(in crate::emulator) fn open(path: &Path, now: Millis) -> Result<Opened, Unus
             {
                 Unusable::Foreign
             }
-            error => Unusable::of(error),
+            error => Unusable::new(error),
         })?;
-    // Opening the tables makes those of a new file.
-    let transaction = database.begin_write().map_err(Unusable::of)?;
-    if has_strangers(&transaction)? {
+    // Opening the tables creates those of a new file.
+    let transaction = database.begin_write().map_err(Unusable::new)?;
+    if has_unknown_tables(&transaction)? {
         return Err(Unusable::Foreign);
     }
     let account = read_account(&transaction)?;
-    let state = read_state(&transaction, now)?;
-    transaction.commit().map_err(Unusable::of)?;
+    let state = records(&transaction)?.read(now)?;
+    transaction.commit().map_err(Unusable::new)?;
     Ok(Opened {
         database,
         account,
@@ -116,8 +119,8 @@ pub(in crate::emulator) fn open(path: &Path, now: Millis) -> Result<Opened, Unus
     })
 }
 
-/// It holds secrets, if only the emulator's: a new one, which may be there and
-/// empty, is for its owner alone.
+/// Opens the file. It contains secrets, if only the emulator's: a new one, or one that is empty, is
+/// for its owner alone.
 fn open_file(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
@@ -131,18 +134,18 @@ fn open_file(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Whether a database has tables that no data file has.
-fn has_strangers(transaction: &WriteTransaction) -> Result<bool, Unusable> {
+/// Returns true if a database has tables that no data file has.
+fn has_unknown_tables(transaction: &WriteTransaction) -> Result<bool, Unusable> {
     let known = [ABOUT.name(), RECORDS.name()];
-    let mut tables = transaction.list_tables().map_err(Unusable::of)?;
+    let mut tables = transaction.list_tables().map_err(Unusable::new)?;
     Ok(tables.any(|table| !known.contains(&table.name())))
 }
 
 /// The account of the file; none for a new one.
 fn read_account(transaction: &WriteTransaction) -> Result<Option<Account>, Unusable> {
-    let table = transaction.open_table(ABOUT).map_err(Unusable::of)?;
+    let table = transaction.open_table(ABOUT).map_err(Unusable::new)?;
     let text = |key| -> Result<Option<Vec<u8>>, Unusable> {
-        let value = table.get(key).map_err(Unusable::of)?;
+        let value = table.get(key).map_err(Unusable::new)?;
         Ok(value.map(|value| value.value().to_vec()))
     };
     let Some(format) = text(FORMAT_KEY)? else {
@@ -158,30 +161,27 @@ fn read_account(transaction: &WriteTransaction) -> Result<Option<Account>, Unusa
         .map_err(|_| Unusable::Foreign)
 }
 
-fn read_state(transaction: &WriteTransaction, now: Millis) -> Result<State, Unusable> {
-    let mut state = State::default();
-    let table = transaction.open_table(RECORDS).map_err(Unusable::of)?;
-    for entry in table.iter().map_err(Unusable::of)? {
-        let (key, record) = entry.map_err(Unusable::of)?;
-        state.restore(key.value(), record.value(), now)?;
-    }
-    Ok(state)
+fn records(transaction: &WriteTransaction) -> Result<Records<'_>, Unusable> {
+    let table = transaction.open_table(RECORDS).map_err(Unusable::new)?;
+    Ok(Records(table))
 }
 
 impl Opened {
-    /// Writes the account and `changes`, and takes changes from now on.
+    /// Writes the account and the change of `event`, and takes events from now on.
     ///
-    /// The handle is of the thread that writes, which ends when the data file
-    /// is closed or dropped.
+    /// The handle is that of the thread that writes, which ends when the data file is closed or
+    /// dropped.
     pub(in crate::emulator) fn begin(
         self,
         account: &Account,
-        changes: &[RecordChange],
+        event: Option<&Event>,
     ) -> Result<(DataFile, JoinHandle<()>), Unusable> {
-        let transaction = self.database.begin_write().map_err(Unusable::of)?;
+        let transaction = self.database.begin_write().map_err(Unusable::new)?;
         write_account(&transaction, account)?;
-        write_changes(&transaction, changes.iter())?;
-        transaction.commit().map_err(Unusable::of)?;
+        if let Some(event) = event {
+            records(&transaction)?.apply(event)?;
+        }
+        transaction.commit().map_err(Unusable::new)?;
 
         let (orders, received) = channel();
         let (progress, watched) = watch::channel(Progress::default());
@@ -199,7 +199,7 @@ impl Opened {
 }
 
 enum Order {
-    Write(Arc<Vec<RecordChange>>),
+    Write(Vec<Arc<Event>>),
     Close,
 }
 
@@ -225,20 +225,20 @@ impl DataFile {
     }
 
     /// Waits until the first `queued` writes are on disk.
-    pub(in crate::emulator) async fn stored(&self, queued: u64) -> Result<(), Failure> {
+    pub(in crate::emulator) async fn stored(&self, queued: u64) -> Result<(), ServiceError> {
         let mut progress = self.progress.clone();
         let progress = progress
             .wait_for(|progress| progress.failed || progress.stored >= queued)
             .await
-            .map_err(|_| Failure::NotKept)?;
+            .map_err(|_| ServiceError::NotStored)?;
         if progress.stored >= queued {
             Ok(())
         } else {
-            Err(Failure::NotKept)
+            Err(ServiceError::NotStored)
         }
     }
 
-    /// Has the thread write what is queued, close the file and end.
+    /// Makes the thread write all that is queued, close the file and end.
     pub(in crate::emulator) fn close(&self) {
         // If the thread has ended, the file is closed.
         let _ = self.orders.send(Order::Close);
@@ -246,9 +246,13 @@ impl DataFile {
 }
 
 impl Subscriber for DataFile {
-    fn records_changed(&self, changes: &Arc<Vec<RecordChange>>) {
+    fn wants(&self, _: &ServiceState, _: &Actor, _: Cause) -> bool {
+        true
+    }
+
+    fn receive(&self, events: &[Arc<Event>]) {
         // The thread ends before the data file only when the emulator stops.
-        if self.orders.send(Order::Write(Arc::clone(changes))).is_ok() {
+        if self.orders.send(Order::Write(events.to_vec())).is_ok() {
             self.queued.fetch_add(1, Ordering::Release);
         }
     }
@@ -258,9 +262,9 @@ impl Subscriber for DataFile {
 fn write_queued(database: &Database, orders: &Receiver<Order>, progress: &watch::Sender<Progress>) {
     while let Some(batch) = Batch::receive(orders) {
         if batch.writes > 0 {
-            // After a failure the state of the file is unknown to this process:
+            // After a error the state of the file is unknown to this process:
             // it takes no more writes, and none is acknowledged.
-            if let Err(error) = write_batch(database, &batch.changes) {
+            if let Err(error) = write_batch(database, &batch.events) {
                 tracing::error!(%error, "the data file of the emulator cannot be written");
                 progress.send_modify(|progress| progress.failed = true);
                 return;
@@ -275,24 +279,24 @@ fn write_queued(database: &Database, orders: &Receiver<Order>, progress: &watch:
 
 /// The writes of one transaction.
 struct Batch {
-    changes: Vec<Arc<Vec<RecordChange>>>,
+    events: Vec<Arc<Event>>,
     writes: u64,
     last: bool,
 }
 
 impl Batch {
-    /// Waits for an order, and takes all that are queued by then.
+    /// Waits for an order, and takes all orders that are queued by then.
     fn receive(orders: &Receiver<Order>) -> Option<Self> {
         let mut batch = Self {
-            changes: Vec::new(),
+            events: Vec::new(),
             writes: 0,
             last: false,
         };
         let mut next = Some(orders.recv().ok()?);
         while let Some(order) = next {
             match order {
-                Order::Write(changes) => {
-                    batch.changes.push(changes);
+                Order::Write(events) => {
+                    batch.events.extend(events);
                     batch.writes += 1;
                     next = orders.try_recv().ok();
                 }
@@ -306,87 +310,27 @@ impl Batch {
     }
 }
 
-fn write_batch(database: &Database, changes: &[Arc<Vec<RecordChange>>]) -> Result<(), Unusable> {
-    let transaction = database.begin_write().map_err(Unusable::of)?;
-    write_changes(
-        &transaction,
-        changes.iter().flat_map(|changes| changes.iter()),
-    )?;
-    transaction.commit().map_err(Unusable::of)?;
+fn write_batch(database: &Database, events: &[Arc<Event>]) -> Result<(), Unusable> {
+    let transaction = database.begin_write().map_err(Unusable::new)?;
+    let mut records = records(&transaction)?;
+    for event in events {
+        records.apply(event)?;
+    }
+    // The table must be closed before its transaction is committed.
+    drop(records);
+    transaction.commit().map_err(Unusable::new)?;
     Ok(())
 }
 
 fn write_account(transaction: &WriteTransaction, account: &Account) -> Result<(), Unusable> {
-    let mut table = transaction.open_table(ABOUT).map_err(Unusable::of)?;
+    let mut table = transaction.open_table(ABOUT).map_err(Unusable::new)?;
     // Neither can fail to serialise.
     let json = serde_json::to_vec(account).unwrap_or_default();
     table
         .insert(ACCOUNT_KEY, json.as_slice())
-        .map_err(Unusable::of)?;
+        .map_err(Unusable::new)?;
     table
         .insert(FORMAT_KEY, FORMAT.to_string().as_bytes())
-        .map_err(Unusable::of)?;
+        .map_err(Unusable::new)?;
     Ok(())
-}
-
-fn write_changes<'a>(
-    transaction: &WriteTransaction,
-    changes: impl Iterator<Item = &'a RecordChange>,
-) -> Result<(), Unusable> {
-    let mut table = transaction.open_table(RECORDS).map_err(Unusable::of)?;
-    for change in changes {
-        match change {
-            RecordChange::Put(key, record) => {
-                table
-                    .insert(key.as_bytes(), record.as_slice())
-                    .map_err(Unusable::of)?;
-            }
-            RecordChange::Remove(key) => {
-                table.remove(key.as_bytes()).map_err(Unusable::of)?;
-            }
-            RecordChange::RemoveAll(key) => remove_all(&mut table, key.as_bytes())?,
-            RecordChange::Clear => {
-                drop(table);
-                transaction.delete_table(RECORDS).map_err(Unusable::of)?;
-                table = transaction.open_table(RECORDS).map_err(Unusable::of)?;
-            }
-        }
-    }
-    Ok(())
-}
-
-/// Removes all records whose keys begin with `prefix`.
-fn remove_all(table: &mut Table<'_, &[u8], &[u8]>, prefix: &[u8]) -> Result<(), Unusable> {
-    let first = prefix;
-    match beyond(prefix) {
-        Some(beyond) => table
-            .retain_in(first..beyond.as_slice(), |_, _| false)
-            .map_err(Unusable::of)?,
-        None => table
-            .retain_in(first.., |_, _| false)
-            .map_err(Unusable::of)?,
-    }
-    Ok(())
-}
-
-/// The first key after all that begin with `prefix`; none if there is none.
-fn beyond(prefix: &[u8]) -> Option<Vec<u8>> {
-    let end = prefix.iter().rposition(|byte| *byte != u8::MAX)?;
-    let mut beyond = prefix.get(..=end)?.to_vec();
-    let last = beyond.last_mut()?;
-    *last += 1;
-    Some(beyond)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn prefixes_end_before_the_next() {
-        assert_eq!(beyond(&[1, 2]), Some(vec![1, 3]));
-        assert_eq!(beyond(&[1, 255, 255]), Some(vec![2]));
-        assert_eq!(beyond(&[255]), None);
-        assert_eq!(beyond(&[]), None);
-    }
 }

@@ -14,12 +14,12 @@ const LATEST: i64 = 253_370_678_400_000;
 /// The longest time between two looks at the system's time, which can be set.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// The clock an [`Emulator`](super::Emulator) lives by.
+/// The clock of an [`Emulator`](crate::emulator::Emulator).
 ///
 /// [`Clock::system`] runs with the system's time, [`Clock::tokio`] with Tokio's,
 /// and [`Clock::manual`] stands still until it is moved. All of them can be moved,
-/// so a test can pass a TTL of a year in no time: what has expired by then is
-/// removed before the move returns. Clones share one time. It counts whole
+/// so a test can pass a TTL of a year in no time: objects and items that have
+/// expired by then are removed before the move returns. Clones share one time. It counts whole
 /// milliseconds, from 1970 to 9998.
 ///
 /// ```
@@ -38,7 +38,7 @@ pub struct Clock {
     shared: Arc<Shared>,
 }
 
-/// What all clones of a clock share.
+/// The part that all clones of a clock share.
 #[derive(Default)]
 struct Shared {
     /// Milliseconds: the offset from the source's time.
@@ -55,7 +55,7 @@ impl Shared {
     }
 }
 
-/// What has to follow when a clock is moved.
+/// A value that is called when a clock is moved.
 pub(crate) trait OnMove: Send + Sync {
     /// The clock was moved. This is called in the thread that moves it.
     fn moved(&self);
@@ -135,7 +135,7 @@ impl Clock {
 
     /// Sets it, forward or back; a clock that runs does so from there.
     ///
-    /// What has expired is not there again when the clock is set back.
+    /// Objects and items that have expired stay removed when the clock is set back.
     pub fn set(&self, to: DateTime<Utc>) {
         let to = to.timestamp_millis().clamp(0, LATEST);
         self.shared
@@ -144,7 +144,7 @@ impl Clock {
         self.moved();
     }
 
-    /// Has `follower` called on each move, as long as it lives.
+    /// Calls `follower` on each move, as long as it exists.
     pub(crate) fn on_move(&self, follower: Weak<impl OnMove + 'static>) {
         let mut followers = self.followers();
         followers.retain(|follower| follower.strong_count() > 0);
@@ -164,7 +164,7 @@ impl Clock {
         followers.unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// How long to sleep until it shows a time, if nobody moves it; none for a clock that stands still.
+    /// The time until it shows `millis`, unless it is moved; none for a clock that stands still.
     pub(crate) fn sleep_until(&self, millis: i64) -> Option<Duration> {
         let millis = millis.saturating_sub(self.millis()).max(1);
         let sleep = Duration::from_millis(u64::try_from(millis).unwrap_or_default());

@@ -1,36 +1,9 @@
-//! The records of the journal are the state.
-
-use std::sync::Mutex;
+//! Random writes of every kind, for properties of subscribers.
 
 use super::*;
-use crate::emulator::store::model::Object;
-
-/// Stores what a data file would.
-#[derive(Default)]
-struct Stored(Mutex<BTreeMap<Vec<u8>, Vec<u8>>>);
-
-impl Subscriber for Stored {
-    fn records_changed(&self, changes: &Arc<Vec<RecordChange>>) {
-        let mut stored = self.0.lock().unwrap();
-        for change in &**changes {
-            match change {
-                RecordChange::Clear => stored.clear(),
-                RecordChange::Put(key, record) => {
-                    stored.insert(key.as_bytes().to_vec(), record.clone());
-                }
-                RecordChange::Remove(key) => {
-                    stored.remove(key.as_bytes());
-                }
-                RecordChange::RemoveAll(prefix) => {
-                    stored.retain(|key, _| !key.starts_with(prefix.as_bytes()));
-                }
-            }
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug)]
-enum Step {
+pub(crate) enum Step {
     Create(u8, u32),
     CreateAsIdentity(u8),
     Delete(u8),
@@ -41,12 +14,15 @@ enum Step {
     Grant(u8, bool),
     Revoke(u8),
     Service(bool),
+    Settings(bool),
+    DeleteDefault,
+    Publish(u8),
     Wait(u64),
     Reset,
     Seed(u64),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub(crate) fn step() -> impl Strategy<Value = Step> {
     let object = || 0_u8..6;
     prop_oneof![
         4 => (object(), 0_u32..40).prop_map(|(object, ttl)| Step::Create(object, ttl)),
@@ -59,14 +35,18 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (object(), any::<bool>()).prop_map(|(object, read)| Step::Grant(object, read)),
         1 => object().prop_map(Step::Revoke),
         1 => any::<bool>().prop_map(Step::Service),
+        1 => any::<bool>().prop_map(Step::Settings),
+        1 => Just(Step::DeleteDefault),
+        1 => object().prop_map(Step::Publish),
         1 => (0_u64..10).prop_map(Step::Wait),
         1 => Just(Step::Reset),
         1 => prop_oneof![0_u64..4, Just(u64::MAX / 2)].prop_map(Step::Seed),
     ]
 }
 
-/// Does a step, to a document, list, map or stream by the object's number; some cannot be done.
-fn run(store: &Store, step: Step) {
+/// Does a step, to a Document, List, Map or Message Stream by the number of the object. Steps that
+/// are impossible are errors, and change nothing.
+pub(crate) fn run(store: &Store, step: Step) {
     let name = |object: u8| format!("o{object}");
     match step {
         Step::Create(object, seconds) => {
@@ -119,18 +99,33 @@ fn run(store: &Store, step: Step) {
                 _ => writer.set_ttl::<Stream>("default", &name, ttl).map(drop),
             });
         }
-        Step::Service(keep) => {
+        Step::Service(stays) => {
             let change = SettingsChange {
-                acl_enabled: Some(keep),
+                acl_enabled: Some(stays),
                 ..SettingsChange::default()
             };
             let made = store.write(|writer| writer.create_service(change).map(Service::sid));
             let sid = made.unwrap().to_string();
-            if !keep {
+            if !stays {
                 store
                     .write(|writer| writer.delete_service(&sid).map(drop))
                     .unwrap();
             }
+        }
+        Step::Settings(acl_enabled) => {
+            let change = SettingsChange {
+                acl_enabled: Some(acl_enabled),
+                webhook_url: Some(if acl_enabled { "" } else { "http://localhost/" }.into()),
+                ..SettingsChange::default()
+            };
+            let _ = store.write(|writer| writer.update_service("default", change).map(drop));
+        }
+        Step::DeleteDefault => {
+            let _ = store.write(|writer| writer.delete_service("default").map(drop));
+        }
+        Step::Publish(object) => {
+            let (name, sid) = (name(object), Sid::random(Kind::Message));
+            let _ = store.write(|writer| writer.publish("default", &name, sid, &data("{}")));
         }
         Step::Wait(seconds) => {
             store.0.clock.advance(Duration::from_secs(seconds));
@@ -162,7 +157,7 @@ fn seed(number: u64) -> Records {
     serde_json::from_value(seed).unwrap()
 }
 
-/// Does a step to what an object holds.
+/// Does a step to an item or permission of an object.
 fn run_within(store: &Store, step: Step) {
     let name = |object: u8| format!("o{object}");
     match step {
@@ -225,48 +220,13 @@ fn run_within(store: &Store, step: Step) {
             });
         }
         Step::Revoke(object) => {
-            let _ = store.write(|writer| {
-                writer
-                    .delete_grant::<Document>("default", &name(object), "bob")
-                    .map(drop)
+            let name = name(object);
+            let _ = store.write(|writer| match object % 4 {
+                0 => writer.delete_grant::<Document>("default", &name, "bob"),
+                1 => writer.delete_grant::<List>("default", &name, "bob"),
+                _ => writer.delete_grant::<Map>("default", &name, "bob"),
             });
         }
         _ => {}
     }
-}
-
-proptest! {
-    #[test]
-    fn its_records_are_the_state(steps in prop::collection::vec(step(), 0..60)) {
-        let clock = Clock::manual(START.parse().unwrap());
-        let default_service = Sid::random(Kind::Service);
-        let mut state = State::default();
-        state.keep_journal();
-        state.add_default_service(default_service, clock.millis());
-        let stored = Arc::new(Stored::default());
-        stored.records_changed(&Arc::new(state.take_journal()));
-        let store = Store::new(state, clock.clone(), default_service, vec![stored.clone()]);
-        for step in steps {
-            run(&store, step);
-        }
-
-        let mut restored = State::default();
-        for (key, record) in &*stored.0.lock().unwrap() {
-            restored.restore(key, record, 0).unwrap();
-        }
-        let json = |state: &State| serde_json::to_string_pretty(&state.dump()).unwrap();
-        let state = store.0.lock();
-        prop_assert_eq!(json(&state), json(&restored));
-        prop_assert_eq!(state.deadline_count(), restored.deadline_count());
-        prop_assert_eq!(state.next_place(), restored.next_place());
-        prop_assert_eq!(places::<Document>(&state), places::<Document>(&restored));
-        prop_assert_eq!(places::<Map>(&state), places::<Map>(&restored));
-    }
-}
-
-/// Where the objects of the default service are.
-fn places<T: Resource>(state: &State) -> Vec<u64> {
-    let service = state.service(state.find_service("default").unwrap());
-    let objects: &BTreeMap<u64, Object<T>> = T::registry(service.unwrap()).records();
-    objects.keys().copied().collect()
 }

@@ -1,6 +1,7 @@
-//! Checks the direction of imports between the rooms of the library and of the program.
+//! Checks the direction of imports between the rooms of the library, of the emulator and of the
+//! program.
 //!
-//! A room is a folder or a file directly under the root of its crate: `src/`, or
+//! A room is a folder or a file directly under one of their roots: `src/`, `src/emulator/` and
 //! `src/bin/twilio-sync/`. The tokens of each file are read, so macro bodies count, while comments,
 //! strings and test modules do not. `lib.rs` is the front door and may import all, as `main.rs` may.
 //! Generated code is not read. That the program has only the public API of the library is the
@@ -37,8 +38,25 @@ const ORDER: &[&[&str]] = &[
 /// The floors of the program.
 const PROGRAM: &[&[&str]] = &[&["io"], &["shell"], &["transfer"], &["commands"]];
 
-/// The crates: the folder of the root, and the floors. A file belongs to the first one that has it.
-const CRATES: &[(&str, &[&[&str]])] = &[("src/bin/twilio-sync", PROGRAM), ("src", ORDER)];
+/// The floors of the emulator. The files beside these folders are on top of them.
+const EMULATOR: &[&[&str]] = &[&["store"], &["subscribers"], &["core"], &["http"]];
+
+/// A root and the floors of its rooms.
+type House = (&'static str, &'static [&'static [&'static str]]);
+
+/// The crates. A file belongs to the first one that has it.
+const CRATES: &[House] = &[("src/bin/twilio-sync", PROGRAM), ("src", ORDER)];
+
+/// All roots whose rooms are checked.
+const HOUSES: &[House] = &[CRATES[0], CRATES[1], ("src/emulator", EMULATOR)];
+
+/// The files on top of the rooms of a root, which may import all of them, as its root file may.
+const TOP: &[&str] = &[
+    "src/emulator/builder",
+    "src/emulator/client",
+    "src/emulator/in_process",
+    "src/emulator/server",
+];
 
 /// Rooms that may import only some of the rooms before them: the room, and what it may import.
 #[rustfmt::skip]
@@ -81,15 +99,17 @@ fn parent(path: &Path) -> PathBuf {
 }
 
 /// The root and the floors of the crate that a module or a name is in.
-fn crate_of(path: &Path) -> (&'static str, &'static [&'static [&'static str]]) {
+fn crate_of(path: &Path) -> House {
     let found = CRATES.iter().find(|(root, _)| path.starts_with(root));
     *found.unwrap_or_else(|| panic!("{}: in no crate", path.display()))
 }
 
-/// The room that a module or a name is in. The root of the crate is in none.
-fn room(path: &Path) -> Option<&str> {
-    let path = path.strip_prefix(crate_of(path).0).ok()?;
-    path.components().next()?.as_os_str().to_str()
+/// The room under `root` that a module or a name is in. The root file and those on top are in none.
+fn room<'a>(root: &str, path: &'a Path) -> Option<&'a str> {
+    let within = path.strip_prefix(root).ok()?;
+    let is_on_top = TOP.iter().any(|top| root != "src" && path.starts_with(top));
+    let name = within.components().next()?.as_os_str().to_str()?;
+    (!is_on_top).then_some(name)
 }
 
 #[derive(Default)]
@@ -169,20 +189,25 @@ fn is_test(attribute: &TokenStream) -> bool {
 }
 
 /// The imports that break the order, one a line.
-fn findings(files: &Files) -> String {
+fn findings((root, order): House, files: &Files) -> String {
     let modules: Vec<PathBuf> = files.keys().map(|file| module(file)).collect();
-    let rooms: BTreeSet<&str> = modules.iter().filter_map(|module| room(module)).collect();
+    let rooms: BTreeSet<&str> = modules
+        .iter()
+        .filter_map(|module| room(root, module))
+        .collect();
     let mut found = BTreeSet::new();
     for (file, imports) in imports(files) {
         let module = module(file);
-        let Some(own) = room(&module) else { continue };
-        let order = crate_of(file).1;
+        let Some(own) = room(root, &module) else {
+            continue;
+        };
         if floor(order, own).is_none() {
             let fault = format!("{own}: unknown room; give it a place in the order");
             found.insert((file, 1, fault));
         }
-        for (line, target) in imports {
-            let fault = match room(&target) {
+        let inside = |(_, target): &Import| target.starts_with(root);
+        for (line, target) in imports.into_iter().filter(inside) {
+            let fault = match room(root, &target) {
                 Some(other) if rooms.contains(other) => direction_fault(order, own, other),
                 _ => Some(door_fault(&target)),
             };
@@ -222,22 +247,27 @@ fn door_fault(target: &Path) -> String {
 }
 
 /// For each file, the files of other rooms that it imports from.
-fn graph(files: &Files) -> BTreeMap<&Path, BTreeSet<&Path>> {
+fn graph<'a>(root: &str, files: &'a Files) -> BTreeMap<&'a Path, BTreeSet<&'a Path>> {
     let modules: BTreeMap<PathBuf, &Path> =
         files.keys().map(|file| (module(file), &**file)).collect();
     let file_of = |name: &Path| name.ancestors().find_map(|name| modules.get(name));
     let mut graph = BTreeMap::new();
     for (file, imports) in imports(files) {
         let others = imports.iter().filter_map(|(_, target)| file_of(target));
-        let others = others.filter(|other| room(&module(other)) != room(&module(file)));
+        let own = module(file);
+        let others = others.filter(|other| {
+            let other = module(other);
+            let rooms = room(root, &own).zip(room(root, &other));
+            rooms.is_some_and(|(own, other)| own != other)
+        });
         graph.insert(file, others.copied().collect());
     }
     graph
 }
 
 /// A circle of files in different rooms, if there is one.
-fn circle(files: &Files) -> Option<String> {
-    let mut graph = graph(files);
+fn circle(root: &str, files: &Files) -> Option<String> {
+    let mut graph = graph(root, files);
     // Goes from each file to one that it imports from, and takes away those that lead nowhere.
     let mut route: Vec<&Path> = Vec::new();
     while let Some(file) = route.last().or(graph.keys().next()).copied() {
@@ -274,16 +304,16 @@ fn read_folder(folder: &Path) -> Files {
 
 #[test]
 fn imports_follow_the_order() {
-    for (root, _) in CRATES {
-        let findings = findings(&read_folder(Path::new(root)));
+    for (root, order) in HOUSES {
+        let findings = findings((root, order), &read_folder(Path::new(root)));
         assert!(findings.is_empty(), "\n{findings}");
     }
 }
 
 #[test]
 fn no_circle_of_files_crosses_rooms() {
-    for (root, _) in CRATES {
-        assert_eq!(circle(&read_folder(Path::new(root))), None);
+    for (root, _) in HOUSES {
+        assert_eq!(circle(root, &read_folder(Path::new(root))), None);
     }
 }
 
@@ -347,7 +377,7 @@ src/error.rs:1: crate::Client goes through the front door; name the room
 src/items.rs:1: items -> objects points aside (objects stands beside items in the order)
 src/value/mod.rs:1: value -> error points up (error stands above value in the order)
 src/value/sid.rs:3: value -> client points up (client stands above value in the order)";
-    assert_eq!(findings(&planted(files)), expected);
+    assert_eq!(findings(HOUSES[1], &planted(files)), expected);
 }
 
 #[test]
@@ -366,7 +396,38 @@ src/bin/twilio-sync/commands/mod.rs:1: crate::run goes through the front door; n
 src/bin/twilio-sync/io/failure.rs:1: io -> shell points up (shell stands above io in the order)
 src/bin/twilio-sync/shell/session.rs:2: shell -> commands points up (commands stands above shell in the order)
 src/bin/twilio-sync/transfer/export.rs:1: crate::Arguments goes through the front door; name the room";
-    assert_eq!(findings(&planted(files)), expected);
+    assert_eq!(findings(HOUSES[0], &planted(files)), expected);
+}
+
+#[test]
+fn the_emulator_has_an_order_of_its_own() {
+    let files = "
+src/emulator/attic/mod.rs: use super::store::Sid;
+src/emulator/core/log.rs: use super::parameters::P; use crate::api::Call;
+src/emulator/http/mod.rs: use super::core::Core; use crate::emulator::server::Socket;
+src/emulator/mod.rs: use self::http::Api; use self::server::serve;
+src/emulator/server.rs: use super::http::Api; use super::Emulator;
+src/emulator/store/mod.rs: \\n\\nuse crate::emulator::{Emulator, subscribers::recent::Recent};
+src/emulator/subscribers/mod.rs: use super::store::Sid; mod a { use super::super::core::Log; }";
+    let expected = "\
+src/emulator/attic/mod.rs:1: attic: unknown room; give it a place in the order
+src/emulator/http/mod.rs:1: crate::emulator::server::Socket goes through the front door; name the room
+src/emulator/store/mod.rs:3: crate::emulator::Emulator goes through the front door; name the room
+src/emulator/store/mod.rs:3: store -> subscribers points up (subscribers stands above store in the order)
+src/emulator/subscribers/mod.rs:1: subscribers -> core points up (core stands above subscribers in the order)";
+    assert_eq!(findings(HOUSES[2], &planted(files)), expected);
+
+    let files = "
+src/emulator/mod.rs: use self::core::Core; use self::server::serve;
+src/emulator/server.rs: use super::Emulator;
+src/emulator/core/mod.rs: use super::store::Store;
+src/emulator/store/mod.rs: //";
+    let root = HOUSES[2].0;
+    assert_eq!(circle(root, &planted(files)), None);
+    let files = files.replace("//", "use super::core::Core;");
+    let expected =
+        "src/emulator/store/mod.rs -> src/emulator/core/mod.rs -> src/emulator/store/mod.rs";
+    assert_eq!(circle(root, &planted(&files)).as_deref(), Some(expected));
 }
 
 #[test]
@@ -379,8 +440,8 @@ src/c/mod.rs: use crate::e::E;
 src/c/d.rs: use super::C;
 src/e.rs: use crate::f;
 src/f.rs: //";
-    assert_eq!(circle(&planted(files)), None);
+    assert_eq!(circle("src", &planted(files)), None);
     let files = files.replace("//", "use crate::c::C;");
     let expected = "src/c/mod.rs -> src/e.rs -> src/f.rs -> src/c/mod.rs";
-    assert_eq!(circle(&planted(&files)).as_deref(), Some(expected));
+    assert_eq!(circle("src", &planted(&files)).as_deref(), Some(expected));
 }

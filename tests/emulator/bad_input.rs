@@ -1,6 +1,6 @@
 //! Bad input: for every parameter of every operation, values that no client should send.
 //!
-//! What is refused is refused with an error body that has a code, and changes nothing.
+//! An error response to a bad value has a body with a code, and nothing is changed.
 
 use std::fmt::Write as _;
 
@@ -18,10 +18,10 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::Http;
 
-/// How many values each parameter is tried with.
+/// The number of values that each parameter is tested with.
 const CASES: u32 = 12;
 
-/// The most bytes of a value outside the form: longer lines are refused before they are read.
+/// The maximum size of a value outside the form: longer lines are refused unread.
 const LINE: usize = 8_192;
 
 /// A parameter of an operation.
@@ -123,7 +123,7 @@ fn form(description: &Value, operation: &Value) -> Vec<Parameter> {
 }
 
 impl Operation {
-    /// Whether its `Sid` is that of a service.
+    /// Returns true if its `Sid` is that of a Service.
     fn is_of_a_service(&self) -> bool {
         !self.path.contains("{ServiceSid}")
     }
@@ -189,7 +189,7 @@ impl Operation {
     }
 }
 
-/// Percent-encoded down to the last byte, so that no value can become another part of the request.
+/// Percent-encodes every byte, so that no value can become another part of the request.
 fn encoded(value: &[u8]) -> String {
     let mut text = String::new();
     for byte in value {
@@ -198,25 +198,25 @@ fn encoded(value: &[u8]) -> String {
     text
 }
 
-/// Other bytes break the request itself.
+/// Returns true if a header can have the byte. Others break the request itself.
 fn is_header_byte(byte: u8) -> bool {
     byte == b'\t' || (byte >= b' ' && byte != 0x7f)
 }
 
-/// Sends a request as it is: the status and the body of its answer.
+/// Sends a request as it is, and returns the status and the body of the response.
 async fn send(authority: &str, request: &[u8]) -> (u16, Value) {
     let mut stream = TcpStream::connect(authority).await.unwrap();
     stream.write_all(request).await.unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).await.unwrap();
-    let answer = String::from_utf8(answer).unwrap();
-    let status = answer
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response).await.unwrap();
+    let response = String::from_utf8(response).unwrap();
+    let status = response
         .split(' ')
         .nth(1)
-        .expect("an answer")
+        .expect("an response")
         .parse()
         .unwrap();
-    let body = answer.split_once("\r\n\r\n").unwrap().1;
+    let body = response.split_once("\r\n\r\n").unwrap().1;
     (status, serde_json::from_str(body).unwrap_or_default())
 }
 
@@ -231,7 +231,7 @@ fn seed() -> Value {
     }]})
 }
 
-/// Values of all sorts, most of them good for nothing.
+/// Values of all sorts, most of them invalid.
 fn values() -> impl Strategy<Value = Vec<u8>> {
     let text = |text: &str| Just(text.as_bytes().to_vec());
     prop_oneof![
@@ -255,7 +255,7 @@ fn values() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Values that a parameter of this type cannot have, whatever it is for.
+/// Values that no parameter of this type can have.
 fn impossible(parameter: &Parameter) -> Vec<&'static str> {
     match parameter.schema["type"].as_str() {
         Some("integer") => vec!["x", "-1", "1.5", "1e2", " 1", "99999999999999999999"],
@@ -269,7 +269,7 @@ fn impossible(parameter: &Parameter) -> Vec<&'static str> {
     }
 }
 
-/// An emulator, and a runtime to talk to it from where nothing can be awaited.
+/// An emulator, and a runtime to call it from code that is not async.
 struct Bench {
     runtime: Runtime,
     emulator: Emulator,
@@ -294,7 +294,7 @@ impl Bench {
         }
     }
 
-    /// Sends a request to what is seeded, and checks the answer; whether it was refused.
+    /// Sends a request to the seeded objects, checks the response, and returns true if it is an error.
     fn is_refused(&self, operation: &Operation, bad: &Parameter, value: Option<&[u8]>) -> bool {
         let request = operation.request(bad, value, &self.authorization);
         let authority = self.emulator.url().strip_prefix("http://").unwrap();
@@ -326,7 +326,7 @@ impl Bench {
 }
 
 #[test]
-fn every_parameter_is_refused_with_a_code_or_taken() {
+fn every_parameter_is_accepted_or_refused_with_a_code() {
     let bench = Bench::new();
     let operations = operations();
     assert_eq!(operations.len(), 48);
@@ -351,7 +351,7 @@ fn every_parameter_is_refused_with_a_code_or_taken() {
 }
 
 #[test]
-fn what_a_type_cannot_have_is_refused() {
+fn values_that_a_type_cannot_have_are_refused() {
     let bench = Bench::new();
     let mut count = 0;
     for operation in &operations() {
@@ -375,9 +375,9 @@ fn what_a_type_cannot_have_is_refused() {
     assert!(count > 200, "{count} values");
 }
 
-/// The good values are good, or the tests above would show nothing.
+/// The good values are accepted, or the tests above would show nothing.
 #[test]
-fn what_is_good_is_taken() {
+fn good_values_are_accepted() {
     let bench = Bench::new();
     for operation in &operations() {
         let none = Parameter {
@@ -399,7 +399,7 @@ fn what_is_good_is_taken() {
     }
 }
 
-/// Credentials are of one account: its token is no other's.
+/// The token of one account is not valid for another.
 #[tokio::test]
 async fn another_account_is_refused() {
     let emulator = Emulator::start().await.unwrap();
@@ -409,7 +409,7 @@ async fn another_account_is_refused() {
     assert_eq!((status, &body["code"]), (401, &json!(20003)));
 }
 
-/// A body counts however it is sent; it needs its type.
+/// A body may come in chunks; it needs its type.
 #[tokio::test]
 async fn bodies_come_in_chunks_and_with_their_type() {
     let emulator = Emulator::start().await.unwrap();
@@ -423,20 +423,20 @@ async fn bodies_come_in_chunks_and_with_their_type() {
              Authorization: Basic {pair}\r\n{headers}\r\n\r\n{body}"
         );
         stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await.unwrap();
+        response
     };
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     let chunked = format!("{form}Transfer-Encoding: chunked");
-    let answer = send(&chunked, "9\r\nUniqueNam\r\n7\r\ne=first\r\n0\r\n\r\n").await;
-    assert!(answer.starts_with("HTTP/1.1 201"), "{answer}");
-    assert!(answer.contains("\"unique_name\":\"first\""), "{answer}");
-    let answer = send("Content-Length: 12", "UniqueName=x").await;
-    assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
-    assert!(answer.contains("\"code\":54008"), "{answer}");
-    // Of a name that comes twice, the last counts.
+    let response = send(&chunked, "9\r\nUniqueNam\r\n7\r\ne=first\r\n0\r\n\r\n").await;
+    assert!(response.starts_with("HTTP/1.1 201"), "{response}");
+    assert!(response.contains("\"unique_name\":\"first\""), "{response}");
+    let response = send("Content-Length: 12", "UniqueName=x").await;
+    assert!(response.starts_with("HTTP/1.1 400"), "{response}");
+    assert!(response.contains("\"code\":54008"), "{response}");
+    // The last of two parameters with one name counts.
     let twice = format!("{form}Content-Length: 25");
-    let answer = send(&twice, "UniqueName=a&UniqueName=b").await;
-    assert!(answer.contains("\"unique_name\":\"b\""), "{answer}");
+    let response = send(&twice, "UniqueName=a&UniqueName=b").await;
+    assert!(response.contains("\"unique_name\":\"b\""), "{response}");
 }

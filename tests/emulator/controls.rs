@@ -1,4 +1,4 @@
-//! What a test controls, over HTTP and in the library.
+//! Controls for tests, over HTTP and in the library.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ fn seed() -> Value {
 }
 
 #[tokio::test]
-async fn a_seed_is_what_the_api_shows() {
+async fn the_api_shows_a_seed() {
     let (emulator, http) = start().await;
     http.post("/Documents", &[("UniqueName", "before")]).await;
     emulator.seed(seed()).unwrap();
@@ -95,7 +95,7 @@ async fn a_dump_seeds_the_same() {
 }
 
 #[tokio::test]
-async fn a_seed_with_a_flaw_changes_nothing_and_names_it() {
+async fn an_invalid_seed_changes_nothing_and_the_error_says_where() {
     let (emulator, http) = start().await;
     http.post("/Documents", &[("UniqueName", "a")]).await;
     let before = emulator.dump();
@@ -155,11 +155,11 @@ async fn a_seed_with_a_flaw_changes_nothing_and_names_it() {
     ] {
         let error = emulator.seed(seed.clone()).unwrap_err().to_string();
         assert!(error.contains(named), "{error} should name {named}");
-        let (status, refusal) = http.control(Method::POST, "seed", &seed).await;
+        let (status, error) = http.control(Method::POST, "seed", &seed).await;
         assert_eq!(status, 400);
         assert!(
-            refusal["message"].as_str().unwrap().contains(named),
-            "{refusal}"
+            error["message"].as_str().unwrap().contains(named),
+            "{error}"
         );
     }
     assert_eq!(emulator.dump(), before);
@@ -205,8 +205,8 @@ async fn faults_are_scripted() {
     assert_eq!(http.post("/Documents", &[]).await.0, 201);
     assert_eq!(http.get("/Documents").await.0, 200);
     for name in ["a", "b"] {
-        let answer = http.post("/Documents", &[("UniqueName", name)]).await;
-        assert_eq!(answer, (429, json!({"slow": 1})));
+        let response = http.post("/Documents", &[("UniqueName", name)]).await;
+        assert_eq!(response, (429, json!({"slow": 1})));
         assert_eq!(http.get(&format!("/Documents/{name}")).await.0, 200);
     }
     assert_eq!(http.post("/Documents", &[]).await.0, 201);
@@ -227,8 +227,8 @@ async fn faults_are_scripted() {
         None
     );
     inject(json!({"fault": "garbage"})).await;
-    let answer = http.post("/Documents", &[("UniqueName", "f")]).await;
-    assert_eq!(answer, (201, Value::Null));
+    let response = http.post("/Documents", &[("UniqueName", "f")]).await;
+    assert_eq!(response, (201, Value::Null));
     for (name, status) in [("c", 404), ("d", 200), ("e", 200), ("f", 200)] {
         assert_eq!(
             http.get(&format!("/Documents/{name}")).await.0,
@@ -348,9 +348,9 @@ async fn controls_take_nothing_from_other_pages() {
     assert_eq!(own.status(), 204);
 }
 
-/// Who has no credentials cannot fill the memory: no more than a part of the body is taken.
+/// A client without credentials cannot fill the memory: only a part of the body is read.
 #[tokio::test]
-async fn strangers_get_their_answer_before_the_end() {
+async fn clients_without_credentials_get_a_response_before_the_end() {
     let (emulator, _http) = start().await;
     let address = emulator.url().trim_start_matches("http://");
     let mut stream = TcpStream::connect(address).await.unwrap();
@@ -363,15 +363,15 @@ async fn strangers_get_their_answer_before_the_end() {
             break;
         }
     }
-    let mut answer = [0; 12];
-    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut answer));
+    let mut response = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_exact(&mut response));
     read.await.unwrap().unwrap();
-    assert_eq!(&answer, b"HTTP/1.1 401");
+    assert_eq!(&response, b"HTTP/1.1 401");
 }
 
-/// A client that gives up does not undo what was asked for.
+/// A client that gives up does not undo its write.
 #[tokio::test]
-async fn a_delayed_write_happens_all_the_same() {
+async fn a_delayed_write_takes_effect_though_the_client_gives_up() {
     let (emulator, http) = start().await;
     emulator.inject(Fault::delay(Duration::from_millis(100)));
     let request = http
@@ -385,13 +385,13 @@ async fn a_delayed_write_happens_all_the_same() {
     assert_eq!(http.get("/Documents/late").await.0, 404);
     tokio::time::sleep(Duration::from_millis(300)).await;
     assert_eq!(http.get("/Documents/late").await.0, 200);
-    // It was given up before it was answered.
+    // The client gave up before the response.
     assert_eq!(emulator.requests()[0].status(), None);
 }
 
-/// Garbage in place of no body would be no garbage.
+/// A response without a body cannot have garbage in place of it.
 #[tokio::test]
-async fn what_has_no_body_is_cut() {
+async fn a_response_without_a_body_is_cut() {
     let (_emulator, http) = start().await;
     for fault in ["garbage", "truncate"] {
         http.post("/Documents", &[("UniqueName", "a")]).await;

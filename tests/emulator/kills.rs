@@ -1,4 +1,4 @@
-//! `kill -9` during writes: what was acknowledged is there, and whole.
+//! `kill -9` during writes: all acknowledged writes are there, and whole.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,22 +10,22 @@ use serde_json::{Value, json};
 use super::program::Program;
 use super::{Folder, Http};
 
-/// How many write at once.
+/// The number of concurrent writers.
 const WRITERS: usize = 8;
 
-/// What one of the writers knows of its objects.
+/// The objects of one writer, as it knows them.
 #[derive(Default)]
 struct Known {
-    /// Of its document: the last number that was acknowledged, and the last that was sent.
+    /// The number in its Document: the last that was acknowledged, and the last that was sent.
     acknowledged: u64,
     sent: u64,
-    /// Of its list and map in this round: the items whose creation was acknowledged.
+    /// The items of its List and Map whose creation was acknowledged in this round.
     items: BTreeMap<u64, Item>,
     keys: BTreeMap<u64, Item>,
     writes: u64,
 }
 
-/// What a writer knows of an item.
+/// An item, as a writer knows it.
 struct Item {
     /// The last number that was acknowledged, and the last that was sent.
     acknowledged: u64,
@@ -50,12 +50,12 @@ enum Removal {
     Acknowledged,
 }
 
-/// Data that shows when a part of it is missing.
+/// Data that shows if a part of it is missing.
 fn data(number: u64) -> Value {
     json!({"n": number, "pad": "x".repeat(usize::try_from(number % 3_000).unwrap())})
 }
 
-/// Writes until there is no answer.
+/// Writes until there is no response.
 async fn write(http: Http, name: String, mut known: Known) -> Known {
     if run(&http, &name, &mut known).await.is_none() {
         return known;
@@ -96,7 +96,7 @@ async fn run(http: &Http, name: &str, known: &mut Known) -> Option<()> {
             known.writes += 2;
         }
 
-        // Every third round takes the oldest that is left away again.
+        // Every third round removes the oldest item.
         if round % 3 == 2 {
             remove(http, &list, &mut known.items, |index| index.to_string()).await?;
             remove(http, &map, &mut known.keys, |round| format!("k{round}")).await?;
@@ -175,7 +175,7 @@ fn check(service: &Value, name: &str, known: &mut Known) {
             .cloned()
             .unwrap_or_default()
     };
-    // Whole, and by what it is found by: the number it has.
+    // Each is whole, and has the number of its index or key.
     let number = |item: &Value| {
         let number = item["data"]["n"].as_u64().unwrap();
         assert_eq!(item["data"], data(number));
@@ -209,7 +209,7 @@ fn check_items(name: &str, known: &BTreeMap<u64, Item>, there: &BTreeMap<u64, u6
             );
         }
     }
-    // Beside those, only the one that was not answered.
+    // Beside those, only the one without a response.
     let unknown = there.keys().filter(|at| !known.contains_key(at)).count();
     assert!(unknown <= 1, "{name}: {there:?}");
 }
@@ -218,7 +218,7 @@ fn check_items(name: &str, known: &BTreeMap<u64, Item>, there: &BTreeMap<u64, u6
 async fn kill(times: u32) {
     let folder = Folder::new();
     let path = folder.file("sync.db");
-    let began = Instant::now();
+    let started = Instant::now();
     let names: Vec<String> = (0..WRITERS).map(|writer| format!("w{writer}")).collect();
     let mut program = Program::with_data(&path);
     let identity = {
@@ -226,7 +226,7 @@ async fn kill(times: u32) {
         json.as_object_mut().unwrap().remove("url");
         json
     };
-    // One for all: making one takes longer than a round does.
+    // One for all rounds: to create one takes longer than a round.
     let client = program.http();
     let mut known: Vec<Known> = Vec::new();
     for name in &names {
@@ -248,7 +248,7 @@ async fn kill(times: u32) {
             .zip(std::mem::take(&mut known))
             .map(|(name, known)| tokio::spawn(write(http.clone(), name.clone(), known)))
             .collect();
-        // At another moment each time, some of them before the first write is answered.
+        // At another moment each time, sometimes before the response to the first write.
         let life = u64::from(round * 7919 % 97);
         tokio::time::sleep(Duration::from_millis(life)).await;
         program.kill();
@@ -272,7 +272,7 @@ async fn kill(times: u32) {
     }
     println!(
         "{times} kills: {total} acknowledged writes, all there and whole; slowest restart {slowest:?}; {:?} in all",
-        began.elapsed()
+        started.elapsed()
     );
     assert!(total > u64::from(times), "{total} writes");
 }

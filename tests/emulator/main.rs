@@ -46,7 +46,7 @@ impl Http {
         )
     }
 
-    /// The same client, of an emulator elsewhere.
+    /// The same client for another URL.
     #[cfg(unix)]
     fn at(&self, url: &str) -> Self {
         Self {
@@ -55,7 +55,7 @@ impl Http {
         }
     }
 
-    /// Sends a request; none if there was no whole answer.
+    /// Sends a request; none if there was no whole response.
     async fn try_send(
         &self,
         method: Method,
@@ -75,7 +75,7 @@ impl Http {
         Some((status, serde_json::from_str(&text).unwrap_or_default()))
     }
 
-    /// Sends a form to a path of the default service; none if there was no whole answer.
+    /// Sends a form to a path of the default Service; none if there was no whole response.
     async fn try_post(&self, path: &str, form: &[(&str, &str)]) -> Option<(u16, Value)> {
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(form)
@@ -86,19 +86,19 @@ impl Http {
     }
 
     async fn post(&self, path: &str, form: &[(&str, &str)]) -> (u16, Value) {
-        self.try_post(path, form).await.expect("an answer")
+        self.try_post(path, form).await.expect("a response")
     }
 
     async fn try_delete(&self, path: &str) -> Option<u16> {
         let path = format!("/v1/Services/default{path}");
-        let answer = self.try_send(Method::DELETE, &path, "", String::new());
-        answer.await.map(|(status, _)| status)
+        let response = self.try_send(Method::DELETE, &path, "", String::new());
+        response.await.map(|(status, _)| status)
     }
 
     async fn get(&self, path: &str) -> (u16, Value) {
         let path = format!("/v1/Services/default{path}");
-        let answer = self.try_send(Method::GET, &path, "", String::new());
-        answer.await.expect("an answer")
+        let response = self.try_send(Method::GET, &path, "", String::new());
+        response.await.expect("a response")
     }
 
     /// Uses a control, with JSON.
@@ -109,12 +109,12 @@ impl Http {
         } else {
             body.to_string()
         };
-        let answer = self.try_send(method, &path, "application/json", body);
-        answer.await.expect("an answer")
+        let response = self.try_send(method, &path, "application/json", body);
+        response.await.expect("a response")
     }
 }
 
-/// A folder of its own for a test, gone at its end.
+/// A folder for one test, which is removed at its end.
 struct Folder(PathBuf);
 
 impl Folder {

@@ -46,7 +46,7 @@ impl Program {
         Self::spawn(command(&["--json", "--quiet", "--data", path]))
     }
 
-    /// The same, on a disk that takes no larger files than a new data file and a little more.
+    /// The same, on a disk on which files cannot get much larger than a new data file.
     pub(crate) fn with_data_on_a_full_disk(path: &Path) -> Self {
         let program = command(&["--json", "--quiet", "--data", path.to_str().unwrap()]);
         let mut command = Command::new("sh");
@@ -74,7 +74,7 @@ impl Program {
         Http::new(&text("url"), &text("api_key"), &text("api_secret"))
     }
 
-    /// Ends it the way nothing can prepare for.
+    /// Kills it, so that it cannot prepare for its end.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -86,7 +86,7 @@ impl Program {
         assert!(sent.unwrap().success());
     }
 
-    /// Waits until it has ended: how, and what else it printed.
+    /// Waits until it has ended, and returns its status and the rest of its output.
     fn wait(&mut self) -> (ExitStatus, String) {
         let mut rest = String::new();
         self.out.read_to_string(&mut rest).unwrap();
@@ -114,7 +114,7 @@ async fn json_is_one_line_with_what_was_set() {
         .env("TWILIO_SYNC_SERVICE_SID", &service);
     let mut program = Program::spawn(command);
     let json = program.json();
-    // A flag goes before the environment, and an empty variable is none.
+    // A flag overrides the environment, and an empty variable counts as none.
     assert_eq!(json["account_sid"], account);
     // A secret that was set is not printed again.
     assert_eq!(json["auth_token"], Value::Null);
@@ -188,7 +188,7 @@ async fn requests_are_lines_on_stderr() {
     assert!(missed[5].ends_with("ms") && missed[0].len() == 12);
 }
 
-/// A pipe that is full delays neither answers nor the end.
+/// A full pipe delays neither responses nor the end.
 #[tokio::test]
 async fn nobody_has_to_read_the_lines() {
     let mut command = command(&["--json"]);
@@ -206,7 +206,7 @@ async fn nobody_has_to_read_the_lines() {
 }
 
 #[tokio::test]
-async fn what_is_under_way_is_answered_before_it_ends() {
+async fn requests_under_way_get_responses_before_it_ends() {
     let folder = Folder::new();
     let path = folder.file("sync.db");
     let mut program = Program::with_data(&path);
@@ -214,11 +214,11 @@ async fn what_is_under_way_is_answered_before_it_ends() {
     let slow = json!({"fault": "delay", "delay_ms": 500});
     http.control(reqwest::Method::POST, "faults", &slow).await;
     let form = [("UniqueName", "slow")];
-    let (answer, ()) = tokio::join!(http.post("/Documents", &form), async {
+    let (response, ()) = tokio::join!(http.post("/Documents", &form), async {
         tokio::time::sleep(Duration::from_millis(200)).await;
         program.signal("TERM");
     });
-    assert_eq!(answer.0, 201);
+    assert_eq!(response.0, 201);
     assert_eq!(program.wait().0.code(), Some(0));
 
     let program = Program::with_data(&path);
@@ -242,7 +242,7 @@ fn idle_connections_do_not_keep_it() {
 }
 
 #[test]
-fn a_wrong_command_line_is_told_from_a_failure() {
+fn the_status_of_a_wrong_command_line_is_that_of_no_failure() {
     let run = |arguments: &[&str]| {
         let output = command(arguments).output().unwrap();
         let error = String::from_utf8(output.stderr).unwrap();
@@ -281,7 +281,7 @@ fn other_addresses_than_loopback_are_warned_of() {
     );
 }
 
-/// The second time it is told, it waits for nothing.
+/// At the second signal it waits for nothing.
 #[tokio::test]
 async fn a_second_signal_ends_it_at_once() {
     let mut program = Program::spawn(command(&["--json", "--quiet"]));
@@ -290,12 +290,12 @@ async fn a_second_signal_ends_it_at_once() {
     http.control(reqwest::Method::POST, "faults", &fault).await;
     let waiting = tokio::spawn(async move { http.try_post("/Documents", &[]).await });
     tokio::time::sleep(Duration::from_millis(100)).await;
-    let began = Instant::now();
+    let started = Instant::now();
     program.signal("INT");
     tokio::time::sleep(Duration::from_millis(100)).await;
     program.signal("INT");
     let (status, _) = program.wait();
     assert_eq!(status.code(), Some(1));
-    assert!(began.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(5));
     assert_eq!(waiting.await.unwrap(), None);
 }

@@ -1,4 +1,4 @@
-//! Webhooks, as who receives them sees them.
+//! Webhooks, as a receiver sees them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,9 +14,9 @@ use url::form_urlencoded;
 
 use super::Http;
 
-/// What a receiver got.
+/// A webhook that was received.
 #[derive(Clone)]
-struct Got {
+struct Webhook {
     head: String,
     form: BTreeMap<String, String>,
 }
@@ -24,48 +24,49 @@ struct Got {
 /// Receives webhooks.
 struct Receiver {
     url: String,
-    got: Arc<Mutex<Vec<Got>>>,
+    webhooks: Arc<Mutex<Vec<Webhook>>>,
 }
 
 impl Receiver {
-    /// Answers each request with this response, and closes the connection.
+    /// Sends this response to each request, and closes the connection.
     async fn start(response: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook?a=1", listener.local_addr().unwrap());
-        let got: Arc<Mutex<Vec<Got>>> = Arc::default();
+        let webhooks: Arc<Mutex<Vec<Webhook>>> = Arc::default();
         let receiver = Self {
             url,
-            got: Arc::clone(&got),
+            webhooks: Arc::clone(&webhooks),
         };
         tokio::spawn(async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                receive(stream, response, &got).await;
+                receive(stream, response, &webhooks).await;
             }
         });
         receiver
     }
 
-    fn got(&self) -> Vec<Got> {
-        self.got.lock().unwrap().clone()
+    fn webhooks(&self) -> Vec<Webhook> {
+        self.webhooks.lock().unwrap().clone()
     }
 
-    /// The event types it got, once there are as many as these.
+    /// The event types it received, once there are as many as these.
     async fn types(&self, count: usize) -> Vec<String> {
         for _ in 0..500 {
-            if self.got().len() >= count {
+            if self.webhooks().len() >= count {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        let got = self.got();
-        got.iter()
-            .map(|got| got.form["EventType"].clone())
+        let webhooks = self.webhooks();
+        webhooks
+            .iter()
+            .map(|webhook| webhook.form["EventType"].clone())
             .collect()
     }
 }
 
-async fn receive(mut stream: TcpStream, response: &str, got: &Mutex<Vec<Got>>) {
+async fn receive(mut stream: TcpStream, response: &str, webhooks: &Mutex<Vec<Webhook>>) {
     let mut request = Vec::new();
     let (head, body) = loop {
         let mut chunk = [0; 8192];
@@ -88,7 +89,7 @@ async fn receive(mut stream: TcpStream, response: &str, got: &Mutex<Vec<Got>>) {
     let form = form_urlencoded::parse(body.as_bytes())
         .into_owned()
         .collect();
-    got.lock().unwrap().push(Got { head, form });
+    webhooks.lock().unwrap().push(Webhook { head, form });
     stream.write_all(response.as_bytes()).await.unwrap();
     stream.shutdown().await.unwrap();
 }
@@ -112,16 +113,16 @@ async fn the_signature_covers_what_the_receiver_sees() {
     http.post("/Documents", &[]).await;
     let logged = logged(&emulator, 1).await.remove(0);
     assert_eq!(logged.url(), receiver.url);
-    let head = &receiver.got()[0].head;
+    let head = &receiver.webhooks()[0].head;
     assert!(head.contains("authorization: Basic "), "{head}");
     let validator = Validator::new(emulator.auth_token());
     let is_valid = |url| validator.is_valid(url, logged.parameters(), logged.signature());
     assert!(is_valid(&receiver.url) && !is_valid(&with_secrets));
 }
 
-/// An endpoint is there for as long as its service is.
+/// An endpoint exists for as long as its Service.
 #[tokio::test]
-async fn endpoints_go_with_their_service() {
+async fn endpoints_are_removed_with_their_service() {
     let receiver = Receiver::start(OK).await;
     let (emulator, http) = start(&receiver.url).await;
     http.post("", &[("ReachabilityWebhooksEnabled", "true")])
@@ -141,7 +142,7 @@ async fn endpoints_go_with_their_service() {
     assert_eq!(receiver.types(4).await, ["endpoint_connected"; 4]);
 }
 
-/// What the log has, once it is as many.
+/// The log, once it has as many entries.
 async fn logged(emulator: &Emulator, count: usize) -> Vec<twilio_sync::emulator::LoggedWebhook> {
     for _ in 0..500 {
         if emulator.webhooks().len() >= count {
@@ -152,13 +153,13 @@ async fn logged(emulator: &Emulator, count: usize) -> Vec<twilio_sync::emulator:
     emulator.webhooks()
 }
 
-/// Writes one of everything that is told of, and something that is not.
+/// Makes one change of each kind with a webhook, and some without.
 async fn write(http: &Http) -> Written {
     let data = [("Data", "{\"n\": \"é &\"}")];
     http.post("/Documents", &[("UniqueName", "d"), data[0]])
         .await;
     http.post("/Documents/d", &data).await;
-    // Neither a TTL alone nor a permission nor what is refused is told of.
+    // A TTL alone, a permission and a failed write have no webhooks.
     http.post("/Documents/d", &[("Ttl", "9")]).await;
     let grant = [("Read", "true"), ("Write", "true"), ("Manage", "true")];
     http.post("/Documents/d/Permissions/bob", &grant).await;
@@ -186,7 +187,7 @@ async fn write(http: &Http) -> Written {
     }
 }
 
-/// The SIDs of what was written.
+/// The SIDs of the objects that were written.
 struct Written {
     list: String,
     map: String,
@@ -214,26 +215,26 @@ const EXPECTED: [&str; 17] = [
 ];
 
 #[tokio::test]
-async fn what_is_written_is_told_in_order() {
+async fn changes_have_webhooks_in_their_order() {
     let receiver = Receiver::start(OK).await;
     let (emulator, http) = start(&receiver.url).await;
     let written = write(&http).await;
     assert_eq!(receiver.types(EXPECTED.len()).await, EXPECTED);
 
-    let got = receiver.got();
-    for got in &got {
-        assert_eq!(got.form["AccountSid"], emulator.account_sid().as_str());
-        assert_eq!(got.form["ServiceSid"], emulator.service_sid().as_str());
-        assert_eq!(got.form["Identity"], "system");
-        assert!(!got.form.contains_key("EndpointId"));
+    let webhooks = receiver.webhooks();
+    for webhook in &webhooks {
+        assert_eq!(webhook.form["AccountSid"], emulator.account_sid().as_str());
+        assert_eq!(webhook.form["ServiceSid"], emulator.service_sid().as_str());
+        assert_eq!(webhook.form["Identity"], "system");
+        assert!(!webhook.form.contains_key("EndpointId"));
         assert!(
-            got.head.starts_with("POST /hook?a=1 HTTP/1.1"),
+            webhook.head.starts_with("POST /hook?a=1 HTTP/1.1"),
             "{}",
-            got.head
+            webhook.head
         );
     }
     let form = |at: usize, names: &[&str]| -> Vec<Option<String>> {
-        let form = &got[at].form;
+        let form = &webhooks[at].form;
         names.iter().map(|name| form.get(*name).cloned()).collect()
     };
     let some = |values: &[&str]| -> Vec<Option<String>> {
@@ -276,20 +277,23 @@ async fn what_is_written_is_told_in_order() {
 }
 
 #[tokio::test]
-async fn the_log_has_what_was_sent_and_what_came_back() {
+async fn the_log_has_the_webhooks_and_their_responses() {
     let receiver = Receiver::start(OK).await;
     let (emulator, http) = start(&receiver.url).await;
     write(&http).await;
     let log = logged(&emulator, EXPECTED.len()).await;
-    let got = receiver.got();
-    assert_eq!((log.len(), got.len()), (EXPECTED.len(), EXPECTED.len()));
-    for (logged, got) in log.iter().zip(&got) {
+    let webhooks = receiver.webhooks();
+    assert_eq!(
+        (log.len(), webhooks.len()),
+        (EXPECTED.len(), EXPECTED.len())
+    );
+    for (logged, webhook) in log.iter().zip(&webhooks) {
         let parameters: BTreeMap<_, _> = logged.parameters().iter().cloned().collect();
-        assert_eq!(parameters, got.form);
+        assert_eq!(parameters, webhook.form);
         assert_eq!((logged.status(), logged.error()), (Some(200), None));
         assert_eq!(logged.url(), receiver.url);
         let signature = format!("x-twilio-signature: {}", logged.signature());
-        assert!(got.head.contains(&signature), "{}", got.head);
+        assert!(webhook.head.contains(&signature), "{}", webhook.head);
     }
     let (_, shown) = http.control(Method::GET, "webhooks", &Value::Null).await;
     assert_eq!(shown["webhooks"][0]["event_type"], "document_created");
@@ -321,9 +325,9 @@ async fn only_enabled_webhooks_are_posted() {
     );
 }
 
-/// Nobody has to look: moving the clock is enough, and where it runs, time is.
+/// No request is needed: the clock moves or runs.
 #[tokio::test]
-async fn what_expires_is_removed_when_it_is_due() {
+async fn an_object_is_removed_when_it_expires() {
     let receiver = Receiver::start(OK).await;
     let (emulator, http) = start(&receiver.url).await;
     let map = [("UniqueName", "m"), ("Ttl", "90")];
@@ -340,11 +344,11 @@ async fn what_expires_is_removed_when_it_is_due() {
         "map_item_removed",
     ];
     assert_eq!(receiver.types(4).await, expected);
-    let form = receiver.got()[3].form.clone();
+    let form = receiver.webhooks()[3].form.clone();
     let names = ["ItemKey", "EventId", "MapRevision", "Identity"];
     assert_eq!(names.map(|name| &*form[name]), ["a", "2", "3", "system"]);
 
-    // What is still in it goes along with the map, without webhooks.
+    // The items that are still in it are removed with the Map, without webhooks.
     emulator.clock().advance(Duration::from_secs(30));
     expected.push("map_removed");
     assert_eq!(receiver.types(5).await, expected);
@@ -354,7 +358,7 @@ async fn what_expires_is_removed_when_it_is_due() {
     assert_eq!(receiver.types(7).await, expected);
 }
 
-/// The receiver answers nothing at all for a while: the writes do not wait, nor is order lost.
+/// While the receiver sends no response, writes do not wait, and their order stays.
 #[tokio::test]
 async fn a_slow_receiver_delays_no_write() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -366,15 +370,15 @@ async fn a_slow_receiver_delays_no_write() {
     }
     assert!(emulator.webhooks().is_empty());
 
-    let got = Mutex::default();
+    let webhooks = Mutex::default();
     for _ in 0..101 {
         let (stream, _) = listener.accept().await.unwrap();
-        receive(stream, OK, &got).await;
+        receive(stream, OK, &webhooks).await;
     }
-    let got = got.into_inner().unwrap();
-    let indexes = got[1..]
+    let webhooks = webhooks.into_inner().unwrap();
+    let indexes = webhooks[1..]
         .iter()
-        .map(|got| got.form["ItemIndex"].parse::<u32>().unwrap());
+        .map(|webhook| webhook.form["ItemIndex"].parse::<u32>().unwrap());
     assert!(indexes.eq(0..100));
     // An address without a path is requested with one, and signed as requested.
     assert_eq!(logged(&emulator, 101).await[0].url(), format!("{url}/"));
@@ -392,7 +396,7 @@ async fn failures_are_logged_and_redirects_not_followed() {
     http.post("/Documents", &[]).await;
     let log = logged(&emulator, 1).await;
     assert_eq!((log[0].status(), log[0].error()), (Some(307), None));
-    assert!(other.got().is_empty());
+    assert!(other.webhooks().is_empty());
 
     // Nobody listens there any more.
     let closed = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -428,12 +432,12 @@ async fn endpoints_come_and_go() {
         .unwrap();
     let types = receiver.types(2).await;
     assert_eq!(types, ["endpoint_connected", "endpoint_disconnected"]);
-    let form = &receiver.got()[0].form;
+    let form = &receiver.webhooks()[0].form;
     assert_eq!((&*form["Identity"], &*form["EndpointId"]), ("bob", "e1"));
     assert_eq!(form.len(), 5, "{form:?}");
     assert!(emulator.connect_endpoint("IS1", "bob", "e1").is_err());
 
-    // With debouncing, who is back in time never was away.
+    // With debouncing, an endpoint that is back in time has no webhook.
     let form = [
         ("ReachabilityDebouncingEnabled", "true"),
         ("ReachabilityDebouncingWindow", "1000"),

@@ -25,7 +25,7 @@ record! {
 }
 
 data_record!(
-    Document { sid, unique_name },
+    Document { sid, unique_name } of sid,
     |document| match &document.unique_name {
         Some(name) => format!("document \"{name}\""),
         None => format!("document {}", document.sid),

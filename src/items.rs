@@ -16,6 +16,7 @@ use crate::resource::key::{IntoKey, Position};
 use crate::resource::kind::{Collection, Item, Resource};
 use crate::resource::listing::Listing;
 use crate::resource::mutate::{Mutate, Verdict};
+use crate::resource::outcome::Removal;
 use crate::resource::record::{Record, Versioned};
 use crate::resource::target::Target;
 use crate::resource::write::Draft;
@@ -98,8 +99,7 @@ impl<C: Collection, T: DeserializeOwned + Send + 'static> Items<C, T> {
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](crate::Error::is_not_found) if there is none. After an attempt of unknown
-    /// outcome that is no error: the item does not exist any more.
+    /// [`is_not_found`](crate::Error::is_not_found) if there is none.
     pub fn remove(&self, position: impl Into<Position<C>>) -> Remove<C::Item<T>> {
         Remove::new(self.item(position), Draft::default())
     }
@@ -115,17 +115,17 @@ impl<C: Collection, T: DeserializeOwned + Send + 'static> Items<C, T> {
     pub fn remove_where(
         &self,
         test: impl Fn(&C::Item<T>) -> bool + Send + Sync + 'static,
-    ) -> Bulk<<C::Item<Data> as Item>::Position, ()> {
+    ) -> Bulk<<C::Item<Data> as Item>::Position, Removal> {
         let raw = self.raw();
         let contract = self.target.contract.clone();
-        Bulk::new(raw.items().try_filter_map(move |item| {
+        Bulk::of_removals(raw.items().try_filter_map(move |item| {
             let position = item.position();
             let revision = item.revision().clone();
             let job = match <C::Item<T>>::typed(item, contract.as_deref(), false) {
                 Ok(item) if !test(&item) => None,
                 Ok(_) => {
-                    let call = raw.remove(Position::read(&position)).if_match(revision);
-                    Some(removal(call))
+                    let place = raw.item(Position::read(&position));
+                    Some(removal::<C::Item<T>>(place, Some(revision)))
                 }
                 Err(error) => Some(failed(error)),
             };
@@ -136,12 +136,12 @@ impl<C: Collection, T: DeserializeOwned + Send + 'static> Items<C, T> {
     /// Removes all items, with one request for each and one for each 100 items read, whatever they
     /// hold. The keys of the [`Bulk`] are the indexes or keys of the items. Items that are added
     /// meanwhile may stay.
-    pub fn remove_all(&self) -> Bulk<<C::Item<Data> as Item>::Position, ()> {
+    pub fn remove_all(&self) -> Bulk<<C::Item<Data> as Item>::Position, Removal> {
         let raw = self.raw();
-        Bulk::new(raw.items().map_ok(move |item| {
+        Bulk::of_removals(raw.items().map_ok(move |item| {
             let position = item.position();
-            let call = raw.remove(Position::read(&position));
-            (position, removal(call))
+            let place = raw.item(Position::read(&position));
+            (position, removal::<C::Item<T>>(place, None))
         }))
     }
 }

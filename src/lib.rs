@@ -72,8 +72,8 @@
 //!
 //! There is one [`Error`], with predicates such as [`is_not_found`](Error::is_not_found) and a text that
 //! says what to do; its parts are in [`error`]. A call that fails for a passing reason is retried where
-//! that does no harm: [`RetryPolicy`]. A write whose response was lost is resolved by reading back, or
-//! fails with [`is_outcome_unknown`](Error::is_outcome_unknown). [`RateLimit`] holds requests back;
+//! that does no harm: [`RetryPolicy`]. The [`outcome`](Error::outcome) of one that fails is done, not done,
+//! or unknown; the README says what each call promises. [`RateLimit`] holds requests back;
 //! [`on_attempt`](SyncClientBuilder::on_attempt) sees each attempt. All three are in [`retry`].
 //!
 //! # The rest of the service
@@ -165,6 +165,7 @@ pub use value::{Revision, Ttl};
 /// Many calls at once, a bounded number at a time.
 pub mod bulk {
     pub use crate::resource::bulk::{Bulk, BulkError, Done};
+    pub use crate::resource::outcome::Removal;
 }
 
 /// Calls that create, change or remove: their options hang on them, and `.await` sends one.

@@ -33,7 +33,7 @@ record! {
     }
 }
 
-dataless_record!(List, "list");
+dataless_record!(List { revision }, "list");
 
 resource! {
     List, ListSyncList in "lists",
@@ -61,7 +61,7 @@ record! {
     }
 }
 
-data_record!(ListItem { index, list_sid }, |item| format!(
+data_record!(ListItem { index, list_sid } of list_sid, |item| format!(
     "item {} of list {}",
     item.index, item.list_sid
 ));
@@ -162,7 +162,8 @@ impl<T: DeserializeOwned + Send + 'static> Items<List, T> {
             .judged(move |item, _| Found::if_matching(has_only_key(&item.data, &key)))
     }
 
-    /// Removes the items whose data is an object with this key and no other, and gives their number. It
+    /// Removes the items whose data is an object with this key and no other, and gives their number; those
+    /// that another call may have removed are not counted. It
     /// reads all items, 100 with each request, and takes one request for each removal.
     ///
     /// An item that others change or remove meanwhile is judged by its data at the time of the removal.
@@ -215,8 +216,8 @@ where
 {
     /// Adds an item at the end. Its data may have 16 KiB of JSON text.
     ///
-    /// An item that may have been added is never sent again: if the connection breaks while it is on
-    /// its way, the call fails with [`is_outcome_unknown`](crate::Error::is_outcome_unknown).
+    /// An item that may have been added is sent again only with
+    /// [`at_least_once`](Create::at_least_once): if the connection breaks while it is on its way, the call fails with [`is_outcome_unknown`](crate::Error::is_outcome_unknown).
     pub fn add(&self, data: &T) -> Create<ListItem<T>> {
         Create::new(self.target.clone(), Draft::of(&self.target, data))
     }

@@ -29,7 +29,7 @@ record! {
     }
 }
 
-dataless_record!(Map, "map");
+dataless_record!(Map { revision }, "map");
 
 resource! {
     Map, ListSyncMap in "maps",
@@ -57,7 +57,7 @@ record! {
     }
 }
 
-data_record!(MapItem { key, map_sid }, |item| format!(
+data_record!(MapItem { key, map_sid } of map_sid, |item| format!(
     "item \"{}\" of map {}",
     item.key, item.map_sid
 ));

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 
 use crate::api::{Call, Read};
 use crate::client::SyncClient;
-use crate::resource::call::{Create, Ensure, Update};
+use crate::resource::call::{Create, Ensure, Remove, Update};
 use crate::resource::key::{IntoKey, Key};
 use crate::resource::kind::{Dataless, Kind};
 use crate::resource::listing::{Found, Listing};
@@ -84,19 +84,15 @@ impl<K: Kind> Objects<K> {
     ///
     /// # Errors
     ///
-    /// [`is_not_found`](crate::Error::is_not_found) if there is none. After an attempt of unknown
-    /// outcome that is no error: the object does not exist any more.
-    pub fn remove(&self, key: impl IntoKey<K>) -> Call<()> {
-        self.target.object(key).delete::<K>(None)
+    /// [`is_not_found`](crate::Error::is_not_found) if there is none.
+    pub fn remove(&self, key: impl IntoKey<K>) -> Remove<K> {
+        Remove::new(self.target.object(key), Draft::default())
     }
 
     /// Removes the object with a SID, as [`remove`](Self::remove) does, for those who know helpers of
     /// this name elsewhere.
-    pub fn remove_by_id(&self, sid: &K::Sid) -> Call<()> {
-        self.target
-            .clone()
-            .at(Key::<K>::of_sid(sid))
-            .delete::<K>(None)
+    pub fn remove_by_id(&self, sid: &K::Sid) -> Remove<K> {
+        self.remove(Key::<K>::of_sid(sid))
     }
 
     /// Every object of this kind, as a stream. One request for each 100.

@@ -18,8 +18,8 @@ use url::form_urlencoded;
 use super::operation::{Idempotence, Operation};
 use super::response::{self, RawResponse, Read, Response};
 use super::retry_policy::RetryPolicy;
-use crate::error::{CallSummary, Error, Result};
-use crate::value::{InputError, ObjectReference, Revision, Segment};
+use crate::error::{CallSummary, Doubt, Error, Result};
+use crate::value::{InputError, ObjectReference, Revision, Segment, is_sid_shaped};
 
 /// Sends requests: the transport, which stands above this module.
 pub(crate) trait Sender: Debug + Send + Sync {
@@ -36,6 +36,7 @@ pub(crate) trait Sender: Debug + Send + Sync {
 pub(crate) struct Options {
     pub(crate) timeout: Option<Duration>,
     pub(crate) retry: Option<RetryPolicy>,
+    pub(crate) at_least_once: bool,
 }
 
 /// Gives a type that sends requests the options of a call, which are in a field of it.
@@ -55,11 +56,24 @@ macro_rules! call_options {
                 self.$($field).+.retry = Some(policy);
                 self
             }
+
+            /// Retries a write also where that may do it twice, in place of an error of
+            /// [unknown outcome](crate::Error::is_outcome_unknown). For writes that may be done twice, since
+            /// they always write the same: a retry may undo what others wrote since, or bring back what they
+            /// removed, and data that equals what was to be written counts as written.
+            pub fn at_least_once(mut self) -> Self {
+                self.$($field).+.at_least_once = true;
+                self
+            }
         }
     };
 }
 
 pub(crate) use call_options;
+
+/// Most characters of path and query. HTTP servers take at least 8,000; no name and no page token of the
+/// service comes near.
+const MAX_ADDRESS_LENGTH: usize = 16_384;
 
 /// A request as it is built.
 pub(crate) struct Request {
@@ -72,8 +86,8 @@ pub(crate) struct Request {
     /// The encoded form; none for a request without a body.
     form: Option<Bytes>,
     if_match: Option<HeaderValue>,
-    /// Set for requests of one's own.
-    is_idempotent: Option<bool>,
+    /// The object is addressed by its SID, which no other object ever has.
+    is_by_sid: bool,
     /// The first reason why the request cannot be sent.
     failure: Option<Box<Error>>,
 }
@@ -83,18 +97,22 @@ impl Request {
     pub(super) fn new(operation: Operation, names: &[&dyn Segment]) -> Self {
         let template = operation.path();
         let mut path = String::with_capacity(2 * template.len());
-        let mut names = names.iter();
+        let mut is_by_sid = false;
         // Each part after a brace is `Name}` and the text up to the next one.
         let mut parts = template.split('{');
         path.push_str(parts.next().unwrap_or_default());
-        for part in parts {
-            if let Some(name) = names.next() {
+        for (at, part) in parts.enumerate() {
+            if let Some(name) = names.get(at) {
+                let start = path.len();
                 name.append_to(&mut path);
+                // The second name is that of the object, after the Service.
+                is_by_sid |= at == 1 && is_sid_shaped(&path[start..]);
             }
             path.push_str(part.split_once('}').map_or("", |(_, text)| text));
         }
         Self {
             operation: Some(operation),
+            is_by_sid,
             ..Self::of(operation.method().clone(), path)
         }
     }
@@ -117,7 +135,7 @@ impl Request {
             query: String::new(),
             form: None,
             if_match: None,
-            is_idempotent: None,
+            is_by_sid: false,
             failure: None,
         }
     }
@@ -160,14 +178,37 @@ impl Request {
         form_urlencoded::parse(self.form.as_deref().unwrap_or_default())
     }
 
-    /// Returns `true` if a second attempt leaves what the first left, or cannot create a second object.
-    pub(crate) fn is_idempotent(&self) -> bool {
-        match self.operation.map(Operation::idempotence) {
-            Some(Idempotence::Safe | Idempotence::Idempotent) => true,
-            Some(Idempotence::WithField(name)) => self.fields().any(|(field, _)| field == name),
-            Some(Idempotence::Never) => false,
-            None => self.is_idempotent.unwrap_or(self.method.is_idempotent()),
+    /// Returns `true` if an attempt that takes effect after another one, whoever comes between them,
+    /// changes nothing: a read, a write that asks for a revision of an object with a SID, and the removal of
+    /// such an object.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        if self.method.is_safe() {
+            return true;
         }
+        let is_idempotent =
+            self.operation.map(Operation::idempotence) == Some(Idempotence::Idempotent);
+        // A time to live alone leaves the revision as it is.
+        let is_conditional = self.if_match.is_some()
+            && (self.method == Method::DELETE || self.fields().any(|(name, _)| name == "Data"));
+        is_idempotent && self.is_by_sid && (is_conditional || self.is_removal_of_object())
+    }
+
+    /// Returns `true` if it removes an object rather than an item or a permission of one.
+    fn is_removal_of_object(&self) -> bool {
+        let count = self
+            .operation
+            .map(|operation| operation.path_parameters().count());
+        self.method == Method::DELETE && count == Some(2)
+    }
+
+    /// The error of an address that is too long to be sent.
+    fn excess(&self) -> Option<Box<Error>> {
+        let length = self.path.len() + self.query.len();
+        let reason = || {
+            format!("its address has {length} characters, at most {MAX_ADDRESS_LENGTH} are allowed")
+        };
+        let error = || InputError::Request { reason: reason() };
+        (length > MAX_ADDRESS_LENGTH).then(|| Box::new(error().into()))
     }
 
     /// The account of a call of this request, for an error.
@@ -176,7 +217,7 @@ impl Request {
         attempts: u32,
         elapsed: Duration,
         headers: Option<&HeaderMap>,
-        outcome_unknown: bool,
+        doubt: Doubt,
     ) -> CallSummary {
         CallSummary {
             operation: self.name(),
@@ -186,7 +227,9 @@ impl Request {
             elapsed,
             request_id: headers.and_then(response::request_id),
             date: headers.and_then(response::date),
-            outcome_unknown,
+            outcome: doubt.outcome(),
+            in_flight: doubt.in_flight,
+            read_back: None,
         }
     }
 }
@@ -358,13 +401,6 @@ impl<T> Call<T> {
         self
     }
 
-    /// Says whether a second attempt of a [request of one's own](super::Client::request) does no harm.
-    /// Default: it does none for GET, PUT and DELETE.
-    pub fn idempotent(mut self, is_idempotent: bool) -> Self {
-        self.request.is_idempotent = Some(is_idempotent);
-        self
-    }
-
     /// The same call failing with an error when it is sent, unless it fails with an earlier one.
     pub(crate) fn failed(mut self, error: impl Into<Error>) -> Self {
         self.request = self.request.failed(error);
@@ -386,7 +422,7 @@ impl<T> Call<T> {
     /// Begins to send the request, if there is one to be sent.
     fn send(self) -> (BoxFuture<'static, Result<RawResponse>>, Read<T>) {
         let mut request = self.request;
-        let sending = match request.failure.take() {
+        let sending = match request.failure.take().or_else(|| request.excess()) {
             Some(error) => Box::pin(ready(Err(*error))),
             None => self.sender.send(request, self.options),
         };

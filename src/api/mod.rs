@@ -120,8 +120,8 @@ impl Client {
     /// A request of one's own, for what the description does not have: its method and the segments of
     /// its path, which are percent-encoded here; the response's body as it came, `None` if it has none.
     ///
-    /// A POST that may have taken effect is sent again only if [`Call::idempotent`] says that a second
-    /// one does no harm. A segment that a path cannot carry fails the call when it is sent.
+    /// A request that is no GET or HEAD and may have taken effect is retried only with
+    /// [`Call::at_least_once`]. A segment that a path cannot carry fails the call when it is sent.
     ///
     /// ```
     /// # #[cfg(feature = "emulator")]

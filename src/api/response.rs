@@ -8,7 +8,10 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use super::call::Request;
-use crate::error::{CallSummary, Error, ErrorBody, ResponseError, Result, ServiceError, excerpt};
+use crate::error::{
+    CallSummary, Doubt, Error, ErrorBody, ResponseError, Result, ServiceError, WriteOutcome,
+    excerpt,
+};
 
 /// The service's own name of a request, sent with each response.
 static REQUEST_ID: HeaderName = HeaderName::from_static("twilio-request-id");
@@ -25,8 +28,8 @@ pub struct RawResponse {
     pub(crate) body: Bytes,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
-    /// `true` if an attempt before the last one, or the last, may have taken effect though it failed.
-    pub(crate) outcome_unknown: bool,
+    /// What the attempts that failed may have done.
+    pub(crate) doubt: Doubt,
 }
 
 impl RawResponse {
@@ -42,12 +45,8 @@ impl RawResponse {
     }
 
     fn summary(&self) -> CallSummary {
-        self.request.summary(
-            self.attempts,
-            self.elapsed,
-            Some(&self.headers),
-            self.outcome_unknown,
-        )
+        self.request
+            .summary(self.attempts, self.elapsed, Some(&self.headers), self.doubt)
     }
 
     /// The body of a success, which is `null` for none.
@@ -84,8 +83,10 @@ impl RawResponse {
     /// The error that the response cannot be used.
     fn unusable(&self, reason: String) -> Error {
         let mut call = self.summary();
-        // The service accepted the write; only its response is wrong.
-        call.outcome_unknown |= self.is_write() && self.status.is_success();
+        // A response of success that is not the service's own proves nothing.
+        if self.is_write() && self.status.is_success() {
+            call.outcome = WriteOutcome::Unknown;
+        }
         Error::Response(Box::new(ResponseError {
             call,
             status: self.status,

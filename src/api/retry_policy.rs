@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// How often and how long a client retries a call that failed for a passing reason.
 ///
-/// A call is retried after status 429, 502, 503 or 504, and if no complete response was received;
-/// the latter two only where a second write does no harm: never the adding of a list item or the
-/// publishing of a message. Between attempts the client waits a random part of a delay that doubles
+/// A call is retried after status 429, 502, 503 or 504, and if no complete response was received. A write
+/// that may have taken effect is retried only where a second attempt cannot do it twice, or with
+/// [`at_least_once`](crate::api::Call::at_least_once). Between attempts the client waits a random part of a delay that doubles
 /// each time, and never less than a `Retry-After` asks for.
 ///
 /// ```

@@ -45,6 +45,7 @@ pub struct SyncClientBuilder {
     connect_timeout: Duration,
     timeout: Duration,
     retry: RetryPolicy,
+    at_least_once: bool,
     observer: Option<Observer>,
     rate_limit: Option<RateLimit>,
     connector: Option<Connector>,
@@ -62,6 +63,7 @@ impl Default for SyncClientBuilder {
             connect_timeout: Duration::from_secs(10),
             timeout: Duration::from_secs(30),
             retry: RetryPolicy::default(),
+            at_least_once: false,
             observer: None,
             rate_limit: None,
             connector: None,
@@ -119,6 +121,12 @@ impl SyncClientBuilder {
     /// How calls that failed for a passing reason are repeated.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
+        self
+    }
+
+    /// Makes every write of the client [at least once](crate::api::Call::at_least_once).
+    pub fn at_least_once(mut self) -> Self {
+        self.at_least_once = true;
         self
     }
 
@@ -186,11 +194,13 @@ impl SyncClientBuilder {
             authorization: credentials.authorization(),
             timeout: self.timeout,
             retry: self.retry,
+            at_least_once: self.at_least_once,
             rate_limit: self.rate_limit,
             observer: self.observer,
             random: Arc::new(Random::new(self.random_seed)),
         };
         let (base_url, random) = (settings.base_url.clone(), Arc::clone(&settings.random));
+        let at_least_once = settings.at_least_once;
         let sender: Arc<dyn Sender> = if let Some(Connector(connect)) = self.connector {
             connect(settings)
         } else {
@@ -201,6 +211,7 @@ impl SyncClientBuilder {
             api: Client::new(sender),
             base_url,
             random,
+            at_least_once,
             service,
             credentials: credentials.clone(),
         })))

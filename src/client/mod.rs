@@ -55,6 +55,7 @@ struct Shared {
     api: api::Client,
     base_url: Url,
     random: Arc<Random>,
+    at_least_once: bool,
     service: ServiceReference,
     credentials: Credentials,
 }
@@ -124,6 +125,10 @@ impl SyncClient {
     /// The generator of the client's random waits.
     pub(crate) fn random(&self) -> &Random {
         &self.0.random
+    }
+
+    pub(crate) fn is_at_least_once(&self) -> bool {
+        self.0.at_least_once
     }
 
     /// The credentials of the client.

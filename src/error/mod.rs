@@ -7,6 +7,7 @@ mod contention;
 #[cfg(feature = "schema")]
 mod contract;
 mod data;
+mod outcome;
 mod response;
 mod service;
 mod summary;
@@ -21,6 +22,8 @@ pub use contention::ContentionError;
 #[cfg(feature = "schema")]
 pub use contract::{ContractError, Violation};
 pub use data::DataError;
+pub(crate) use outcome::Doubt;
+pub use outcome::{Present, ReadBack, WriteOutcome};
 pub use response::ResponseError;
 pub use service::ServiceError;
 pub use summary::CallSummary;
@@ -127,10 +130,28 @@ impl Error {
         }
     }
 
-    /// The same error, once it is known that the write did not take effect.
-    pub(crate) fn without_effect(mut self) -> Self {
-        if let Self::Service(error) = &mut self {
-            error.call.outcome_unknown = false;
+    fn call_mut(&mut self) -> Option<&mut CallSummary> {
+        match self {
+            Self::Service(error) => Some(&mut error.call),
+            Self::Connection(error) => Some(&mut error.call),
+            Self::Response(error) => Some(&mut error.call),
+            Self::Contention(error) => error.source.call_mut(),
+            _ => None,
+        }
+    }
+
+    /// The same error with what is known about the effect of its call.
+    pub(crate) fn with_outcome(mut self, outcome: WriteOutcome) -> Self {
+        if let Some(call) = self.call_mut() {
+            call.outcome = outcome;
+        }
+        self
+    }
+
+    /// The same error with what was there on reading back.
+    pub(crate) fn with_read_back(mut self, read_back: ReadBack) -> Self {
+        if let Some(call) = self.call_mut() {
+            call.read_back = Some(read_back);
         }
         self
     }
@@ -163,16 +184,18 @@ impl Error {
         self.has_status(StatusCode::NOT_FOUND) && self.code().is_some()
     }
 
-    /// Returns `true` if the unique name or key is taken.
+    /// Returns `true` if the unique name or key is taken. A response without a code of Twilio's, such as
+    /// a proxy's page, does not say so.
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
-        self.has_status(StatusCode::CONFLICT)
+        self.has_status(StatusCode::CONFLICT) && self.code().is_some()
     }
 
-    /// Returns `true` if the object or item has another revision than `if_match` asked for.
+    /// Returns `true` if the object or item has another revision than `if_match` asked for. A response
+    /// without a code of Twilio's does not say so.
     #[must_use]
     pub fn is_revision_conflict(&self) -> bool {
-        self.has_status(StatusCode::PRECONDITION_FAILED)
+        self.has_status(StatusCode::PRECONDITION_FAILED) && self.code().is_some()
     }
 
     /// Returns `true` if the service rejected the request for its rate.
@@ -187,12 +210,18 @@ impl Error {
         self.has_status(StatusCode::UNAUTHORIZED)
     }
 
-    /// Returns `true` if the same call may succeed later: a full service, a fault on the way, contention.
+    /// Returns `true` if the same call may be made again: the cause may pass, and nothing was written.
     ///
-    /// It says nothing about whether a repeated write would be one write too many; ask
-    /// [`is_outcome_unknown`](Self::is_outcome_unknown) too.
+    /// It is `false` for a write of unknown [`outcome`](Self::outcome), which might be done twice;
+    /// [`is_transient`](Self::is_transient) is about the cause alone.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
+        self.is_transient() && self.outcome() == WriteOutcome::NotDone
+    }
+
+    /// Returns `true` if the cause may pass: a full service, a fault on the way, contention.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Service(error) => service::is_transient(error.status()),
             Self::Connection(_) | Self::Contention(_) => true,
@@ -200,11 +229,58 @@ impl Error {
         }
     }
 
-    /// Returns `true` if the call was a write that may have taken effect although it failed.
+    /// The effect of the call: done, not done, or unknown. A call that only reads is not done.
+    ///
+    /// What was found on reading back is in [`CallSummary::read_back`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "emulator")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use twilio_sync::emulator::{Emulator, Fault};
+    /// use twilio_sync::error::WriteOutcome;
+    ///
+    /// # let emulator = Emulator::start().await?;
+    /// # let sync = emulator.client()?;
+    /// sync.lists().create("log").await?;
+    /// emulator.inject(Fault::cut_after_write());
+    /// let error = sync.list("log").add(&serde_json::json!({})).await.unwrap_err();
+    /// assert_eq!(error.outcome(), WriteOutcome::Unknown);
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "emulator"))]
+    /// # fn main() {}
+    /// ```
+    #[must_use]
+    pub fn outcome(&self) -> WriteOutcome {
+        let is_done = match self {
+            Self::Data(error) => error.after_write,
+            #[cfg(feature = "schema")]
+            Self::Contract(error) => error.after_write,
+            _ => {
+                return self
+                    .call()
+                    .map_or(WriteOutcome::NotDone, |call| call.outcome);
+            }
+        };
+        if is_done {
+            WriteOutcome::Done
+        } else {
+            WriteOutcome::NotDone
+        }
+    }
+
+    /// Returns `true` if the [`outcome`](Self::outcome) is unknown: the call was a write that may have
+    /// taken effect although it failed.
     ///
     /// Read before you repeat such a call.
     #[must_use]
     pub fn is_outcome_unknown(&self) -> bool {
-        self.call().is_some_and(|call| call.outcome_unknown)
+        self.outcome() == WriteOutcome::Unknown
+    }
+
+    /// Returns `true` if an attempt of the call may still take effect.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.call().is_some_and(|call| call.in_flight)
     }
 }

@@ -6,6 +6,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use http::Method;
 
+use super::outcome::{ReadBack, WriteOutcome};
+
 /// One call of an operation, with all its attempts.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -24,8 +26,12 @@ pub struct CallSummary {
     pub request_id: Option<String>,
     /// The service's own time of the last response.
     pub date: Option<DateTime<Utc>>,
-    /// `true` if this was a write that may have taken effect though it failed.
-    pub outcome_unknown: bool,
+    /// The effect of the call.
+    pub outcome: WriteOutcome,
+    /// `true` if an attempt to write got no response in time: the service may still carry it out.
+    pub in_flight: bool,
+    /// What the call found when it read back, if its outcome is unknown and it did.
+    pub read_back: Option<ReadBack>,
 }
 
 impl Display for CallSummary {
@@ -43,9 +49,17 @@ impl Display for CallSummary {
 
 impl CallSummary {
     pub(super) fn fmt_outcome(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.outcome_unknown {
-            f.write_str(" The write may have taken effect: read before you repeat it.")?;
+        if self.outcome != WriteOutcome::Unknown {
+            return Ok(());
         }
-        Ok(())
+        f.write_str(if self.in_flight {
+            " The write may have taken effect, or may still do so: "
+        } else {
+            " The write may have taken effect: "
+        })?;
+        match &self.read_back {
+            Some(read_back) => write!(f, "{read_back}."),
+            None => f.write_str("read before you repeat it."),
+        }
     }
 }

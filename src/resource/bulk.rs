@@ -13,7 +13,10 @@ use futures_util::stream::{BoxStream, Fuse, FuturesUnordered};
 use crate::api::{Options, call_options};
 use crate::error::{Error, Result};
 use crate::resource::found;
-use crate::value::{InputError, Ttl};
+use crate::resource::kind::Resource;
+use crate::resource::outcome::{self, Removal};
+use crate::resource::target::Target;
+use crate::value::{InputError, Revision, Ttl};
 
 /// The work still to be done: for each piece its key and its call, in order.
 type Jobs<K, R> = Fuse<BoxStream<'static, Result<(K, Job<R>)>>>;
@@ -84,6 +87,8 @@ pub struct Bulk<K, R> {
     /// `true` if one call must end before the next begins.
     in_order: bool,
     keep_going: bool,
+    /// Returns `true` if a result is the effect of this work.
+    is_effect: fn(&R) -> bool,
     state: State,
     /// An error that belongs to no key: the work itself could not be listed. It is the last element.
     listing_failure: Option<Error>,
@@ -111,6 +116,8 @@ impl<K, R> Debug for Bulk<K, R> {
 pub struct Done<K> {
     /// The keys, in the order in which they were done.
     pub keys: Vec<K>,
+    /// The keys of what was to be removed and did not exist any more: another call may have removed it.
+    pub gone: Vec<K>,
 }
 
 /// Not all of a bulk's work was done.
@@ -119,6 +126,8 @@ pub struct Done<K> {
 pub struct BulkError<K> {
     /// The keys of the work that was done.
     pub done: Vec<K>,
+    /// The keys of what was to be removed and did not exist any more.
+    pub gone: Vec<K>,
     /// The keys of the work that failed, each with its error.
     pub failed: Vec<(K, Error)>,
     /// The keys of the work that was not tried, if it was given rather than read from a list.
@@ -174,6 +183,7 @@ impl<K, R> Bulk<K, R> {
             concurrency: CONCURRENCY,
             in_order: false,
             keep_going: false,
+            is_effect: |_| true,
             state: State::Running,
             listing_failure: None,
         }
@@ -206,6 +216,18 @@ impl<K, R> Bulk<K, R> {
     pub fn keep_going(mut self) -> Self {
         self.keep_going = true;
         self
+    }
+}
+
+impl<K> Bulk<K, Removal> {
+    /// Work that removes.
+    pub(crate) fn of_removals(
+        jobs: impl Stream<Item = Result<(K, Job<Removal>)>> + Send + 'static,
+    ) -> Self {
+        Self {
+            is_effect: |removal| *removal == Removal::Done,
+            ..Self::new(jobs)
+        }
     }
 }
 
@@ -263,17 +285,18 @@ where
 
     fn into_future(mut self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (mut done, mut failed) = (Vec::new(), Vec::new());
+            let (mut done, mut gone, mut failed) = (Vec::new(), Vec::new(), Vec::new());
             let mut listing = None;
             while let Some(element) = self.next().await {
                 match element {
-                    Ok((key, Ok(_))) => done.push(key),
+                    Ok((key, Ok(result))) if (self.is_effect)(&result) => done.push(key),
+                    Ok((key, Ok(_))) => gone.push(key),
                     Ok((key, Err(error))) => failed.push((key, error)),
                     Err(error) => listing = Some(error),
                 }
             }
             if failed.is_empty() && listing.is_none() {
-                return Ok(Done { keys: done });
+                return Ok(Done { keys: done, gone });
             }
             // Work that was given is reported; a list is not read on only to report its rest.
             let is_given = self.jobs.size_hint().1.is_some();
@@ -283,6 +306,7 @@ where
             }
             Err(Box::new(BulkError {
                 done,
+                gone,
                 failed,
                 untried,
                 more: !is_given,
@@ -297,11 +321,16 @@ pub(crate) fn job<R>(call: impl Work<R>) -> Job<R> {
     Box::new(|options| call.with(options).into_future())
 }
 
-/// A removal that also succeeds if there is nothing to remove.
-pub(crate) fn removal(call: impl Work<()>) -> Job<()> {
-    Box::new(|options| {
-        let call = call.with(options).into_future();
-        Box::pin(async move { found(call.await).map(drop) })
+/// The removal of what is at a place, if it still has a revision that is given. It also succeeds if there is
+/// nothing to remove.
+pub(crate) fn removal<R: Resource>(place: Target, if_match: Option<Revision>) -> Job<Removal> {
+    Box::new(move |given| {
+        let mut place = place;
+        place.options = given.options.clone();
+        Box::pin(async move {
+            let removal = outcome::remove::<R>(&place, if_match.as_ref()).await;
+            Ok(found(removal)?.unwrap_or(Removal::Gone))
+        })
     })
 }
 

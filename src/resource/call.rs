@@ -9,7 +9,7 @@ use crate::api::call_options;
 use crate::error::Result;
 use crate::resource::bulk::{Bulk, JobOptions, Work};
 use crate::resource::kind::{Dataless, Item, Resource};
-use crate::resource::outcome::{create_resolved, update_resolved};
+use crate::resource::outcome;
 use crate::resource::record::Versioned;
 use crate::resource::target::Target;
 use crate::resource::upsert;
@@ -138,8 +138,8 @@ macro_rules! ttl_option {
 
 /// Gives calls the option of a revision that must still be the stored one.
 macro_rules! if_match_option {
-    ($($(#[$doc:meta])* $name:ident),*) => {$(
-        impl<R> $name<R> {
+    ($($(#[$doc:meta])* $name:ident<R $(: $bound:ident)?>),*) => {$(
+        impl<R $(: $bound)?> $name<R> {
             $(#[$doc])*
             pub fn if_match(mut self, revision: impl Into<Revision>) -> Self {
                 self.draft.if_match(revision.into());
@@ -151,12 +151,12 @@ macro_rules! if_match_option {
 
 call! {
     /// Creates an object or item. It fails if there is one of that name or key.
-    Create<R: Resource>, R, |target, write, _option| create_resolved(&target, &write).await
+    Create<R: Resource>, R, |target, write, _option| outcome::create(&target, &write).await
 }
 
 call! {
     /// Writes to an object or item. It fails if there is none.
-    Update<R: Resource>, R, |target, write, _option| update_resolved(&target, &write).await
+    Update<R: Resource>, R, |target, write, _option| outcome::update(&target, &write).await
 }
 
 call! {
@@ -181,9 +181,12 @@ call! {
 }
 
 call! {
-    /// Removes an item.
+    /// Removes an object or item.
+    ///
+    /// If a response is lost, it reads back. That there is nothing any more is a success, whoever removed it;
+    /// what somebody else created since is left alone.
     Remove<R: Resource>, (), |target, write, _option| {
-        target.delete::<R>(write.if_match.as_ref()).await
+        outcome::remove::<R>(&target, write.if_match.as_ref()).await.map(drop)
     }
 }
 
@@ -208,12 +211,12 @@ if_match_option! {
     /// Writes only if the object or item still has this revision, and fails with
     /// [`is_revision_conflict`](crate::Error::is_revision_conflict) if it has another.
     ///
-    /// If a response is lost and the retry gets a conflict, the call reads back: it succeeded if the stored
-    /// data is the data that it wrote, whoever wrote it.
-    Update,
+    /// The revision of a record that a call gave belongs to that object: if another has its name by now, the
+    /// call fails with [`is_not_found`](crate::Error::is_not_found).
+    Update<R>,
     /// Removes the item only if it still has this revision, and fails with
     /// [`is_revision_conflict`](crate::Error::is_revision_conflict) if it has another.
-    Remove
+    Remove<R: Item>
 }
 
 impl<R> UpdateOrCreate<R> {

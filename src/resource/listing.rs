@@ -126,7 +126,11 @@ impl<R: Record> Page<R> {
             && let Some(page) = response.json_if_it_fits::<RawPage<R>>()?
         {
             return Ok(Self {
-                records: page.records.into_iter().map(Ok).collect(),
+                records: page
+                    .records
+                    .into_iter()
+                    .map(|record| Ok(record.bound()))
+                    .collect(),
                 next_page_url: page.meta.next_page_url,
             });
         }
@@ -135,7 +139,7 @@ impl<R: Record> Page<R> {
         let mut records = Vec::new();
         for raw in page.records {
             match judge.map_or(Found::Match, |judge| judge(&raw, order)) {
-                Found::Match => records.push(R::typed(raw, contract, false)),
+                Found::Match => records.push(R::typed(raw.bound(), contract, false)),
                 Found::Other => {}
                 Found::End => {
                     next_page_url = None;

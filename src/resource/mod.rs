@@ -8,7 +8,7 @@ pub(crate) mod key;
 pub(crate) mod kind;
 pub(crate) mod listing;
 pub(crate) mod mutate;
-mod outcome;
+pub(crate) mod outcome;
 pub(crate) mod record;
 pub(crate) mod swap;
 pub(crate) mod target;

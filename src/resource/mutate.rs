@@ -77,11 +77,10 @@ impl<V: Verdict, E: Into<Box<dyn std::error::Error + Send + Sync>>> Verdict for 
 /// type does not know, numbers that the function does not touch, and the order of members stay as they
 /// are.
 ///
-/// If the connection breaks during the write, the call reads back: the change took effect if the stored
-/// data is the data that was written. Where that cannot be decided the call fails with
-/// [`is_outcome_unknown`](crate::Error::is_outcome_unknown), and does not write again. If two programs
-/// write the same value at the same moment, one may take the other's change for its own. Where that
-/// matters, as for a counter, keep a member for each program in the data.
+/// It writes to the object that was read, by its SID, so that another one of the same name is never
+/// changed. If a response is lost it is retried at the same revision. If the retry meets another revision,
+/// and it is not proven that this is another's write, the call fails with
+/// [`is_outcome_unknown`](crate::Error::is_outcome_unknown) and does not write again.
 #[must_use = "nothing is sent before `.await`"]
 pub struct Mutate<'a, R, F> {
     target: Target,

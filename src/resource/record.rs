@@ -21,16 +21,28 @@ pub trait Record: Listed + DeserializeOwned + Send + 'static {
     #[doc(hidden)]
     fn typed(raw: Self::Raw, contract: Option<&Contract>, after_write: bool) -> Result<Self>;
 
-    /// The data with its revision and date; none for a record without data.
+    /// The fields that distinguish one write from another; none for a record that is no object or item.
     #[doc(hidden)]
     fn version(raw: &Self::Raw) -> Option<Version<'_>> {
         let _ = raw;
         None
     }
 
+    /// Notes in its revision the object that it belongs to.
+    #[doc(hidden)]
+    fn bind_revision(&mut self) {}
+
     /// Its name in an error.
     #[doc(hidden)]
     fn title(&self) -> String;
+
+    /// The same with its revision bound to the object that it belongs to.
+    #[doc(hidden)]
+    #[must_use]
+    fn bound(mut self) -> Self {
+        self.bind_revision();
+        self
+    }
 
     /// Reads a response in one pass, data included. If that fails, a second pass finds out what does
     /// not fit: the record, or the data in it.
@@ -38,20 +50,25 @@ pub trait Record: Listed + DeserializeOwned + Send + 'static {
     fn read(response: &RawResponse, contract: Option<&Contract>) -> Result<Self> {
         // A contract is held against the data as it came.
         if contract.is_none()
-            && let Some(record) = response.json_if_it_fits()?
+            && let Some(record) = response.json_if_it_fits::<Self>()?
         {
-            return Ok(record);
+            return Ok(record.bound());
         }
-        Self::typed(response.json()?, contract, response.is_write())
+        let raw = response.json::<Self::Raw>()?.bound();
+        Self::typed(raw, contract, response.is_write())
     }
 }
 
-/// The data of a record as it was sent, with the fields that distinguish one write from another.
+/// The fields of an object or item that distinguish one write from another.
 #[derive(Debug)]
 pub struct Version<'a> {
-    pub(crate) data: &'a Data,
-    pub(crate) revision: &'a Revision,
+    /// The SID of the object; of an item, that of its List or Map.
+    pub(crate) object_sid: &'a str,
+    /// The data as it was sent, and its revision; none for an object without data.
+    pub(crate) content: Option<(&'a Data, &'a Revision)>,
     pub(crate) date_created: DateTime<Utc>,
+    pub(crate) date_updated: DateTime<Utc>,
+    pub(crate) date_expires: Option<DateTime<Utc>>,
 }
 
 /// A resource with data: a Document or an item. Implemented by this crate only.
@@ -146,9 +163,10 @@ macro_rules! record {
     };
 }
 
-/// Derives how a record with data is read, from the names of its own fields and its name in errors.
+/// Derives how a record with data is read, from the names of its own fields, that of them which has the
+/// SID of the object, and its name in errors.
 macro_rules! data_record {
-    ($record:ident { $($field:ident),* }, |$this:ident| $title:expr) => {
+    ($record:ident { $($field:ident),* } of $object_sid:ident, |$this:ident| $title:expr) => {
         impl<T: serde::de::DeserializeOwned + Send + 'static> crate::resource::record::Record for $record<T> {
             type Raw = $record<crate::value::Data>;
 
@@ -173,10 +191,16 @@ macro_rules! data_record {
 
             fn version(raw: &Self::Raw) -> Option<crate::resource::record::Version<'_>> {
                 Some(crate::resource::record::Version {
-                    data: &raw.data,
-                    revision: &raw.revision,
+                    object_sid: raw.$object_sid.as_str(),
+                    content: Some((&raw.data, &raw.revision)),
                     date_created: raw.date_created,
+                    date_updated: raw.date_updated,
+                    date_expires: raw.date_expires,
                 })
+            }
+
+            fn bind_revision(&mut self) {
+                self.revision.bind(self.$object_sid.as_str());
             }
 
             fn title(&self) -> String {
@@ -206,7 +230,7 @@ macro_rules! data_record {
 
 /// Derives how a record without data is read.
 macro_rules! dataless_record {
-    ($record:ident, $noun:literal) => {
+    ($record:ident $({ $revision:ident })?, $noun:literal) => {
         impl crate::resource::record::Record for $record {
             type Raw = Self;
 
@@ -217,6 +241,20 @@ macro_rules! dataless_record {
             ) -> crate::error::Result<Self> {
                 Ok(raw)
             }
+
+            fn version(raw: &Self) -> Option<crate::resource::record::Version<'_>> {
+                Some(crate::resource::record::Version {
+                    object_sid: raw.sid.as_str(),
+                    content: None,
+                    date_created: raw.date_created,
+                    date_updated: raw.date_updated,
+                    date_expires: raw.date_expires,
+                })
+            }
+
+            $(fn bind_revision(&mut self) {
+                self.$revision.bind(self.sid.as_str());
+            })?
 
             fn title(&self) -> String {
                 format!("{} {}", $noun, self.sid)

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::error::{ContentionError, Error, Result};
+use crate::error::{ContentionError, Error, Result, WriteOutcome};
 use crate::resource::call::Outcome;
 use crate::resource::kind::Resource;
-use crate::resource::outcome::{create_resolved, update_resolved};
+use crate::resource::outcome::{self, Removal};
 use crate::resource::target::Target;
 use crate::resource::write::Write;
 use crate::transport::backoff;
@@ -34,10 +34,9 @@ pub(crate) enum Step {
     Overwrite,
     /// Write this JSON text, if the stored revision is still this one.
     Replace(String, Revision),
-    /// Create it with the call's own data. If somebody else creates it meanwhile, the next round finds it.
-    Ensure,
-    /// Create it with this JSON text.
-    Create(String),
+    /// Create it with this JSON text, or with the call's own data. If somebody else creates it meanwhile,
+    /// the next round finds it.
+    Create(Option<String>),
     /// Remove it, if the stored revision is still this one.
     Remove(Revision),
     /// Leave it as it is.
@@ -88,9 +87,31 @@ pub(crate) async fn swap<R: Resource>(
     target: &Target,
     write: &Write,
     rounds: Rounds,
+    known: Known<R>,
+    decide: impl FnMut(&Known<R>) -> Result<Step> + Send,
+) -> Result<Swapped<R>> {
+    let mut doubt = None;
+    let result = take_steps(target, write, rounds, known, decide, &mut doubt).await;
+    // The doubt about a write of an earlier round outlives it.
+    result.map_err(|error| match doubt {
+        Some(doubt) if error.call().is_none() && error.outcome() == WriteOutcome::NotDone => doubt,
+        Some(_) => error.with_outcome(WriteOutcome::Unknown),
+        None => error,
+    })
+}
+
+/// Takes steps. An error of a write that may have taken effect, and did not end the loop, is left in
+/// `doubt`.
+async fn take_steps<R: Resource>(
+    target: &Target,
+    write: &Write,
+    rounds: Rounds,
     mut known: Known<R>,
     mut decide: impl FnMut(&Known<R>) -> Result<Step> + Send,
+    doubt: &mut Option<Error>,
 ) -> Result<Swapped<R>> {
+    // Another round may write twice, where that is not known.
+    let may_go_on = |error: &Error| target.is_at_least_once() || !error.is_outcome_unknown();
     let started = Instant::now();
     let mut round = 1;
     loop {
@@ -104,43 +125,50 @@ pub(crate) async fn swap<R: Resource>(
                 };
                 continue;
             }
-            Step::Overwrite => match target.update::<R>(write).await {
+            Step::Overwrite => match outcome::update::<R>(target, write).await {
                 Ok(object) => return Ok(Swapped::Present(object, Outcome::Updated, round)),
-                Err(error) if error.is_not_found() => {
+                Err(error) if error.is_not_found() && may_go_on(&error) => {
                     known = Known::Absent(error);
                     continue;
                 }
                 Err(error) => return Err(error),
             },
-            Step::Ensure => match create_resolved::<R>(target, write).await {
-                Ok(object) => return Ok(Swapped::Present(object, Outcome::Created, round)),
-                Err(error) if error.is_already_exists() => (None, error),
-                Err(error) => return Err(error),
-            },
             Step::Create(data) => {
-                let write = with(write, data, None);
-                match create_resolved::<R>(target, &write).await {
+                let own;
+                let write = match data {
+                    Some(data) => {
+                        own = with(write, data, None);
+                        &own
+                    }
+                    None => write,
+                };
+                match outcome::create::<R>(target, write).await {
                     Ok(object) => return Ok(Swapped::Present(object, Outcome::Created, round)),
-                    Err(error) if error.is_already_exists() && is_known(&error) => (None, error),
+                    Err(error) if error.is_already_exists() && may_go_on(&error) => (None, error),
                     Err(error) => return Err(error),
                 }
             }
             Step::Replace(data, revision) => {
                 let write = with(write, data, Some(revision));
-                match update_resolved::<R>(target, &write).await {
+                match outcome::update::<R>(target, &write).await {
                     Ok(object) => return Ok(Swapped::Present(object, Outcome::Updated, round)),
                     // The next round finds out if it was removed.
                     Err(error)
                         if (error.is_revision_conflict() || error.is_not_found())
-                            && is_known(&error) =>
+                            && may_go_on(&error) =>
                     {
                         (write.if_match, error)
                     }
                     Err(error) => return Err(error),
                 }
             }
-            Step::Remove(revision) => match target.delete::<R>(Some(&revision)).await {
-                Ok(()) => return Ok(Swapped::Removed),
+            Step::Remove(revision) => match outcome::remove::<R>(target, Some(&revision)).await {
+                Ok(Removal::Done) => return Ok(Swapped::Removed),
+                // The next round finds out what is there now.
+                Ok(Removal::Gone) => {
+                    known = Known::Unread;
+                    continue;
+                }
                 Err(error) if error.is_not_found() => return Ok(Swapped::Absent(error)),
                 Err(error) if error.is_revision_conflict() => (Some(revision), error),
                 Err(error) => return Err(error),
@@ -174,6 +202,9 @@ pub(crate) async fn swap<R: Resource>(
                 source: conflict,
             })));
         }
+        if conflict.is_outcome_unknown() {
+            *doubt = Some(conflict);
+        }
         tokio::time::sleep(delay).await;
         round += 1;
         known = Known::Unread;
@@ -187,10 +218,4 @@ fn with(write: &Write, data: String, if_match: Option<Revision>) -> Write {
         if_match,
         ..write.clone()
     }
-}
-
-/// Returns `true` if it is known that a conflict is with another's write. If it is not, another round
-/// may write twice.
-fn is_known(conflict: &Error) -> bool {
-    !conflict.is_outcome_unknown()
 }

@@ -1,5 +1,6 @@
 //! Targets: the place of an object, an item or a collection, and the calls to it.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -14,6 +15,7 @@ use crate::resource::record::Record;
 use crate::resource::write::Write;
 use crate::value::{
     Identity, InputError, MAX_DATA_SIZE, ObjectReference, Revision, Segment, check_size, encode,
+    is_sid_shaped,
 };
 
 /// A place in a Service: all of it, an object, or an item of an object; with the client that reaches it,
@@ -92,6 +94,51 @@ impl Target {
         }
     }
 
+    /// The same place in the object that a revision belongs to, if that is known: its name may by now be
+    /// another object's.
+    pub(crate) fn of_revision(&self, revision: Option<&Revision>) -> Cow<'_, Self> {
+        match revision.and_then(Revision::object_sid) {
+            Some(sid) => Cow::Owned(self.with_object_sid(sid)),
+            None => Cow::Borrowed(self),
+        }
+    }
+
+    /// The same place in the object with a SID.
+    pub(crate) fn with_object_sid(&self, sid: &str) -> Self {
+        let mut target = self.clone();
+        let is_another = |given: &ObjectReference| is_sid_shaped(given.as_str()) && *given != sid;
+        if let Some(given) = self.object.as_ref().filter(|given| is_another(given)) {
+            let reason = format!("its revision belongs to {sid}, not to {given}");
+            return target.failed(InputError::Request { reason });
+        }
+        match ObjectReference::new(sid) {
+            Ok(reference) => target.object = Some(reference),
+            Err(error) => target = target.failed(error),
+        }
+        target
+    }
+
+    /// Returns `true` if it has a name or key under which it can be read.
+    pub(crate) fn is_named(&self) -> bool {
+        self.object.is_some()
+    }
+
+    /// Returns `true` if it is an item, or a permission, of an object.
+    pub(crate) fn is_item(&self) -> bool {
+        self.item.is_some()
+    }
+
+    /// Returns `true` if its object is addressed by a SID, which no other object ever has.
+    pub(crate) fn is_by_sid(&self) -> bool {
+        let object = self.object.as_ref();
+        object.is_some_and(|object| is_sid_shaped(object.as_str()))
+    }
+
+    /// Returns `true` if writes may be done twice.
+    pub(crate) fn is_at_least_once(&self) -> bool {
+        self.options.at_least_once || self.sync.is_at_least_once()
+    }
+
     /// Its name in an error.
     pub(crate) fn describe(&self) -> String {
         let object = self.object.as_ref().map_or("", ObjectReference::as_str);
@@ -128,8 +175,9 @@ impl Target {
 
     /// Writes to what is here; it must exist.
     pub(crate) fn update<R: Resource>(&self, write: &Write) -> Call<R> {
-        let call = self.record(R::UPDATE).with_fields(write.form(R::TTL));
-        call.with_if_match(write.if_match.as_ref())
+        let revision = write.if_match.as_ref();
+        let call = self.of_revision(revision).record(R::UPDATE);
+        call.with_fields(write.form(R::TTL)).with_if_match(revision)
     }
 
     /// Creates what is to be here, under the name or key of this place if it has one.
@@ -147,7 +195,8 @@ impl Target {
 
     /// Removes what is here, if it still has a revision that is given.
     pub(crate) fn delete<R: Resource>(&self, if_match: Option<&Revision>) -> Call<()> {
-        self.call(R::DELETE).with_if_match(if_match)
+        let call = self.of_revision(if_match).call(R::DELETE);
+        call.with_if_match(if_match)
     }
 
     /// A call whose response is a record.

@@ -20,7 +20,7 @@ pub(super) async fn update_or_create<R: Resource>(
     let swapped = swap(target, write, ROUNDS, Known::Unread, |known| {
         Ok(match known {
             Known::Unread => Step::Overwrite,
-            Known::Absent(_) => Step::Ensure,
+            Known::Absent(_) => Step::Create(None),
             Known::Found(_) => Step::Keep,
         })
     });
@@ -32,7 +32,7 @@ pub(super) async fn ensure<R: Resource>(target: &Target, write: &Write) -> Resul
     let swapped = swap(target, write, ROUNDS, Known::Unread, |known| {
         Ok(match known {
             Known::Unread => Step::Read,
-            Known::Absent(_) => Step::Ensure,
+            Known::Absent(_) => Step::Create(None),
             Known::Found(_) => Step::Keep,
         })
     });
@@ -85,7 +85,7 @@ pub(super) async fn rewrite<R: Versioned>(
     let decide = |known: &Known<R::Untyped>| {
         Ok(match known {
             Known::Unread => Step::Read,
-            Known::Absent(_) => make(None)?.map_or(Step::Keep, Step::Create),
+            Known::Absent(_) => make(None)?.map_or(Step::Keep, |new| Step::Create(Some(new))),
             Known::Found(stored) => make(Some(stored))?.map_or(Step::Keep, |new| {
                 Step::Replace(new, stored.revision().clone())
             }),

@@ -131,7 +131,8 @@ impl HttpError {
 
 impl From<reqwest::Error> for HttpError {
     fn from(error: reqwest::Error) -> Self {
-        let kind = if error.is_connect() {
+        // What cannot be built is not sent.
+        let kind = if error.is_connect() || error.is_builder() {
             ConnectionFailure::Connect
         } else if error.is_timeout() {
             ConnectionFailure::Timeout

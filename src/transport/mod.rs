@@ -11,9 +11,8 @@ use std::fmt::{self, Debug};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 use tokio::time::Instant;
 use tracing::Instrument;
 use tracing::field::Empty;
@@ -29,7 +28,7 @@ pub(crate) use retry::backoff;
 use retry::{Failure, retry_after};
 
 use crate::api::{Options, RawResponse, Request, Sender};
-use crate::error::{ConnectionError, ConnectionFailure, Error, Result};
+use crate::error::{ConnectionError, ConnectionFailure, Doubt, Error, Result};
 
 const USER_AGENT: &str = concat!("twilio-sync-rust/", env!("CARGO_PKG_VERSION"));
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -44,6 +43,8 @@ pub(crate) struct Settings {
     /// How long one attempt may take.
     pub(crate) timeout: Duration,
     pub(crate) retry: crate::api::RetryPolicy,
+    /// Writes are retried also where that may do them twice.
+    pub(crate) at_least_once: bool,
     pub(crate) rate_limit: Option<RateLimit>,
     pub(crate) observer: Option<Observer>,
     pub(crate) random: Arc<Random>,
@@ -119,7 +120,9 @@ impl<H: HttpService> Transport<H> {
         let retry = options.retry.as_ref().unwrap_or(&self.settings.retry);
         let timeout = options.timeout.unwrap_or(self.settings.timeout);
         let is_write = !request.method().is_safe();
-        let mut outcome_unknown = false;
+        let is_repeatable =
+            request.is_repeatable() || options.at_least_once || self.settings.at_least_once;
+        let mut doubt = Doubt::default();
         self.rate_limiter.permit().await;
         // Waiting for the first permit is no part of the call.
         let started = Instant::now();
@@ -135,7 +138,7 @@ impl<H: HttpService> Transport<H> {
                 .as_ref()
                 .ok()
                 .and_then(|response| retry_after(&response.headers));
-            let delay = if failure.permits_retry(|| request.is_idempotent()) {
+            let delay = if failure.permits_retry(is_repeatable) {
                 retry.delay(attempts, elapsed, asked, &self.settings.random)
             } else {
                 None
@@ -163,8 +166,9 @@ impl<H: HttpService> Transport<H> {
                     next_delay: delay,
                 });
             }
-            let was_unknown = outcome_unknown;
-            outcome_unknown |= is_write && failure.may_have_written();
+            if is_write {
+                failure.add_to(&mut doubt);
+            }
 
             if let Some(delay) = delay {
                 tokio::time::sleep(delay).await;
@@ -172,23 +176,21 @@ impl<H: HttpService> Transport<H> {
                 continue;
             }
             return match result {
-                Ok(response) => {
-                    let mut response = RawResponse {
-                        request,
-                        outcome_unknown: outcome_unknown && !response.status.is_success(),
-                        status: response.status,
-                        headers: response.headers,
-                        body: response.body,
-                        attempts,
-                        elapsed,
-                    };
-                    if was_unknown {
-                        accept_removal(&mut response);
-                    }
-                    Ok(response)
-                }
+                Ok(response) => Ok(RawResponse {
+                    request,
+                    doubt: if response.status.is_success() {
+                        Doubt::default()
+                    } else {
+                        doubt
+                    },
+                    status: response.status,
+                    headers: response.headers,
+                    body: response.body,
+                    attempts,
+                    elapsed,
+                }),
                 Err(error) => {
-                    let call = request.summary(attempts, elapsed, None, outcome_unknown);
+                    let call = request.summary(attempts, elapsed, None, doubt);
                     let error = ConnectionError::new(call, error.kind(), error.into_source());
                     Err(Error::Connection(Box::new(error)))
                 }
@@ -242,14 +244,4 @@ impl<H: HttpService> Transport<H> {
 
 fn milliseconds(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
-}
-
-/// Takes the 404 of a removal for its success where an attempt before may have removed the object:
-/// the object does not exist any more, as the caller wants.
-fn accept_removal(response: &mut RawResponse) {
-    if response.request.method() == http::Method::DELETE && response.is_not_found() {
-        response.status = StatusCode::NO_CONTENT;
-        response.body = Bytes::new();
-        response.outcome_unknown = false;
-    }
 }

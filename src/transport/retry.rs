@@ -7,6 +7,7 @@ use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
 use super::http_service::{HttpError, HttpResponse};
 use super::random::Random;
 use crate::api::RetryPolicy;
+use crate::error::{ConnectionFailure, Doubt};
 
 impl RetryPolicy {
     /// The time for which other requests wait after a 429 that is not retried.
@@ -60,6 +61,8 @@ pub(super) enum Failure {
     NotSent,
     /// A passing fault, after which a write may have taken effect or not.
     Ambiguous,
+    /// No response in time: a write may have taken effect, or may still do so.
+    Late,
     /// A fault of the service that is no reason to try again at once; a write may have taken effect.
     Fault,
 }
@@ -68,6 +71,7 @@ impl Failure {
     pub(super) fn of(result: &Result<HttpResponse, HttpError>) -> Self {
         match result {
             Ok(response) => Self::of_status(response.status),
+            Err(error) if error.kind() == ConnectionFailure::Timeout => Self::Late,
             Err(error) if error.may_have_been_processed() => Self::Ambiguous,
             Err(_) => Self::NotSent,
         }
@@ -76,24 +80,24 @@ impl Failure {
     fn of_status(status: StatusCode) -> Self {
         match status {
             StatusCode::TOO_MANY_REQUESTS => Self::RateLimited,
-            StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT => Self::Ambiguous,
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => Self::Ambiguous,
+            StatusCode::GATEWAY_TIMEOUT => Self::Late,
             status if status.is_server_error() => Self::Fault,
             _ => Self::None,
         }
     }
 
-    /// Returns `true` if a write may have taken effect.
-    pub(super) fn may_have_written(self) -> bool {
-        matches!(self, Self::Ambiguous | Self::Fault)
+    /// Notes what an attempt to write may have done.
+    pub(super) fn add_to(self, doubt: &mut Doubt) {
+        doubt.may_have_written |= matches!(self, Self::Ambiguous | Self::Late | Self::Fault);
+        doubt.in_flight |= self == Self::Late;
     }
 
     /// Returns `true` if the request may be retried.
-    pub(super) fn permits_retry(self, is_idempotent: impl FnOnce() -> bool) -> bool {
+    pub(super) fn permits_retry(self, is_repeatable: bool) -> bool {
         match self {
             Self::RateLimited | Self::NotSent => true,
-            Self::Ambiguous => is_idempotent(),
+            Self::Ambiguous | Self::Late => is_repeatable,
             Self::Fault | Self::None => false,
         }
     }

@@ -18,6 +18,7 @@ pub(crate) use json::{apply_change, is_same_json, merge_patch};
 pub use name::{Identity, ItemKey, MAX_IDENTITY_LENGTH, MAX_NAME_LENGTH, UniqueName};
 pub use reference::{ObjectReference, ServiceReference};
 pub use revision::Revision;
+pub(crate) use sid::is_sid_shaped;
 pub use sid::{
     AccountSid, ApiKeySid, DocumentSid, ListSid, MapSid, ServiceSid, StreamMessageSid, StreamSid,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
 use twilio_sync::emulator::Fault;
-use twilio_sync::error::ConnectionFailure;
+use twilio_sync::error::{ConnectionFailure, ReadBack};
 use twilio_sync::value::{ObjectReference, UniqueName};
 use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient};
 
@@ -13,7 +13,11 @@ use crate::{client_builder, documents, start_without_retry};
 
 /// The text of an error without what differs from run to run.
 fn text_of(error: &Error, sync: &SyncClient) -> String {
-    let text = error.to_string().replace(sync.service().as_str(), "IS");
+    let mut text = error.to_string().replace(sync.service().as_str(), "IS");
+    let read_back = error.call().and_then(|call| call.read_back.as_ref());
+    if let Some(ReadBack::Present(present)) = read_back {
+        text = text.replace(&present.sid, "ET");
+    }
     match error.call().and_then(|call| call.request_id.as_deref()) {
         Some(id) => text.replace(id, "RQ"),
         None => text,
@@ -161,7 +165,7 @@ async fn internal_error() {
         "update_document failed: 500 Internal Server Error, code 20500: Internal server error \
          [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] \
          What to do: the fault is the service's: try again later. \
-         The write may have taken effect: read before you repeat it."
+         The write may have taken effect: there is ET now at revision 0, not as it was to be written."
     );
     assert!(error.is_outcome_unknown() && !error.is_retryable());
 }
@@ -305,7 +309,7 @@ async fn a_write_answered_with_something_else() {
         "update_document failed: the response (200 OK) cannot be used: \
          at `.`: invalid length 0, expected struct Document with 10 elements at line 1 column 2 \
          [POST /v1/Services/IS/Documents/desk; request RQ; 1 attempt] It begins: [] \
-         The write may have taken effect: read before you repeat it."
+         The write may have taken effect: there is ET now at revision 0, not as it was to be written."
     );
     assert!(error.is_outcome_unknown());
 }
@@ -405,9 +409,10 @@ async fn a_connection_that_breaks() {
         "update_document failed: the connection failed: \
          connection closed before message completed \
          [POST /v1/Services/IS/Documents/desk; 1 attempt] \
-         The write may have taken effect: read before you repeat it."
+         The write may have taken effect: there is ET now at revision 1, equal to what was to be \
+         written, by this call or by another."
     );
-    assert!(error.is_outcome_unknown() && error.is_retryable());
+    assert!(error.is_outcome_unknown() && error.is_transient() && !error.is_retryable());
 
     let (text, error) = reading(Fault::cut()).await;
     assert_eq!(
@@ -427,7 +432,8 @@ async fn a_body_that_breaks_off() {
         "update_document failed: the response was truncated: \
          end of file before message length reached \
          [POST /v1/Services/IS/Documents/desk; 1 attempt] \
-         The write may have taken effect: read before you repeat it."
+         The write may have taken effect: there is ET now at revision 1, equal to what was to be \
+         written, by this call or by another."
     );
     assert!(std::error::Error::source(&error).is_some());
 }

@@ -1,12 +1,14 @@
-//! Writes of unknown outcome, resolved by reading back where that decides.
+//! Writes whose attempts may have taken effect although they failed: done, not done or unknown.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use twilio_sync::api::Operation;
+use twilio_sync::bulk::Removal;
 use twilio_sync::call::Outcome;
 use twilio_sync::emulator::Fault;
-use twilio_sync::{Emulator, RetryPolicy, SyncClient};
+use twilio_sync::error::{ReadBack, WriteOutcome};
+use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient};
 
 use crate::{client_builder, documents, operations};
 
@@ -17,125 +19,214 @@ async fn start() -> (Emulator, SyncClient) {
     (emulator, sync)
 }
 
+/// Makes all that was written so far older than the precision of the service's clock.
+fn age(emulator: &Emulator) {
+    emulator.clock().advance(Duration::from_secs(10));
+}
+
+fn is_equal(error: &Error) -> Option<bool> {
+    match &error.call()?.read_back {
+        Some(ReadBack::Present(present)) => Some(present.is_equal),
+        _ => None,
+    }
+}
+
+/// A create is how programs take a lock, and equal data may be another's.
 #[tokio::test]
-async fn a_create_that_was_ones_own_succeeded() {
+async fn a_create_without_proof_is_unknown() {
     let (emulator, sync) = start().await;
     sync.maps().create("map").await.unwrap();
     let (docs, map) = (documents(&sync), sync.map::<Value>("map"));
+    for (fault, found) in [
+        (Fault::cut_after_write(), Some(true)),
+        (Fault::cut(), None),
+        (Fault::status(503), None),
+        (Fault::status(503).after_write(), Some(true)),
+    ] {
+        operations(&emulator);
+        emulator.inject(fault.clone().on(Operation::CreateDocument));
+        let error = docs.create("desk", &json!({"a": 1})).await.unwrap_err();
+        assert!(
+            error.is_outcome_unknown() && !error.is_retryable(),
+            "{error}"
+        );
+        assert!(error.is_transient(), "{error}");
+        assert_eq!(is_equal(&error), found, "{error}");
+        assert_eq!(operations(&emulator), ["CreateDocument", "FetchDocument"]);
+        let _ = docs.remove("desk").await;
 
-    emulator.inject(Fault::cut_after_write().on(Operation::CreateDocument));
-    let document = docs.create("desk", &json!({"a": 1, "b": 2})).await.unwrap();
-    assert_eq!(document.data, json!({"a": 1, "b": 2}));
-    emulator.inject(Fault::cut_after_write().on(Operation::CreateSyncMapItem));
-    map.create("key", &json!({"n": 1})).await.unwrap();
-    emulator.inject(Fault::cut_after_write().on(Operation::CreateSyncMapItem));
-    let written = map.set("other", &json!({"n": 1})).await.unwrap();
-    assert_eq!(written.outcome, Outcome::Created);
-    assert!(docs.search("desk").await.unwrap().is_some());
-}
-
-/// A create is how programs take a lock: one that is there already is not one's own, however alike.
-#[tokio::test]
-async fn an_old_object_with_the_same_data_is_not_ones_own() {
-    let (emulator, sync) = start().await;
-    emulator
-        .clock()
-        .set(chrono::Utc::now() - chrono::TimeDelta::hours(1));
-    documents(&sync).create("lock", &json!({})).await.unwrap();
-    emulator.clock().set(chrono::Utc::now());
-    emulator.inject(Fault::status(503).on(Operation::CreateDocument));
-    let error = documents(&sync)
-        .create("lock", &json!({}))
-        .await
-        .unwrap_err();
-    assert!(
-        error.is_already_exists() && error.is_outcome_unknown(),
-        "{error}"
-    );
-}
-
-#[tokio::test]
-async fn a_create_that_somebody_else_made_is_a_conflict() {
-    let (emulator, sync) = start().await;
-    let docs = documents(&sync);
-    docs.create("desk", &json!({"by": "them"})).await.unwrap();
-    // The first attempt does not arrive, the second meets what is there.
-    emulator.inject(Fault::cut().on(Operation::CreateDocument));
-    let error = docs.create("desk", &json!({"by": "us"})).await.unwrap_err();
-    assert!(
-        error.is_already_exists() && !error.is_outcome_unknown(),
-        "{error}"
-    );
-    // Written to since, it may have been ours in between.
-    docs.update("desk", &json!({"by": "them again"}))
-        .await
-        .unwrap();
-    emulator.inject(Fault::cut().on(Operation::CreateDocument));
-    let error = docs.create("desk", &json!({"by": "us"})).await.unwrap_err();
-    assert!(
-        error.is_already_exists() && error.is_outcome_unknown(),
-        "{error}"
-    );
-    // A List has no content that shows its creator.
+        emulator.inject(fault.on(Operation::CreateSyncMapItem));
+        let error = map.set("key", &json!({"n": 1})).await.unwrap_err();
+        assert!(error.is_outcome_unknown(), "{error}");
+        assert_eq!(is_equal(&error), found, "{error}");
+        let _ = map.remove("key").await;
+    }
+    // A List has no content, and is no more certain.
     emulator.inject(Fault::cut_after_write().on(Operation::CreateSyncList));
     let error = sync.lists().create("log").await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
+}
+
+/// What was there before the call began, by the service's own clock, is another's.
+#[tokio::test]
+async fn a_name_that_was_taken_before_is_a_conflict() {
+    let (emulator, sync) = start().await;
+    let docs = documents(&sync);
+    docs.create("lock", &json!({})).await.unwrap();
+    sync.lists().create("log").await.unwrap();
+    age(&emulator);
+    emulator.inject(Fault::status(503).on(Operation::CreateDocument));
+    let error = docs.create("lock", &json!({})).await.unwrap_err();
+    assert!(error.is_already_exists(), "{error}");
+    assert_eq!(error.outcome(), WriteOutcome::NotDone);
+    emulator.inject(Fault::cut().on(Operation::CreateSyncList));
+    let error = sync.lists().create("log").await.unwrap_err();
+    assert!(error.is_already_exists(), "{error}");
+    assert_eq!(error.outcome(), WriteOutcome::NotDone);
+    // Too near to tell.
+    docs.create("other", &json!({})).await.unwrap();
+    emulator.inject(Fault::status(503).on(Operation::CreateDocument));
+    let error = docs.create("other", &json!({})).await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
+}
+
+/// Where equal data is as good, a call says so.
+#[tokio::test]
+async fn a_write_at_least_once_is_done() {
+    let (emulator, sync) = start().await;
+    sync.maps().create("map").await.unwrap();
+    let (docs, map) = (documents(&sync), sync.map::<Value>("map"));
+    for fault in [Fault::cut(), Fault::cut_after_write(), Fault::truncate()] {
+        let on = |operation| emulator.inject(fault.clone().on(operation));
+        on(Operation::CreateDocument);
+        let create = docs.create("desk", &json!({"n": 1}));
+        create.at_least_once().await.unwrap();
+        on(Operation::UpdateDocument);
+        let update = docs.update("desk", &json!({"n": 2}));
+        let updated = update.at_least_once().await.unwrap();
+        on(Operation::UpdateDocument);
+        let update = docs.update("desk", &json!({"n": 3}));
+        let update = update.if_match(&updated.revision);
+        update.at_least_once().await.unwrap();
+        on(Operation::CreateSyncMapItem);
+        map.set("key", &json!({})).at_least_once().await.unwrap();
+        on(Operation::CreateSyncList);
+        sync.lists().ensure("log").at_least_once().await.unwrap();
+        on(Operation::DeleteDocument);
+        docs.remove("desk").at_least_once().await.unwrap();
+        map.remove("key").await.unwrap();
+        sync.lists().remove("log").await.unwrap();
+    }
+    // A client can be so as a whole. Data of another is no success even then.
+    let retry = RetryPolicy::default().base_delay(Duration::ZERO);
+    let client = client_builder(&emulator).retry(retry).at_least_once();
+    let docs = documents(&client.build().unwrap());
+    emulator.inject(Fault::cut_after_write());
+    docs.create("desk", &json!({"n": 1})).await.unwrap();
+    emulator.inject(Fault::cut());
+    let error = docs.create("desk", &json!({"n": 2})).await.unwrap_err();
     assert!(
         error.is_already_exists() && error.is_outcome_unknown(),
         "{error}"
     );
-    emulator.inject(Fault::cut_after_write().on(Operation::CreateSyncList));
-    assert!(sync.lists().ensure("other").await.is_ok());
 }
 
+/// A retry must not undo what others wrote since the first attempt.
 #[tokio::test]
-async fn a_conditional_update_that_was_ones_own_succeeded() {
+async fn an_update_goes_on_only_if_nothing_moved() {
     let (emulator, sync) = start().await;
     let docs = documents(&sync);
-    let read = docs.create("desk", &json!({"n": 0})).await.unwrap();
+    docs.create("desk", &json!({"n": 0})).await.unwrap();
+    age(&emulator);
     operations(&emulator);
-    emulator.inject(Fault::cut_after_write().on(Operation::UpdateDocument));
-    let updated = docs
-        .update("desk", &json!({"n": 1}))
-        .if_match(&read.revision)
-        .await
-        .unwrap();
-    assert_eq!(updated.revision.as_str(), "1");
+    emulator.inject(Fault::status(503).on(Operation::UpdateDocument));
+    let updated = docs.update("desk", &json!({"n": 1})).await.unwrap();
+    assert_eq!(updated.data, json!({"n": 1}));
     assert_eq!(
         operations(&emulator),
-        ["UpdateDocument", "UpdateDocument", "FetchDocument"]
+        ["UpdateDocument", "FetchDocument", "UpdateDocument"]
     );
+    age(&emulator);
+    emulator.inject(
+        Fault::status(503)
+            .after_write()
+            .on(Operation::UpdateDocument),
+    );
+    let error = docs.update("desk", &json!({"n": 2})).await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
+    assert_eq!(is_equal(&error), Some(true));
+    // A time to live leaves no trace.
+    emulator.inject(Fault::status(503));
+    let error = docs
+        .set_ttl("desk", Duration::from_secs(60))
+        .await
+        .unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
 }
 
 #[tokio::test]
-async fn a_conditional_update_that_met_anothers_is_a_conflict() {
+async fn a_conditional_update_is_certain_where_proof_is() {
     let (emulator, sync) = start().await;
     let docs = documents(&sync);
     let read = docs.create("desk", &json!({"n": 0})).await.unwrap();
-    docs.update("desk", &json!({"n": "theirs"})).await.unwrap();
+    let update = |data: &Value| docs.update("desk", data).if_match(&read.revision);
+
+    // Not done before: the retry does it.
     emulator.inject(Fault::cut().on(Operation::UpdateDocument));
-    let error = docs
-        .update("desk", &json!({"n": 1}))
-        .if_match(&read.revision)
-        .await
-        .unwrap_err();
-    assert!(
-        error.is_revision_conflict() && !error.is_outcome_unknown(),
-        "{error}"
-    );
-    // With two writes since, one of them may have been ours.
-    docs.update("desk", &json!({"n": "theirs again"}))
-        .await
-        .unwrap();
+    let done = update(&json!({"n": 1})).await.unwrap();
+    assert_eq!(done.revision.as_str(), "1");
+    // One write since, and not this one.
     emulator.inject(Fault::cut().on(Operation::UpdateDocument));
-    let error = docs
-        .update("desk", &json!({"n": 1}))
-        .if_match(&read.revision)
-        .await
-        .unwrap_err();
+    let error = update(&json!({"n": 2})).await.unwrap_err();
+    assert!(error.is_revision_conflict(), "{error}");
+    assert_eq!(error.outcome(), WriteOutcome::NotDone);
+    // One write since, and equal: this one's, or another's.
+    emulator.inject(Fault::cut().on(Operation::UpdateDocument));
+    let error = update(&json!({"n": 1})).await.unwrap_err();
     assert!(
         error.is_revision_conflict() && error.is_outcome_unknown(),
         "{error}"
     );
+    assert_eq!(is_equal(&error), Some(true));
+    // Equal, and yet not this one, which would have set an expiry.
+    emulator.inject(Fault::cut().on(Operation::UpdateDocument));
+    let expiring = update(&json!({"n": 1})).ttl(Duration::from_secs(60));
+    let error = expiring.await.unwrap_err();
+    assert_eq!(error.outcome(), WriteOutcome::NotDone, "{error}");
+    // Two writes since: this one may be the first of them.
+    docs.update("desk", &json!({"n": 3})).await.unwrap();
+    emulator.inject(Fault::cut().on(Operation::UpdateDocument));
+    let error = update(&json!({"n": 2})).await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
+    // All of them before this call began.
+    age(&emulator);
+    emulator.inject(Fault::cut().on(Operation::UpdateDocument));
+    let error = update(&json!({"n": 2})).await.unwrap_err();
+    assert_eq!(error.outcome(), WriteOutcome::NotDone, "{error}");
+}
+
+/// A revision is one of an object, not of a name.
+#[tokio::test]
+async fn a_revision_reaches_no_other_object() {
+    let (_emulator, sync) = start().await;
+    let docs = documents(&sync);
+    let read = docs.create("desk", &json!({})).await.unwrap();
+    docs.remove("desk").await.unwrap();
+    let new = docs.create("desk", &json!({})).await.unwrap();
+    assert_eq!(read.revision, new.revision);
+    let update = docs.update("desk", &json!({"n": 1}));
+    let error = update.if_match(&read.revision).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    // Nor does that of another object fit a SID.
+    let update = docs.update(&new.sid, &json!({"n": 1}));
+    let error = update.if_match(&read.revision).await.unwrap_err();
+    assert!(matches!(error, Error::Input(_)), "{error}");
+    for revision in ["", "*", "\"*\""] {
+        let update = docs.update("desk", &json!({"n": 1}));
+        let error = update.if_match(revision).await.unwrap_err();
+        assert!(matches!(error, Error::Input(_)), "{error}");
+    }
+    assert_eq!(docs.get("desk").await.unwrap().data, json!({}));
 }
 
 #[tokio::test]
@@ -144,14 +235,13 @@ async fn a_mutation_is_not_done_twice() {
     let docs = documents(&sync);
     docs.create("counter", &json!({"n": 0})).await.unwrap();
     let increment = |data: &mut Value| data["n"] = json!(data["n"].as_u64().unwrap() + 1);
-    for (fault, n) in [
-        (Fault::cut_after_write(), 1),
-        (Fault::cut(), 2),
-        (Fault::truncate(), 3),
-    ] {
+    emulator.inject(Fault::cut().on(Operation::UpdateDocument));
+    let written = docs.mutate("counter", increment).await.unwrap();
+    assert_eq!((written.outcome, written.attempts), (Outcome::Updated, 1));
+    for (fault, n) in [(Fault::cut_after_write(), 2), (Fault::truncate(), 3)] {
         emulator.inject(fault.on(Operation::UpdateDocument));
-        let written = docs.mutate("counter", increment).await.unwrap();
-        assert_eq!((written.outcome, written.attempts), (Outcome::Updated, 1));
+        let error = docs.mutate("counter", increment).await.unwrap_err();
+        assert!(error.is_outcome_unknown(), "{error}");
         assert_eq!(docs.get("counter").await.unwrap().data, json!({"n": n}));
     }
     // The item of a List, whose revision does not count its writes.
@@ -159,8 +249,140 @@ async fn a_mutation_is_not_done_twice() {
     let list = sync.list::<Value>("list");
     list.add(&json!({"n": 0})).await.unwrap();
     emulator.inject(Fault::cut_after_write().on(Operation::UpdateSyncListItem));
-    list.mutate(0, increment).await.unwrap();
+    let error = list.mutate(0, increment).await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
     assert_eq!(list.get(0).await.unwrap().data, json!({"n": 1}));
+}
+
+/// The doubt about a write outlives the round it is of.
+#[tokio::test]
+async fn doubt_is_kept_from_round_to_round() {
+    let (emulator, sync) = start().await;
+    let docs = documents(&sync);
+    for last in [Fault::status(403), Fault::status(500)] {
+        emulator.inject(Fault::cut_after_write().on(Operation::CreateDocument));
+        // The reading back, and the next round.
+        emulator.inject(last.on(Operation::FetchDocument).times(5));
+        let call = docs
+            .mutate("desk", |_| ())
+            .or_insert_with(|| json!({"n": 1}));
+        emulator.clear_requests();
+        let error = call.await.unwrap_err();
+        assert!(!error.is_outcome_unknown(), "nothing was sent: {error}");
+        emulator.clear_faults();
+    }
+    let ensure = || sync.lists().ensure("log").at_least_once();
+    emulator.inject(Fault::cut_after_write().on(Operation::CreateSyncList));
+    emulator.inject(
+        Fault::status(403)
+            .on(Operation::FetchSyncList)
+            .nth(2)
+            .always(),
+    );
+    let error = ensure().await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
+    emulator.clear_faults();
+    assert!(ensure().await.is_ok());
+}
+
+/// A retry must not remove what another created since.
+#[tokio::test]
+async fn a_removal_reaches_one_object() {
+    let (emulator, sync) = start().await;
+    let docs = documents(&sync);
+    let create = async || docs.create("desk", &json!({})).await.unwrap();
+    // Done, and the response lost.
+    create().await;
+    emulator.inject(Fault::cut_after_write().on(Operation::DeleteDocument));
+    docs.remove("desk").await.unwrap();
+    // Not done, and the same object there: removed by its SID.
+    let old = create().await;
+    age(&emulator);
+    emulator.inject(Fault::status(503).on(Operation::DeleteDocument));
+    docs.remove("desk").await.unwrap();
+    assert!(
+        emulator
+            .requests()
+            .last()
+            .unwrap()
+            .path()
+            .ends_with(old.sid.as_str())
+    );
+    // It cannot be told whether it is the same.
+    create().await;
+    emulator.inject(Fault::status(503).on(Operation::DeleteDocument));
+    let error = docs.remove("desk").await.unwrap_err();
+    assert!(error.is_outcome_unknown(), "{error}");
+    assert!(docs.search("desk").await.unwrap().is_some());
+    // By its SID there is no doubt.
+    let sid = docs.search("desk").await.unwrap().unwrap();
+    for fault in [Fault::status(503), Fault::cut_after_write()] {
+        emulator.inject(fault.on(Operation::DeleteDocument));
+    }
+    docs.remove(&sid).await.unwrap();
+    // An item, at the revision that was read.
+    sync.maps().create("map").await.unwrap();
+    let map = sync.map::<Value>("map");
+    map.create("key", &json!({})).await.unwrap();
+    age(&emulator);
+    emulator.inject(Fault::status(503).on(Operation::DeleteSyncMapItem));
+    map.remove("key").await.unwrap();
+    assert_eq!(map.find("key").await.unwrap(), None);
+}
+
+/// Two that remove the same items count each once.
+#[tokio::test]
+async fn a_removal_counts_its_own() {
+    let (emulator, sync) = start().await;
+    sync.lists().create("list").await.unwrap();
+    let list = sync.list::<Value>("list");
+    for n in 0..20 {
+        list.add(&json!({"n": n})).await.unwrap();
+    }
+    emulator.inject(Fault::delay(Duration::from_millis(20)).always());
+    let (one, two) = tokio::join!(list.remove_all(), list.remove_all());
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert_eq!(one.keys.len() + two.keys.len(), 20, "{one:?} {two:?}");
+    emulator.clear_faults();
+    list.add(&json!({})).await.unwrap();
+    let (one, two) = tokio::join!(
+        list.remove_items_with_key("n"),
+        list.remove_where(|item| item.data == json!({})),
+    );
+    assert_eq!((one.unwrap(), two.unwrap().keys.len()), (0, 1));
+    assert_ne!(Removal::Done, Removal::Gone);
+}
+
+/// A proxy's page is no conflict.
+#[tokio::test]
+async fn conflicts_have_a_code() {
+    let (emulator, sync) = start().await;
+    let docs = documents(&sync);
+    docs.create("desk", &json!({})).await.unwrap();
+    for status in [409, 412] {
+        operations(&emulator);
+        let page = Fault::status(status).body("<html>no</html>");
+        emulator.inject(page.on(Operation::UpdateDocument));
+        let mutate = docs.mutate("desk", |desk| desk["n"] = json!(status));
+        let error = mutate.await.unwrap_err();
+        assert!(!error.is_revision_conflict() && !error.is_already_exists());
+        assert_eq!(operations(&emulator), ["FetchDocument", "UpdateDocument"]);
+    }
+}
+
+/// A page token of a megabyte is no failed connection.
+#[tokio::test]
+async fn an_address_that_cannot_be_sent_is_an_input_error() {
+    let (emulator, sync) = start().await;
+    operations(&emulator);
+    let call = sync.api().request(http::Method::POST, ["v1", "Services"]);
+    let error = call
+        .with_query("PageToken", Some("x".repeat(1 << 20)))
+        .await;
+    let error = error.unwrap_err();
+    assert!(matches!(error, Error::Input(_)), "{error}");
+    assert_eq!(error.outcome(), WriteOutcome::NotDone);
+    assert!(operations(&emulator).is_empty());
 }
 
 #[tokio::test]

@@ -114,7 +114,8 @@ async fn writes_that_do_no_harm_are_repeated() {
     let docs = documents(&sync);
     docs.create("desk", &json!({})).await.unwrap();
     emulator.inject(Fault::cut_after_write());
-    docs.update("desk", &json!({"n": 1})).await.unwrap();
+    let update = docs.update("desk", &json!({"n": 1}));
+    update.at_least_once().await.unwrap();
     emulator.inject(Fault::cut_after_write());
     docs.remove("desk")
         .await
@@ -142,10 +143,12 @@ async fn an_unknown_outcome_stays_one_whatever_comes_after() {
         Fault::status(403),
         Fault::status(200).body("[]"),
     ] {
+        let read = documents(&sync).get("desk").await.unwrap();
         emulator.inject(Fault::cut_after_write());
         emulator.inject(after);
         let error = documents(&sync)
             .update("desk", &json!({"n": 1}))
+            .if_match(&read.revision)
             .await
             .unwrap_err();
         assert!(error.is_outcome_unknown(), "{error}");

@@ -133,6 +133,7 @@ impl Api {
             request_id,
             concurrent,
             started,
+            self.core.clock.now(),
         );
         Ok(response)
     }

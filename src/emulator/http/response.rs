@@ -1,6 +1,7 @@
 //! Responses: error responses, those of faults, and the headers that all of them have.
 
 use bytes::Bytes;
+use chrono::{DateTime, Utc};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -76,6 +77,7 @@ pub(super) fn add_headers(
     request_id: RequestId,
     concurrent: usize,
     started: Instant,
+    now: DateTime<Utc>,
 ) {
     const CORS: [(HeaderName, HeaderValue); 5] = [
         (
@@ -117,7 +119,10 @@ pub(super) fn add_headers(
         HeaderValue::from_static("us1"),
     );
     let duration = format!("{:.3}", started.elapsed().as_secs_f64());
+    // The time that dates and expiry go by, which a test can move.
+    let date = httpdate::fmt_http_date(now.into());
     for (name, value) in [
+        ("date", date.as_str()),
         ("twilio-request-id", request_id.to_string().as_str()),
         ("twilio-request-duration", &duration),
         ("x-api-domain", authority),

@@ -14,7 +14,7 @@ use crate::resource::kind::{Collection, Resource};
 use crate::resource::record::Record;
 use crate::resource::write::Write;
 use crate::value::{
-    Identity, InputError, MAX_DATA_SIZE, ObjectReference, Revision, Segment, check_size, encode,
+    Identity, InputError, MAX_DATA_SIZE, ObjectReference, Revision, Segment, checked_object, encode,
     is_sid_shaped,
 };
 
@@ -228,9 +228,10 @@ impl Target {
         Ok(text)
     }
 
-    /// JSON text that is to be written as data, if its size and the contract allow it.
+    /// JSON text that is to be written as data, if it is an object of a size that fits, as the contract
+    /// wants it.
     pub(crate) fn checked(&self, json: String) -> Result<String> {
-        check_size("data", MAX_DATA_SIZE, &json)?;
+        let json = checked_object("data", MAX_DATA_SIZE, json)?;
         self.check("data", &json)?;
         Ok(json)
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::input_error::InputError;
-use super::json::is_same_json;
+use super::json::{is_same_json, shortest};
 
 /// Most bytes of JSON text in a document, list item or map item: 16 KiB.
 pub const MAX_DATA_SIZE: usize = 16 * 1024;
@@ -109,13 +109,31 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
         what,
         reason: error.to_string(),
     })?;
-    check_size(what, limit, &text)?;
-    // A scalar or an array is sent as it is: the service documents objects, and says no itself.
-    Ok(text)
+    checked_object(what, limit, text)
 }
 
-/// Checks the size of JSON text.
-pub(crate) fn check_size(what: &'static str, limit: usize, json: &str) -> Result<(), InputError> {
+/// Checks that JSON text is an object of at most `limit` bytes. A text over the limit is returned
+/// in its shortest form, if that is within it.
+pub(crate) fn checked_object(
+    what: &'static str,
+    limit: usize,
+    json: String,
+) -> Result<String, InputError> {
+    let found = match json.trim_ascii_start().as_bytes().first() {
+        Some(b'{') => None,
+        Some(b'[') => Some("an array"),
+        Some(b'"') => Some("a text"),
+        Some(b't' | b'f') => Some("a boolean"),
+        Some(b'n') => Some("null"),
+        _ => Some("a number"),
+    };
+    if let Some(found) = found {
+        return Err(InputError::NotAnObject { what, found });
+    }
+    if json.len() <= limit {
+        return Ok(json);
+    }
+    let json = shortest(&json);
     if json.len() > limit {
         return Err(InputError::DataTooLarge {
             what,
@@ -123,5 +141,37 @@ pub(crate) fn check_size(what: &'static str, limit: usize, json: &str) -> Result
             size: json.len(),
         });
     }
-    Ok(())
+    Ok(json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_objects_are_data() {
+        for json in ["[1]", "\"x\"", "1", "-1", "true", "false", "null", " [{}]"] {
+            let error = checked_object("data", 100, json.to_owned()).unwrap_err();
+            assert!(matches!(error, InputError::NotAnObject { .. }), "{json}");
+        }
+        assert!(checked_object("data", 100, " {}".to_owned()).is_ok());
+    }
+
+    #[test]
+    fn the_shortest_form_counts() {
+        let long = format!("{{ \"x\": \"{}\" }}", "\\u00e9".repeat(10));
+        assert_eq!(checked_object("data", 100, long.clone()).unwrap(), long);
+        let short = format!("{{\"x\":\"{}\"}}", "é".repeat(10));
+        assert_eq!(checked_object("data", 28, long.clone()).unwrap(), short);
+        let error = checked_object("data", 27, long).unwrap_err();
+        let limit = 27;
+        assert_eq!(
+            error,
+            InputError::DataTooLarge {
+                what: "data",
+                limit,
+                size: 28
+            }
+        );
+    }
 }

@@ -65,6 +65,17 @@ pub enum InputError {
         /// Bytes it takes.
         size: usize,
     },
+    /// Data that is no JSON object.
+    #[error(
+        "the {what} is {found}, and the service takes only JSON objects; put it in a member of one, \
+         as in {{\"value\": …}}"
+    )]
+    NotAnObject {
+        /// The use of the data.
+        what: &'static str,
+        /// The kind of JSON value that it is.
+        found: &'static str,
+    },
     /// Data that cannot be written as JSON.
     #[error("the {what} cannot be written as JSON: {reason}")]
     Encode {

@@ -161,6 +161,63 @@ fn decimal(number: &str) -> Option<String> {
     Some(format!("{sign}{significant}e{exponent}"))
 }
 
+/// The same JSON in its shortest text: without white space between values, and with characters in
+/// place of their escapes where JSON allows it.
+pub(crate) fn shortest(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    let mut rest = json;
+    let mut in_string = false;
+    while let Some(next) = rest.chars().next() {
+        let mut length = next.len_utf8();
+        match next {
+            '\\' => {
+                let (letter, read) = unescaped(rest);
+                length = read;
+                match letter {
+                    Some(letter) => text.push(letter),
+                    None => text.push_str(&rest[..read]),
+                }
+            }
+            '"' => {
+                in_string = !in_string;
+                text.push(next);
+            }
+            ' ' | '\t' | '\n' | '\r' if !in_string => {}
+            _ => text.push(next),
+        }
+        rest = &rest[length..];
+    }
+    text
+}
+
+/// The character of the escape that a text begins with, if it can stand for itself in a string, and
+/// the length of the escape.
+fn unescaped(text: &str) -> (Option<char>, usize) {
+    let unit = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix("\\u")?.get(..4)?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let short = text.chars().nth(1);
+    match (short, unit(0)) {
+        (Some('/'), _) => (Some('/'), 2),
+        (_, Some(high @ 0xD800..0xDC00)) => match unit(6) {
+            Some(low @ 0xDC00..0xE000) => {
+                let scalar = 0x1_0000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+                (char::from_u32(scalar), 12)
+            }
+            _ => (None, 6),
+        },
+        (_, Some(scalar)) => {
+            let letter = char::from_u32(scalar);
+            (
+                letter.filter(|&letter| letter >= ' ' && letter != '"' && letter != '\\'),
+                6,
+            )
+        }
+        (letter, None) => (None, 1 + letter.map_or(0, char::len_utf8)),
+    }
+}
+
 /// Applies a JSON Merge Patch, by the rules of RFC 7396, to a text, or to nothing.
 pub(crate) fn merge_patch(target: Option<&str>, patch: &str) -> String {
     merge(target, patch, 0)
@@ -424,6 +481,23 @@ mod tests {
             let (before, after) = (before.to_string(), after.to_string());
             let changed = apply_change(&before, &before, &after).unwrap_or(before);
             prop_assert!(is_same_json(&changed, &after), "{changed} for {after}");
+        }
+
+        /// However a value is written, its shortest text is the same JSON, and no longer.
+        #[test]
+        fn the_shortest_text_is_the_same_json(
+            parts in prop::collection::vec(
+                "[ -~]|\\PC|\\\\u[0-9a-fA-F]{4}|\\\\ud83d\\\\ude00|\\\\[/nt\"\\\\]", 0..8),
+            indented in any::<bool>(),
+        ) {
+            let text = format!("{{\"a b\" : [\"{}\", 1.50 ] }}", parts.concat());
+            // A text with a lone surrogate has no value to compare.
+            prop_assume!(serde_json::from_str::<Value>(&text).is_ok());
+            let text = if indented { text.replace(": [", ":\n\t[") } else { text };
+            let short = shortest(&text);
+            prop_assert!(is_same_json(&short, &text), "{} for {}", short, text);
+            prop_assert!(short.len() < text.len());
+            prop_assert_eq!(&shortest(&short), &short);
         }
 
         #[test]

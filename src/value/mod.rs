@@ -12,7 +12,7 @@ mod text;
 mod ttl;
 
 pub use data::{Data, MAX_DATA_SIZE, MAX_MESSAGE_SIZE};
-pub(crate) use data::{check_size, encode};
+pub(crate) use data::{checked_object, encode};
 pub use input_error::InputError;
 pub(crate) use json::{apply_change, is_same_json, merge_patch};
 pub use name::{Identity, ItemKey, MAX_IDENTITY_LENGTH, MAX_NAME_LENGTH, UniqueName};

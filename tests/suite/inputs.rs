@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
-use twilio_sync::value::DocumentSid;
+use twilio_sync::value::{Data, DocumentSid};
 use twilio_sync::{Emulator, Error};
 
 use crate::{client_builder, documents, start};
@@ -167,6 +167,69 @@ async fn data_that_is_no_json() {
         log.publish(&data),
         "the message cannot be written as JSON: key must be a string"
     );
+}
+
+#[tokio::test]
+async fn data_that_is_no_object() {
+    let (emulator, sync) = start().await;
+    let text = |what, found| {
+        format!(
+            "the {what} is {found}, and the service takes only JSON objects; put it in a member of \
+             one, as in {{\"value\": …}}"
+        )
+    };
+    let docs = documents(&sync);
+    let array = json!([1]);
+    refused!(emulator, docs.create("d", &array), text("data", "an array"));
+    refused!(emulator, docs.update("d", &array), text("data", "an array"));
+    refused!(
+        emulator,
+        docs.update_or_create("d", &array),
+        text("data", "an array")
+    );
+    refused!(emulator, docs.merge("d", &array), text("data", "an array"));
+    refused!(
+        emulator,
+        sync.documents::<String>().create("d", &"x".to_owned()),
+        text("data", "a text")
+    );
+    refused!(emulator, sync.list("l").add(&1), text("data", "a number"));
+    refused!(
+        emulator,
+        sync.list("l").update(0, &-1),
+        text("data", "a number")
+    );
+    refused!(emulator, sync.map("m").set("k", &()), text("data", "null"));
+    refused!(
+        emulator,
+        sync.map("m").create("k", &None::<u8>),
+        text("data", "null")
+    );
+    refused!(
+        emulator,
+        sync.map::<Value>("m").merge("k", &true),
+        text("data", "a boolean")
+    );
+    refused!(
+        emulator,
+        sync.stream("s").publish(&[1]),
+        text("message", "an array")
+    );
+
+    docs.create("d", &json!({})).await.unwrap();
+    let error = docs.mutate("d", |d| *d = json!([1])).await.unwrap_err();
+    assert_eq!(error.to_string(), text("data", "an array"));
+    assert_eq!(docs.get("d").await.unwrap().data, json!({}));
+}
+
+#[tokio::test]
+async fn data_counts_in_its_shortest_form() {
+    let (_emulator, sync) = start().await;
+    let escaped = format!("{{ \"x\": \"{}\" }}", "\\u00e9".repeat(3_000));
+    assert!(escaped.len() > 16_384);
+    let data = Data::from_json(escaped).unwrap();
+    let written = sync.documents::<Data>().create("d", &data).await.unwrap();
+    assert!(written.data.is_same_json(&data));
 }
 
 #[tokio::test]

@@ -208,3 +208,51 @@ async fn secrets_of_a_failing_run() {
         }
     }
 }
+
+/// A webhook that is rejected is a warning with the reason and the address that was checked.
+#[cfg(feature = "axum")]
+#[tokio::test(flavor = "current_thread")]
+async fn a_rejected_webhook_is_a_warning() {
+    use axum::body::Body;
+    use axum::extract::{FromRequest, Request};
+    use twilio_sync::webhooks::{Receiver, SignedWebhook, Validator};
+
+    let (logs, _guard) = Captured::up_to(Level::WARN, FmtSpan::NONE);
+    let url = "https://wrong.example";
+    let receiver = Receiver::new("token").public_url(url);
+    let check = async |receiver: &Receiver, signature: Option<String>| {
+        let mut request = Request::post("/sync?x=1");
+        if let Some(signature) = signature {
+            request = request.header("X-Twilio-Signature", signature);
+        }
+        let request = request.body(Body::from("a=b")).unwrap();
+        SignedWebhook::from_request(request, receiver)
+            .await
+            .unwrap_err();
+    };
+    let form = [("a".to_owned(), "b".to_owned())];
+    let sign = |token, url: &str| Validator::new(token).sign(url, &form);
+    check(&receiver, None).await;
+    check(
+        &receiver,
+        Some(sign("token", "https://right.example/sync?x=1")),
+    )
+    .await;
+    let checked = format!("{url}/sync?x=1");
+    check(&receiver, Some(sign("token", &checked))).await;
+    let unset = Receiver::new("").public_url(url);
+    check(&unset, Some(sign("", &checked))).await;
+    let text = logs.text();
+    let lines: Vec<_> = text.lines().collect();
+    let reasons = [
+        "it has no signature",
+        "its signature is not that of this address",
+        "EventType",
+        "the receiver has no auth token",
+    ];
+    assert_eq!(lines.len(), reasons.len(), "{text}");
+    for (line, reason) in lines.iter().zip(reasons) {
+        assert!(line.contains("WARN") && line.contains(&checked), "{line}");
+        assert!(line.contains(reason), "{line}");
+    }
+}

@@ -36,7 +36,7 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// If one of the SIDs is not one.
+    /// If one of the SIDs is not one, or the secret is empty.
     pub fn api_key(
         account_sid: impl Into<String>,
         api_key: impl Into<String>,
@@ -45,7 +45,7 @@ impl Credentials {
         Ok(Self {
             account_sid: AccountSid::new(account_sid)?,
             api_key: Some(ApiKeySid::new(api_key)?),
-            secret: secret.into(),
+            secret: checked_secret("API secret", secret.into())?,
         })
     }
 
@@ -53,7 +53,7 @@ impl Credentials {
     ///
     /// # Errors
     ///
-    /// If the SID is not one.
+    /// If the SID is not one, or the token is empty.
     pub fn auth_token(
         account_sid: impl Into<String>,
         auth_token: impl Into<SecretString>,
@@ -61,7 +61,7 @@ impl Credentials {
         Ok(Self {
             account_sid: AccountSid::new(account_sid)?,
             api_key: None,
-            secret: auth_token.into(),
+            secret: checked_secret("auth token", auth_token.into())?,
         })
     }
 
@@ -95,6 +95,14 @@ impl Credentials {
         value.set_sensitive(true);
         value
     }
+}
+
+/// Fails if a secret has nothing but white space.
+fn checked_secret(what: &'static str, secret: SecretString) -> Result<SecretString, InputError> {
+    if secret.expose_secret().trim().is_empty() {
+        return Err(InputError::EmptySecret { what });
+    }
+    Ok(secret)
 }
 
 impl Debug for Credentials {

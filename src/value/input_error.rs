@@ -13,6 +13,12 @@ pub enum InputError {
         /// Most characters allowed.
         limit: usize,
     },
+    /// A secret of no characters.
+    #[error("the {what} is empty; a variable that it comes from may not be set")]
+    EmptySecret {
+        /// The use of the secret.
+        what: &'static str,
+    },
     /// A name of too many characters.
     #[error("the {what} has {length} characters, at most {limit} are allowed: \"{start}…\"")]
     TooLong {
@@ -55,6 +61,12 @@ pub enum InputError {
         /// The text, in quotes; or how long it is, if it may be a secret in the wrong place.
         text: String,
     },
+    /// A prefix of no characters where it would select everything for removal.
+    #[error(
+        "the prefix is empty, which everything begins with; a variable that it comes from may not be \
+         set. To remove everything, say so: `remove_all`"
+    )]
+    EmptyPrefix,
     /// Data of too many bytes.
     #[error("the {what} takes {size} bytes as JSON, at most {limit} are allowed")]
     DataTooLarge {

@@ -73,6 +73,8 @@ impl Receiver {
 
 /// A webhook that came from the service: an axum extractor that checks the signature and reads what it
 /// says. The response is 403 to a wrong signature, and 400 to a form that is not a webhook of Sync.
+/// Each rejection is a `tracing` event of level WARN with its `reason` and the `address` that was
+/// checked.
 ///
 /// ```
 /// use axum::{Router, routing::post};
@@ -144,14 +146,26 @@ where
         let query = request.uri().query().unwrap_or_default().to_owned();
         let body = Bytes::from_request(request, state)
             .await
-            .map_err(|rejection| Rejection::Body(rejection.into_response()))?;
+            .map_err(|rejection| {
+                rejected(&address, "its body cannot be read");
+                Rejection::Body(rejection.into_response())
+            })?;
         let form: Vec<(String, String)> = url::form_urlencoded::parse(&body).into_owned().collect();
         let signature = signature
             .as_ref()
             .and_then(|signature| signature.to_str().ok());
-        let is_valid = signature
-            .is_some_and(|signature| receiver.0.validator.is_valid(&address, &form, signature));
-        if !is_valid {
+        let validator = &receiver.0.validator;
+        let reason = match signature {
+            _ if !validator.has_token() => Some("the receiver has no auth token"),
+            None => Some("it has no signature"),
+            Some(signature) if !validator.is_valid(&address, &form, signature) => Some(
+                "its signature is not that of this address by this auth token; is the address the \
+                 one that the service calls?",
+            ),
+            Some(_) => None,
+        };
+        if let Some(reason) = reason {
+            rejected(&address, reason);
             return Err(Rejection::Signature);
         }
         // A query string is part of the address that was signed.
@@ -160,6 +174,15 @@ where
         } else {
             Webhook::from_parameters(form)
         };
-        webhook.map(Self).map_err(Rejection::Webhook)
+        webhook.map(Self).map_err(|error| {
+            rejected(&address, &error.to_string());
+            Rejection::Webhook(error)
+        })
     }
+}
+
+/// Emits the reason for a rejection, which the response does not say, and the address that was
+/// checked.
+fn rejected(address: &str, reason: &str) {
+    tracing::warn!(address, reason, "a webhook was rejected");
 }

@@ -27,11 +27,17 @@ impl Debug for Validator {
 }
 
 impl Validator {
-    /// A validator with the account's auth token.
+    /// A validator with the account's auth token. With an empty token no signature is valid, as
+    /// everybody could compute it.
     pub fn new(auth_token: impl Into<SecretString>) -> Self {
         Self {
             auth_token: auth_token.into(),
         }
+    }
+
+    /// Returns `true` if there is an auth token.
+    pub(super) fn has_token(&self) -> bool {
+        !self.auth_token.expose_secret().trim().is_empty()
     }
 
     /// The signature of a webhook posted to an address with form parameters.
@@ -48,6 +54,9 @@ impl Validator {
     /// same time whatever is wrong.
     #[must_use]
     pub fn is_valid(&self, url: &str, parameters: &[(String, String)], signature: &str) -> bool {
+        if !self.has_token() {
+            return false;
+        }
         let Ok(signature) = STANDARD.decode(signature) else {
             return false;
         };
@@ -176,6 +185,15 @@ mod tests {
         assert!(validator.is_valid("https://host:443/x", &[], &signature));
         let signature = validator.sign("https://host:443/x", &[]);
         assert!(validator.is_valid("https://host/x", &[], &signature));
+    }
+
+    #[test]
+    fn no_signature_is_valid_without_a_token() {
+        for token in ["", " ", "\n"] {
+            let validator = Validator::new(token);
+            let signature = validator.sign("https://host/x", &[]);
+            assert!(!validator.is_valid("https://host/x", &[], &signature));
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub(crate) struct AccountSettings {
 }
 
 impl AccountSettings {
-    /// Checks the SIDs that were set.
+    /// Checks the SIDs and secrets that were set.
     pub(crate) fn check(&self) -> Result<(), EmulatorError> {
         for (what, prefix, given) in [
             ("account SID", "AC", &self.account_sid),
@@ -30,6 +30,14 @@ impl AccountSettings {
                     prefix,
                     given: given.clone(),
                 });
+            }
+        }
+        for (what, given) in [
+            ("auth token", &self.auth_token),
+            ("API secret", &self.api_secret),
+        ] {
+            if given.as_ref().is_some_and(|given| given.trim().is_empty()) {
+                return Err(EmulatorError::EmptySecret { what });
             }
         }
         Ok(())

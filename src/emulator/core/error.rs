@@ -36,6 +36,12 @@ pub enum EmulatorError {
         /// The text that was set.
         given: String,
     },
+    /// A secret that was set is empty.
+    #[error("the {what} is empty: set another one, or none to have one chosen")]
+    EmptySecret {
+        /// The use of the secret.
+        what: &'static str,
+    },
     /// The operating system has no random bytes for secrets.
     #[error(
         "the system gives no random bytes for the secrets: set an auth token and an API secret"

@@ -138,10 +138,21 @@ impl<C: Collection, T: DeserializeOwned + Send + 'static> Items<C, T> {
     /// meanwhile may stay.
     pub fn remove_all(&self) -> Bulk<<C::Item<Data> as Item>::Position, Removal> {
         let raw = self.raw();
-        Bulk::of_removals(raw.items().map_ok(move |item| {
+        raw.remove_listed(raw.items())
+    }
+}
+
+impl<C: Collection> Items<C, Data> {
+    /// Removes the items of a listing.
+    pub(crate) fn remove_listed(
+        &self,
+        items: Listing<C::Item<Data>>,
+    ) -> Bulk<<C::Item<Data> as Item>::Position, Removal> {
+        let raw = self.clone();
+        Bulk::of_removals(items.map_ok(move |item| {
             let position = item.position();
             let place = raw.item(Position::read(&position));
-            (position, removal::<C::Item<T>>(place, None))
+            (position, removal::<C::Item<Data>>(place, None))
         }))
     }
 }

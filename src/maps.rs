@@ -15,7 +15,7 @@ use crate::resource::kind::{Collection, Dataless, Item, Named, kind, resource};
 use crate::resource::listing::Listing;
 use crate::resource::record::{data_record, dataless_record, record};
 use crate::resource::write::Draft;
-use crate::value::{ItemKey, MapSid, Revision};
+use crate::value::{InputError, ItemKey, MapSid, Revision};
 
 record! {
     /// A Map, without its items. Those are at [`SyncClient::map`].
@@ -155,6 +155,25 @@ impl<T: DeserializeOwned + Send + 'static> Items<Map, T> {
     /// The items whose keys begin with a text, as a stream. Only the pages that hold them are read.
     pub fn items_with_prefix(&self, prefix: impl Into<String>) -> Listing<MapItem<T>> {
         self.items().with_prefix(prefix.into(), |item| &item.key)
+    }
+
+    /// Removes the items whose keys begin with a text, whatever they hold, with one request for each
+    /// and one for each page that holds them. The keys of the [`Bulk`] are those of the items. Items
+    /// that are added meanwhile may stay.
+    ///
+    /// # Errors
+    ///
+    /// [`InputError::EmptyPrefix`](crate::error::InputError::EmptyPrefix) if the text is empty, which
+    /// all keys begin with; [`remove_all`](Self::remove_all) is for that.
+    pub fn remove_with_prefix(&self, prefix: impl Into<String>) -> Bulk<String, ()> {
+        let prefix = prefix.into();
+        let raw = self.raw();
+        if prefix.is_empty() {
+            let refused = raw.items().failed(InputError::EmptyPrefix);
+            return raw.remove_listed(refused);
+        }
+        let items = raw.items_with_prefix(prefix);
+        raw.remove_listed(items)
     }
 }
 

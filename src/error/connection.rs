@@ -30,6 +30,9 @@ pub enum ConnectionFailure {
     /// The response started, and its end is missing.
     #[error("the response was truncated")]
     Truncated,
+    /// The response has a body that is too large to be read.
+    #[error("the response is too large")]
+    TooLarge,
     /// The connection failed before a response came.
     #[error("the connection failed")]
     Other,

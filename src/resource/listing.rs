@@ -24,6 +24,9 @@ use crate::resource::record::Record;
 use crate::resource::target::Target;
 use crate::value::InputError;
 
+/// Most pages without a record that are read one after the other.
+const MAX_EMPTY_PAGES: usize = 100;
+
 /// Most records in one page.
 pub const MAX_PAGE_SIZE: usize = 100;
 
@@ -110,6 +113,8 @@ type Test<R> = Box<dyn Fn(&R) -> bool + Send + Sync>;
 struct Page<R> {
     /// One that does not fit its type costs no other.
     records: Vec<Result<R>>,
+    /// `true` if the service sent no record at all.
+    is_empty: bool,
     next_page_url: Option<String>,
 }
 
@@ -126,6 +131,7 @@ impl<R: Record> Page<R> {
             && let Some(page) = response.json_if_it_fits::<RawPage<R>>()?
         {
             return Ok(Self {
+                is_empty: page.records.is_empty(),
                 records: page
                     .records
                     .into_iter()
@@ -135,6 +141,7 @@ impl<R: Record> Page<R> {
             });
         }
         let page: RawPage<R::Raw> = response.json()?;
+        let is_empty = page.records.is_empty();
         let mut next_page_url = page.meta.next_page_url;
         let mut records = Vec::new();
         for raw in page.records {
@@ -149,6 +156,7 @@ impl<R: Record> Page<R> {
         }
         Ok(Self {
             records,
+            is_empty,
             next_page_url,
         })
     }
@@ -158,7 +166,7 @@ impl<R: Record> Page<R> {
 /// poll. While the records of one page are consumed, the next is read already.
 ///
 /// A record that does not fit its type is an error in its place, and the stream goes on; a page that
-/// cannot be read is an error and the end. Dropping the stream ends it, with the page that is being
+/// cannot be read, or the 100th page in a row without a record, is an error and the end. Dropping the stream ends it, with the page that is being
 /// read. Combinators are in `futures::TryStreamExt`.
 ///
 /// ```
@@ -213,6 +221,12 @@ impl<R: Record> Listing<R> {
             records: VecDeque::new(),
             test: None,
         }
+    }
+
+    /// A listing that fails with an error, and sends nothing.
+    pub(crate) fn failed(mut self, error: InputError) -> Self {
+        self.pages.failure = Some(error.into());
+        self
     }
 
     /// The records that a function finds among those that came.
@@ -334,6 +348,7 @@ impl<R: Record> Stream for Listing<R> {
         if let (None, Some(limit), true) = (this.pages.page_size, this.remaining, reads_all) {
             this.pages.page_size = Some(limit.min(MAX_PAGE_SIZE));
         }
+        let mut has_read = false;
         loop {
             if this.remaining == Some(0) {
                 this.pages.state = State::Done;
@@ -347,11 +362,17 @@ impl<R: Record> Stream for Listing<R> {
                     return Poll::Ready(Some(record));
                 }
             }
+            if has_read {
+                // Other tasks run between pages of which no record is wanted.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
             match ready!(this.pages.poll_page(cx)) {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(error))),
                 Some(Ok(records)) => this.records = records.into(),
             }
+            has_read = true;
             // A page that will not be needed is not asked for.
             let remaining = this.remaining.unwrap_or(usize::MAX);
             if !reads_all || remaining > this.records.len() {
@@ -377,6 +398,8 @@ pub struct Pages<R: Record> {
     failure: Option<Error>,
     /// The number of pages that were requested so far.
     asked: usize,
+    /// The number of the latest pages that had no record.
+    empty: usize,
     path: Path,
     state: State<R>,
 }
@@ -460,6 +483,7 @@ impl<R: Record> Pages<R> {
             prefetch: true,
             failure: None,
             asked: 0,
+            empty: 0,
             path: Path::default(),
             state: State::Idle,
         }
@@ -544,6 +568,7 @@ impl<R: Record> Pages<R> {
             };
             self.state = State::Done;
             return Poll::Ready(Some(page.map(|page| {
+                self.empty = if page.is_empty { self.empty + 1 } else { 0 };
                 // What the page holds is good even if the way on from it is not.
                 match self.follow(page.next_page_url.as_deref()) {
                     Ok(true) => self.state = State::Idle,
@@ -568,7 +593,9 @@ impl<R: Record> Pages<R> {
             pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
         };
         match parameter("PageToken") {
-            Some(token) if self.path.goes_on(&token) => self.query.page_token = Some(token),
+            Some(token) if self.empty < MAX_EMPTY_PAGES && self.path.goes_on(&token) => {
+                self.query.page_token = Some(token);
+            }
             _ => {
                 return Err(Error::Paging {
                     next_page_url: next.to_owned(),

@@ -10,6 +10,7 @@ use crate::error::ConnectionFailure;
 
 /// One HTTP exchange: a request with its body to a response with its whole body.
 ///
+/// It should limit the size of the bodies that it reads, as reqwest behind a client does, to 20 MiB.
 /// Retries, time limits, rate limits and logs stand above it. A client has reqwest behind it unless
 /// [`SyncClientBuilder::http_service`](crate::SyncClientBuilder::http_service) sets another: one with a
 /// proxy or layers of its own, or one of a test, which needs no socket.
@@ -177,8 +178,17 @@ impl HttpService for ReqwestService {
     }
 }
 
+/// Most bytes of a response body: ample for a page of 1,000 items of 16 KiB.
+const MAX_BODY: usize = 20 * 1024 * 1024;
+
+/// A response body of more than [`MAX_BODY`] bytes.
+#[derive(Debug, thiserror::Error)]
+#[error("it has more than {} MiB", MAX_BODY / 1024 / 1024)]
+struct TooLarge;
+
 /// Reads a body to its end, without a copy where it comes in one piece.
-async fn whole_body(response: &mut reqwest::Response) -> reqwest::Result<Bytes> {
+async fn whole_body(response: &mut reqwest::Response) -> Result<Bytes, HttpError> {
+    let too_large = || HttpError::new(ConnectionFailure::TooLarge, TooLarge);
     let first = response.chunk().await?.unwrap_or_default();
     let Some(second) = response.chunk().await? else {
         return Ok(first);
@@ -186,6 +196,9 @@ async fn whole_body(response: &mut reqwest::Response) -> reqwest::Result<Bytes> 
     let mut body = BytesMut::from(first);
     body.extend_from_slice(&second);
     while let Some(next) = response.chunk().await? {
+        if next.len() > MAX_BODY.saturating_sub(body.len()) {
+            return Err(too_large());
+        }
         body.extend_from_slice(&next);
     }
     Ok(body.freeze())

@@ -12,10 +12,11 @@ use twilio_sync::{Emulator, Error, Result, RetryPolicy};
 use crate::documents;
 use crate::scripted::{Scripted, Step, error_response, json_response};
 
-const FAILURES: [ConnectionFailure; 4] = [
+const FAILURES: [ConnectionFailure; 5] = [
     ConnectionFailure::Connect,
     ConnectionFailure::Timeout,
     ConnectionFailure::Truncated,
+    ConnectionFailure::TooLarge,
     ConnectionFailure::Other,
 ];
 
@@ -274,4 +275,38 @@ async fn reqwest_with_settings_of_ones_own() {
     emulator.stop().await;
     let result = docs.get("desk").retry(RetryPolicy::none()).await;
     assert_eq!(failure(result), (ConnectionFailure::Connect, false));
+}
+
+/// A body without an end is an error before it fills the memory.
+#[tokio::test]
+async fn the_size_of_a_body_is_limited() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let sending = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let _ = stream.read(&mut [0; 4096]).await.unwrap();
+        let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000));
+        let mut sent = 0;
+        while sent < 1_500 << 20 && stream.write_all(chunk.as_bytes()).await.is_ok() {
+            sent += chunk.len();
+        }
+        sent
+    });
+    let sync = crate::scripted::credentials()
+        .base_url(format!("http://{address}"))
+        .retry(RetryPolicy::none())
+        .build()
+        .unwrap();
+    let result = documents(&sync).get("desk").await;
+    let error = result.as_ref().unwrap_err().to_string();
+    assert!(
+        error.contains("the response is too large: it has more than 20 MiB"),
+        "{error}"
+    );
+    assert_eq!(failure(result).0, ConnectionFailure::TooLarge);
+    assert!(sending.await.unwrap() < 32 << 20);
 }

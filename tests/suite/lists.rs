@@ -252,3 +252,19 @@ async fn names_and_sids_work_in_the_same_calls() {
     lists.remove(list.sid).await.unwrap();
     assert_eq!(lists.find("log").await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn items_with_a_key_have_a_limit() {
+    let (_emulator, sync) = start().await;
+    sync.lists().create("log").await.unwrap();
+    let log = sync.list::<Value>("log");
+    for n in 0..6 {
+        let key = if n % 2 == 0 { "call" } else { "text" };
+        log.add(&json!({key: n})).await.unwrap();
+    }
+    let found = log
+        .items_with_key("call")
+        .limit(2)
+        .map_ok(|item| item.index);
+    assert_eq!(found.try_collect::<Vec<_>>().await.unwrap(), [0, 2]);
+}

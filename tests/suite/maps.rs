@@ -222,3 +222,26 @@ async fn names_and_sids_work_in_the_same_calls() {
     maps.remove(map.sid).await.unwrap();
     assert_eq!(maps.find("phonebook").await.unwrap(), None);
 }
+
+/// Only the pages that hold the items are read, and an empty prefix is no prefix.
+#[tokio::test]
+async fn remove_with_prefix_reads_the_range_alone() {
+    let (emulator, sync) = start().await;
+    let map = phonebook(&sync).await;
+    let items = (0..250).map(|n| (format!("a{n:03}"), json!({})));
+    map.set_many(items).await.unwrap();
+    map.set("b1", &json!({})).await.unwrap();
+    map.set("b2", &json!({})).await.unwrap();
+    map.set("c", &json!({})).await.unwrap();
+    crate::operations(&emulator);
+    let removed = map.remove_with_prefix("b").await.unwrap();
+    assert_eq!(removed.keys.len(), 2);
+    let operations = crate::operations(&emulator);
+    let lists = operations.iter().filter(|it| *it == "ListSyncMapItem");
+    assert_eq!((lists.count(), operations.len()), (1, 3), "{operations:?}");
+
+    let error = map.remove_with_prefix("").await.unwrap_err();
+    assert!(error.to_string().contains("the prefix is empty"), "{error}");
+    assert_eq!(crate::operations(&emulator).len(), 0);
+    assert_eq!(keys(map.items()).await.len(), 251);
+}

@@ -7,6 +7,7 @@ use twilio_sync::emulator::Fault;
 use twilio_sync::listing::Order;
 use twilio_sync::{Error, ListItems, MapItem, SyncClient};
 
+use crate::scripted::{Scripted, json_response};
 use crate::{operations, start, start_without_retry};
 
 async fn log(sync: &SyncClient, length: usize) -> ListItems<Value> {
@@ -343,4 +344,52 @@ async fn a_search_among_very_many_keys_reads_the_matching_range() {
     let found = sync.map::<Value>("map").items_with_prefix("m-");
     assert_eq!(found.try_collect::<Vec<_>>().await.unwrap().len(), 50);
     assert_eq!(operations(&emulator), ["ListSyncMapItem"]);
+}
+
+/// Pages of Documents, each with a number of them and the way to the next.
+fn endless_pages(documents: &Value) -> Scripted {
+    let page = |n: u32| {
+        let next = format!("https://x/?PageToken={n}");
+        json_response(
+            200,
+            &json!({"documents": documents, "meta": {"next_page_url": next}}),
+        )
+    };
+    Scripted::new((0..300).map(page))
+}
+
+#[tokio::test]
+async fn empty_pages_without_an_end_are_an_error() {
+    let http = endless_pages(&json!([]));
+    let sync = http.client_builder().build().unwrap();
+    let docs = sync.documents::<Value>();
+    let error = docs.all().try_collect::<Vec<_>>().await.unwrap_err();
+    assert!(matches!(error, Error::Paging { .. }), "{error}");
+    assert_eq!(http.count(), 100);
+    let error = docs
+        .all()
+        .pages()
+        .try_collect::<Vec<_>>()
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::Paging { .. }), "{error}");
+}
+
+/// A listing of which no record is wanted lets other tasks run, even if each page is there at once.
+#[tokio::test]
+async fn a_listing_yields_between_pages() {
+    let http = endless_pages(&json!([]));
+    let sync = http.client_builder().build().unwrap();
+    let ran = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = std::sync::Arc::clone(&ran);
+    let other = tokio::spawn(async move {
+        loop {
+            count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            tokio::task::yield_now().await;
+        }
+    });
+    let listing = sync.documents::<Value>().all().prefetch(false);
+    listing.try_collect::<Vec<_>>().await.unwrap_err();
+    other.abort();
+    assert!(ran.load(std::sync::atomic::Ordering::Relaxed) >= 99);
 }

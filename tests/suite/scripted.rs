@@ -31,6 +31,14 @@ pub(crate) fn error_response(status: u16, code: u32) -> Step {
     json_response(status, &body)
 }
 
+/// A builder of clients with credentials and the default Service.
+pub(crate) fn credentials() -> SyncClientBuilder {
+    let account = "AC0123456789abcdef0123456789abcdef";
+    SyncClient::builder()
+        .credentials(Credentials::auth_token(account, "hunter2").expect("well-formed"))
+        .service("default")
+}
+
 /// A service that takes one step after the other. The last one is for all requests after it, too.
 #[derive(Clone, Debug)]
 pub(crate) struct Scripted(Arc<Mutex<State>>);
@@ -51,11 +59,7 @@ impl Scripted {
 
     /// A builder of clients of this service.
     pub(crate) fn client_builder(&self) -> SyncClientBuilder {
-        let account = "AC0123456789abcdef0123456789abcdef";
-        SyncClient::builder()
-            .credentials(Credentials::auth_token(account, "hunter2").expect("well-formed"))
-            .service("default")
-            .http_service(self.clone())
+        credentials().http_service(self.clone())
     }
 
     /// The requests that came since the last time, each with its moment.

@@ -107,6 +107,7 @@ impl SyncClient {
             identity,
             self.service().as_str(),
         )
+        .in_region(self.region())
     }
 }
 
@@ -156,9 +157,15 @@ impl TokenBuilder {
         self
     }
 
-    /// The region the API key belongs to, such as `ie1`. Default: none is named, which is `us1`.
+    /// The region the API key belongs to, such as `ie1`. Default: the client's region,
+    /// or none is named, which is `us1`.
     pub fn region(mut self, region: impl Into<String>) -> Self {
         self.region = Some(region.into());
+        self
+    }
+
+    fn in_region(mut self, region: Option<&str>) -> Self {
+        self.region = region.map(ToOwned::to_owned);
         self
     }
 

@@ -35,6 +35,14 @@ pub(super) fn twilio_url(
     checked_base_url(&format!("https://{host}.twilio.com"))
 }
 
+/// The region in an address of Twilio's own service.
+#[cfg(feature = "tokens")]
+pub(super) fn region(url: &Url) -> Option<&str> {
+    let labels = url.host_str()?.strip_prefix("sync.")?;
+    labels.strip_suffix(".twilio.com")?.rsplit('.').next()
+}
+
+/// The address of a service, if credentials can be sent there. An error shows neither user nor query.
 pub(super) fn checked_base_url(text: &str) -> Result<Url, ConfigurationError> {
     let refuse = |url: &str, reason: &str| {
         Err(ConfigurationError::BaseUrl {
@@ -42,33 +50,43 @@ pub(super) fn checked_base_url(text: &str) -> Result<Url, ConfigurationError> {
             reason: reason.to_owned(),
         })
     };
-    let mut url = match Url::parse(text) {
+    let url = match Url::parse(text) {
         Ok(url) => url,
         // The text may contain a password; it is not shown.
         Err(error) => return refuse("given", &format!("{error}")),
     };
+    let shown = shown(&url);
     if !url.username().is_empty() || url.password().is_some() {
-        // Neither fails on a URL with a host, and one without has no user either.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-        return refuse(
-            url.as_str(),
-            "credentials do not belong in it; use `credentials`",
-        );
+        return refuse(&shown, "credentials do not belong in it; use `credentials`");
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return refuse(url.as_str(), "it must end with its path");
+        return refuse(&shown, "it must end with its path");
     }
     match url.scheme() {
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
         "http" => refuse(
-            url.as_str(),
+            &shown,
             "credentials travel with each request, so it needs https; only a loopback address may \
              have http",
         ),
-        _ => refuse(url.as_str(), "it must begin with https://"),
+        _ => refuse(&shown, "it must begin with https://"),
     }
+}
+
+/// The parts of an address that can have no secret: all but user, query and fragment. Nothing of one
+/// without a host.
+fn shown(url: &Url) -> String {
+    if !url.has_host() {
+        return "given".to_owned();
+    }
+    let mut url = url.clone();
+    // Neither fails on a URL with a host.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_query(None);
+    url.set_fragment(None);
+    url.into()
 }
 
 pub(super) fn is_loopback(url: &Url) -> bool {

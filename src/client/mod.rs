@@ -54,6 +54,8 @@ pub struct SyncClient(Arc<Shared>);
 struct Shared {
     api: api::Client,
     base_url: Url,
+    /// The region that processes the calls, if one is set.
+    region: Option<String>,
     random: Arc<Random>,
     at_least_once: bool,
     service: ServiceReference,
@@ -135,6 +137,16 @@ impl SyncClient {
     #[must_use]
     pub fn credentials(&self) -> &Credentials {
         &self.0.credentials
+    }
+
+    /// The region that processes the calls: the one that was set, or else that of Twilio's address;
+    /// `None` for the first region.
+    #[cfg(feature = "tokens")]
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.0
+            .region
+            .as_deref()
+            .or_else(|| endpoint::region(&self.0.base_url))
     }
 
     /// The address of the service.

@@ -277,7 +277,28 @@ fn base_urls() {
             "only a loopback address may have http",
         ),
         ("ftp://proxy.example", "it must begin with https://"),
-        ("https://proxy.example/?a=b", "it must end with its path"),
+        (
+            "https://proxy.example/?a=hunter2",
+            "it must end with its path",
+        ),
+        (
+            "https://proxy.example/#hunter2",
+            "it must end with its path",
+        ),
+        (
+            "ftp://proxy.example/?a=hunter2",
+            "it must end with its path",
+        ),
+        (
+            "https://u:p@proxy.example/?a=hunter2",
+            "credentials do not belong in it",
+        ),
+        (
+            "https://u@proxy.example/#hunter2",
+            "credentials do not belong in it",
+        ),
+        ("mailto:hunter2", "it must begin with https://"),
+        ("data:hunter2,x", "it must begin with https://"),
         (
             "https://AC1:hunter2@proxy.example",
             "credentials do not belong in it",
@@ -301,4 +322,44 @@ async fn a_base_url_may_have_a_path_and_another_service_its_own_client() {
         .unwrap();
     assert!(documents(&default).search("desk").await.unwrap().is_some());
     assert!(sync.with_service("..").is_err());
+}
+
+#[tokio::test]
+async fn empty_secrets_are_refused() {
+    use twilio_sync::Credentials;
+    use twilio_sync::error::InputError;
+
+    let (account, key) = (
+        "AC0123456789abcdef0123456789abcdef",
+        "SK0123456789abcdef0123456789abcdef",
+    );
+    for secret in ["", " ", "\n"] {
+        let error = Credentials::api_key(account, key, secret).unwrap_err();
+        assert!(matches!(
+            error,
+            InputError::EmptySecret { what: "API secret" }
+        ));
+        let error = Credentials::auth_token(account, secret).unwrap_err();
+        assert!(matches!(
+            error,
+            InputError::EmptySecret { what: "auth token" }
+        ));
+        let error = Emulator::builder()
+            .auth_token(secret)
+            .in_process()
+            .unwrap_err();
+        assert!(
+            error.to_string().starts_with("the auth token is empty"),
+            "{error}"
+        );
+        let error = Emulator::builder()
+            .api_secret(secret)
+            .start()
+            .await
+            .unwrap_err();
+        assert!(
+            error.to_string().starts_with("the API secret is empty"),
+            "{error}"
+        );
+    }
 }

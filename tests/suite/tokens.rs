@@ -166,3 +166,41 @@ async fn a_client_with_an_auth_token_cannot_make_them() {
         Error::Configuration(_)
     ));
 }
+
+/// A token is of the region that the client calls.
+#[tokio::test]
+async fn a_token_names_the_region_of_its_client() {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    let client = || {
+        twilio_sync::SyncClient::builder()
+            .credentials(credentials())
+            .service("default")
+    };
+    let region = |builder: twilio_sync::SyncClientBuilder| {
+        let token = builder.build().unwrap().access_token("bob").sign().unwrap();
+        let header = token.as_str().split('.').next().unwrap();
+        let header = URL_SAFE_NO_PAD.decode(header).unwrap();
+        let header: serde_json::Value = serde_json::from_slice(&header).unwrap();
+        header["twr"].as_str().map(ToOwned::to_owned)
+    };
+    let set = client().region("ie1");
+    assert_eq!(region(set.clone()).as_deref(), Some("ie1"));
+    assert_eq!(
+        region(set.base_url("http://localhost:1")).as_deref(),
+        Some("ie1")
+    );
+    let named = client().base_url("https://sync.dublin.ie1.twilio.com");
+    assert_eq!(region(named).as_deref(), Some("ie1"));
+    let named = client().base_url("https://sync.au1.twilio.com/");
+    assert_eq!(region(named).as_deref(), Some("au1"));
+    for url in [
+        "https://sync.twilio.com",
+        "https://proxy.example",
+        "http://localhost:1",
+    ] {
+        assert_eq!(region(client().base_url(url)), None, "{url}");
+    }
+    assert_eq!(region(client()), None);
+}

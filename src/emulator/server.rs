@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -20,19 +20,34 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// The time that requests under way have to complete when the emulator stops.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The most connections at a time; more wait until one ends.
+const MAX_CONNECTIONS: usize = 1024;
+/// The time in which the head of the next request must be complete, on a new connection as on an
+/// idle one.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Serves connections until `stop` is sent, which lets requests under way complete, or until its
 /// sender is dropped, which ends all connections at once.
 pub(super) async fn serve(listener: TcpListener, api: Arc<Api>, mut stop: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
     let (ending, ends) = watch::channel(());
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = loop {
-        match select(pin!(listener.accept()), &mut stop).await {
-            Either::Left((Ok((stream, _)), _)) => {
-                connections.spawn(serve_connection(stream, Arc::clone(&api), ends.clone()));
+        let accept = async {
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.accept().await, place)
+        };
+        match select(pin!(accept), &mut stop).await {
+            Either::Left(((Ok((stream, _)), place), _)) => {
+                let serving = serve_connection(stream, Arc::clone(&api), ends.clone());
+                connections.spawn(async move {
+                    serving.await;
+                    drop(place);
+                });
                 // Those that have ended are dropped.
                 while connections.try_join_next().is_some() {}
             }
-            Either::Left((Err(error), _)) => {
+            Either::Left(((Err(error), _), _)) => {
                 tracing::warn!(%error, "the emulator cannot accept a connection");
                 tokio::time::sleep(PAUSE).await;
             }
@@ -62,7 +77,10 @@ async fn serve_connection(stream: TcpStream, api: Arc<Api>, mut ends: watch::Rec
         async move { api.respond(request).await }
     });
     // An error of the service, `Cut`, makes hyper drop the connection.
-    let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
     let served = match select(connection.as_mut(), pin!(ends.changed())).await {
         Either::Left((served, _)) => served,

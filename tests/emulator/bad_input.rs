@@ -16,6 +16,8 @@ use twilio_sync::emulator::Clock;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use reqwest::Method;
+
 use super::Http;
 
 /// The number of values that each parameter is tested with.
@@ -439,4 +441,91 @@ async fn bodies_come_in_chunks_and_with_their_type() {
     let twice = format!("{form}Content-Length: 25");
     let response = send(&twice, "UniqueName=a&UniqueName=b").await;
     assert!(response.contains("\"unique_name\":\"b\""), "{response}");
+}
+
+/// A browser that knows the credentials adds them to the requests of any page.
+#[tokio::test]
+async fn a_page_of_another_origin_writes_nothing() {
+    let emulator = Emulator::start().await.unwrap();
+    let http = Http::of(&emulator);
+    let send = async |method: Method, headers: &[(&str, &str)]| {
+        let url = format!("{}/v1/Services/default/Documents", http.url);
+        let mut request = http.client.request(method, url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.basic_auth(&http.user, Some(&http.password));
+        let request = request.header("Content-Type", "application/x-www-form-urlencoded");
+        request
+            .body("Data={}")
+            .send()
+            .await
+            .unwrap()
+            .status()
+            .as_u16()
+    };
+    for foreign in [
+        ("Origin", "https://evil.example"),
+        ("Origin", "null"),
+        ("Origin", "http://localhost:1"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ] {
+        assert_eq!(send(Method::POST, &[foreign]).await, 403, "{foreign:?}");
+    }
+    assert!(emulator.dump()["services"][0]["documents"].is_null());
+    let own = http.url.clone();
+    for own in [("Origin", own.as_str()), ("Sec-Fetch-Site", "same-origin")] {
+        assert_eq!(send(Method::POST, &[own]).await, 201, "{own:?}");
+    }
+    assert_eq!(send(Method::POST, &[]).await, 201);
+}
+
+/// Half a head, a body without an end, and an idle connection end after a while. The clock is that of
+/// a test, which goes on when nothing else does.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_sends_nothing_more_ends() {
+    let emulator = Emulator::start().await.unwrap();
+    let address = emulator.url().strip_prefix("http://").unwrap().to_owned();
+    for sent in [
+        "",
+        "GET /v1/Serv",
+        "POST /v1/Services HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nab",
+        "GET /_emulator/health HTTP/1.1\r\nHost: x\r\n\r\n",
+    ] {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        stream.write_all(sent.as_bytes()).await.unwrap();
+        let mut received = Vec::new();
+        let reading = stream.read_to_end(&mut received);
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(600), reading).await;
+        assert!(ended.is_ok(), "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_default_service_has_the_names_of_twilio() {
+    let emulator = Emulator::start().await.unwrap();
+    let (_, service) = Http::of(&emulator).get("").await;
+    assert_eq!(service["friendly_name"], "Default Service");
+    assert_eq!(service["unique_name"], "default");
+}
+
+#[tokio::test]
+async fn a_name_is_shaped_like_a_sid_with_digits_of_either_case() {
+    let emulator = Emulator::start().await.unwrap();
+    let http = Http::of(&emulator);
+    for name in [
+        "ET0123456789abcdef0123456789abcdef",
+        "ET0123456789ABCDEF0123456789ABCDEF",
+        "ZZ0123456789aBcDeF0123456789abcdef",
+    ] {
+        for path in ["/Documents", "/Lists", "/Maps", "/Streams"] {
+            let (status, error) = http.post(path, &[("UniqueName", name)]).await;
+            assert_eq!(
+                (status, &error["code"]),
+                (400, &54302.into()),
+                "{name} {path}"
+            );
+            assert!(twilio_sync::value::UniqueName::new(name).is_err());
+        }
+    }
 }

@@ -473,3 +473,63 @@ async fn only_its_owner_can_read_a_new_file() {
     assert_eq!(mode & 0o777, 0o600);
     emulator.stop().await;
 }
+
+/// However a file is damaged, it is opened as it was, or the error names it and says what to do.
+#[tokio::test]
+async fn a_damaged_file_is_an_error_that_names_it() {
+    let folder = Folder::new();
+    let emulator = builder(&folder).start().await.unwrap();
+    let http = Http::of(&emulator);
+    http.post("/Maps", &[("UniqueName", "m")]).await;
+    let data = format!("{{\"x\":\"{}\"}}", "y".repeat(2_000));
+    for key in ["a", "b", "c", "d", "e", "f"] {
+        http.post("/Maps/m/Items", &[("Key", key), ("Data", &data)])
+            .await;
+    }
+    let before = emulator.dump();
+    emulator.stop().await;
+    let path = folder.file("sync.db");
+    let whole = fs::read(&path).unwrap();
+    let length = whole.len();
+
+    let cuts = (0..40).map(|n| whole[..(length * n / 40).max(1)].to_vec());
+    let flips = (0..200).map(|n| {
+        let mut bytes = whole.clone();
+        // The beginning has the most of what matters.
+        let at = if n < 100 {
+            n * 7
+        } else {
+            length * (n - 100) / 100
+        };
+        bytes[at.min(length - 1)] ^= 1 << (n % 8);
+        bytes
+    });
+    for (n, bytes) in cuts.chain(flips).enumerate() {
+        fs::write(&path, bytes).unwrap();
+        match builder(&folder).start().await {
+            Ok(emulator) => {
+                assert_eq!(emulator.dump(), before, "{n}");
+                emulator.stop().await;
+            }
+            Err(error) => {
+                assert!(
+                    matches!(error, EmulatorError::DataFile { .. }),
+                    "{n}: {error:?}"
+                );
+                let text = error.to_string();
+                assert!(text.contains(&path.display().to_string()), "{n}: {text}");
+                let cause = std::error::Error::source(&error).unwrap().to_string();
+                assert!(
+                    [
+                        "restore a copy",
+                        "choose another file",
+                        "use the newer version"
+                    ]
+                    .iter()
+                    .any(|advice| cause.contains(advice)),
+                    "{n}: {cause}"
+                );
+            }
+        }
+    }
+}

@@ -3,9 +3,11 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::time::timeout;
 
 use super::Cut;
 
@@ -14,6 +16,9 @@ pub(super) const MAX_REQUEST: usize = 256 * 1024;
 /// The part of a body over its limit that is read all the same, as many clients read no
 /// response before they have sent all.
 const MAX_IGNORED: usize = 16 * 1024 * 1024;
+
+/// The time to wait for the next part of a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A request body that cannot be read.
 pub(super) enum ReadError {
@@ -30,7 +35,13 @@ where
 {
     let mut whole = Vec::new();
     let mut length = 0;
-    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+    loop {
+        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
+        // Who sends nothing for so long has gone.
+        let frame = timeout(BODY_TIMEOUT, frame).await;
+        let Some(frame) = frame.map_err(|_| ReadError::Disconnected)? else {
+            break;
+        };
         let frame = frame.map_err(|_| ReadError::Disconnected)?;
         if let Ok(data) = frame.into_data() {
             length += data.len();

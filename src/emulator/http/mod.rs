@@ -179,6 +179,9 @@ impl Api {
         route: &Route<'_>,
         body: Result<Vec<u8>, ServiceError>,
     ) -> Result<Reply, ServiceError> {
+        if head.method != Method::GET && self.is_from_foreign_page(head.headers) {
+            return Err(ServiceError::ForeignPage);
+        }
         self.auth.check(head.headers)?;
         let operation = route.operation().ok_or_else(|| route.error())?;
         let body = body?;
@@ -200,6 +203,16 @@ impl Api {
             self.core.remove_stale_endpoints();
         }
         Ok(reply)
+    }
+
+    /// Returns true if a request comes from a web page of another origin: a browser that knows the
+    /// credentials would add them to the requests of any page.
+    fn is_from_foreign_page(&self, headers: &HeaderMap) -> bool {
+        let own = format!("http://{}", self.authority_of(headers));
+        let origin = headers.get(header::ORIGIN);
+        let site = headers.get("sec-fetch-site");
+        origin.is_some_and(|origin| !origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()))
+            || site.is_some_and(|site| site.as_bytes() == b"cross-site")
     }
 
     /// Host and port as the client sees them.

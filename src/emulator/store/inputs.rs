@@ -6,7 +6,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::service_error::ServiceError;
-use super::sid::looks_like_sid;
+use super::sid::is_sid_shaped;
 use super::time::{Expiry, Millis};
 
 /// One year.
@@ -29,7 +29,7 @@ fn text(text: &str, max: usize, otherwise: ServiceError) -> Result<Box<str>, Ser
 }
 
 pub(crate) fn unique_name(name: &str) -> Result<Box<str>, ServiceError> {
-    if looks_like_sid(name) {
+    if is_sid_shaped(name) {
         return Err(ServiceError::InvalidUniqueName);
     }
     text(name, MAX_NAME, ServiceError::InvalidUniqueName)

@@ -43,6 +43,8 @@ pub(crate) enum ServiceError {
     MissingParameter(&'static str),
     /// A parameter without a code of its own has a value it cannot have.
     InvalidParameter(&'static str),
+    /// A write from a web page of another origin.
+    ForeignPage,
     /// A write that the data file could not store.
     NotStored,
 }
@@ -142,6 +144,11 @@ impl ServiceError {
             ),
             Self::MissingParameter(_) => (BAD, 20001, "Missing required parameter"),
             Self::InvalidParameter(_) => (BAD, 20422, "Invalid parameter"),
+            Self::ForeignPage => (
+                FORBIDDEN,
+                20003,
+                "The emulator takes no writes from web pages of another origin",
+            ),
             Self::NotStored => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 20500,

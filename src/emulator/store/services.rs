@@ -63,7 +63,11 @@ impl State {
     /// `default` is its unique name; no other Service has one.
     pub(crate) fn add_default_service(&mut self, sid: Sid, now: Millis) {
         let name = Some("default".into());
-        self.insert_service(Service::new(sid, name, Settings::default(), now));
+        let settings = Settings {
+            friendly_name: Some("Default Service".into()),
+            ..Settings::default()
+        };
+        self.insert_service(Service::new(sid, name, settings, now));
     }
 
     /// The SID of the default Service; none if it was deleted.

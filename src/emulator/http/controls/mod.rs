@@ -128,12 +128,7 @@ impl Api {
     /// Fails unless a request has credentials and comes from no page of another origin: a
     /// browser that knows the credentials would add them to the requests of any page.
     fn check(&self, headers: &HeaderMap) -> Result<(), ControlError> {
-        let own = format!("http://{}", self.authority_of(headers));
-        let origin = headers.get(header::ORIGIN);
-        let is_foreign =
-            origin.is_some_and(|origin| !origin.as_bytes().eq_ignore_ascii_case(own.as_bytes()));
-        let site = headers.get("sec-fetch-site");
-        if is_foreign || site.is_some_and(|site| site.as_bytes() == b"cross-site") {
+        if self.is_from_foreign_page(headers) {
             return Err(ControlError::new(
                 StatusCode::FORBIDDEN,
                 "controls take no requests from pages of another origin",

@@ -9,6 +9,7 @@ mod records;
 
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,6 +53,9 @@ pub(in crate::emulator) struct Account {
     pub(in crate::emulator) service_sid: String,
 }
 
+/// The advice for a damaged file.
+const RESTORE: &str = "restore a copy of it, or move it away to begin with an empty one";
+
 /// A data file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(in crate::emulator) enum Unusable {
@@ -66,8 +70,10 @@ pub(in crate::emulator) enum Unusable {
     Foreign,
     #[error("it has another service {0} already: set another SID for the default service")]
     ServiceTaken(Sid),
-    #[error("it is damaged: {0}")]
+    #[error("it is damaged, {0}: {RESTORE}")]
     Damaged(#[from] Damage),
+    #[error("it is damaged: {RESTORE}")]
+    Broken,
     #[error(transparent)]
     Database(Box<redb::Error>),
     #[error(transparent)]
@@ -76,7 +82,19 @@ pub(in crate::emulator) enum Unusable {
 
 impl Unusable {
     fn new(error: impl Into<redb::Error>) -> Self {
-        Self::Database(Box::new(error.into()))
+        match error.into() {
+            redb::Error::Corrupted(_) => Self::Broken,
+            // The database reads where there is nothing.
+            redb::Error::Io(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput
+                ) =>
+            {
+                Self::Broken
+            }
+            error => Self::Database(Box::new(error)),
+        }
     }
 }
 
@@ -91,7 +109,13 @@ pub(in crate::emulator) struct Opened {
 /// Opens a data file, or creates one. It blocks.
 pub(in crate::emulator) fn open(path: &Path, now: Millis) -> Result<Opened, Unusable> {
     let file = open_file(path)?;
-    let database = Database::builder()
+    // The database panics on some damage.
+    catch_unwind(AssertUnwindSafe(|| open_database(file, now))).unwrap_or(Err(Unusable::Broken))
+}
+
+/// Opens the database of a file, and checks and reads all of it.
+fn open_database(file: File, now: Millis) -> Result<Opened, Unusable> {
+    let mut database = Database::builder()
         .create_with_file_format_v3(true)
         .set_cache_size(CACHE)
         .create_file(file)
@@ -104,6 +128,12 @@ pub(in crate::emulator) fn open(path: &Path, now: Millis) -> Result<Opened, Unus
             }
             error => Unusable::new(error),
         })?;
+    // After a crash it is repaired by now, so that what differs from its checksums is damage.
+    match database.check_integrity() {
+        Ok(true) => {}
+        Ok(false) => return Err(Unusable::Broken),
+        Err(error) => return Err(Unusable::new(error)),
+    }
     // Opening the tables creates those of a new file.
     let transaction = database.begin_write().map_err(Unusable::new)?;
     if has_unknown_tables(&transaction)? {

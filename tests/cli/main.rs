@@ -3,6 +3,8 @@
 mod api;
 mod completions;
 mod doctor;
+#[cfg(unix)]
+mod edges;
 mod secrets;
 mod session;
 mod sessions;

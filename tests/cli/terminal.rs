@@ -116,7 +116,7 @@ fn one_local_command_feeds_another() {
     let session = local();
     session.pipe("twilio-sync doc set a '{\"from\": \"a\"}' --quiet");
     let fed = session.pipe(
-        "{ sleep 0.2; twilio-sync doc get a --data; } | twilio-sync doc set b --quiet; \
+        "{ sleep 0.2; twilio-sync doc get a --data; } | twilio-sync doc set b - --quiet; \
          { sleep 0.2; twilio-sync export doc a --quiet; } | twilio-sync import doc c --quiet; \
          twilio-sync doc get b --data; twilio-sync doc get c --data",
     );

@@ -920,7 +920,7 @@ async fn a_reader_that_leaves_is_told_by_the_exit_code() {
         "{err}"
     );
     let (_, _, err) = script("{ \"$program\" export; echo \"code $?\" >&2; } | head -c 1");
-    assert_eq!(err, "code 0\n");
+    assert_eq!(err, "code 141\n");
     program.done("export -o a.jsonl");
     program.sync.maps().remove("m").await.unwrap();
     let (_, _, err) =
@@ -1021,7 +1021,7 @@ async fn data_is_as_it_came() {
 fn an_export_does_not_steer_a_terminal() {
     let mut session = Session::new();
     session.export("TWILIO_SYNC_LOCAL", "1");
-    session.pipe("printf '{\"a\":\"\\302\\23331m\"}' | twilio-sync doc set d --quiet");
+    session.pipe("printf '{\"a\":\"\\302\\23331m\"}' | twilio-sync doc set d - --quiet");
     let export = "twilio-sync export doc d --quiet";
     let seen = session.terminal(export, "").output;
     assert!(seen.contains(r#""\u009b31m""#), "{seen:?}");

@@ -14,29 +14,29 @@ mod transfer;
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 use crate::commands::Arguments;
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::output;
 use crate::shell::session::Session;
 
+/// The exit code where nobody reads the output any more: as a shell reports a program that SIGPIPE
+/// ended.
+const UNREAD: u8 = 141;
+
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            // Without standard error there is no place for it.
-            let _ = error.print();
-            return if error.use_stderr() {
-                ExitCode::from(Exit::Usage as u8)
+    let done = match Arguments::read() {
+        Ok(arguments) => run(arguments),
+        Err(error) => output::print_usage(&error).map(|()| {
+            if error.use_stderr() {
+                Exit::Usage
             } else {
-                ExitCode::SUCCESS
-            };
-        }
+                Exit::Done
+            }
+        }),
     };
-    match run(arguments) {
+    match done {
         Ok(exit) => ExitCode::from(exit as u8),
-        Err(failure) if failure.is_unread => ExitCode::SUCCESS,
+        Err(failure) if failure.is_unread => ExitCode::from(UNREAD),
         Err(failure) => {
             output::print_failure(&failure);
             ExitCode::from(failure.exit as u8)

@@ -10,7 +10,7 @@ use twilio_sync::{Error, RetryPolicy, Service, SyncClient, SyncClientBuilder};
 use url::Url;
 
 use crate::io::failure::{Exit, Failure, Result};
-use crate::io::output::{Output, bad, good, print, visible};
+use crate::io::output::{Output, bad, clean, good, print, visible};
 use crate::shell::environment;
 use crate::shell::session::{Run, Session, connect};
 use crate::shell::settings::{Connection, Settings};
@@ -66,7 +66,7 @@ impl Run for Arguments {
     async fn run(self, session: &Session) -> Result<()> {
         let connection = &session.options.connection;
         let findings = if connection.is_local() {
-            let (builder, emulator) = connect(connection).await?;
+            let (builder, emulator) = connect(&session.options).await?;
             let mut findings = vec![Finding::good("settings", "the local emulator")];
             findings.extend(call(&client(builder)?).await);
             if let Some(emulator) = emulator {
@@ -99,10 +99,11 @@ async fn show(out: &Output, findings: Vec<Finding>) -> Result<()> {
             };
             print(format_args!(
                 "{}: {mark}: {}",
-                finding.check, finding.detail
+                finding.check,
+                clean(&finding.detail)
             ))?;
             if let Some(hint) = finding.hint {
-                print(format_args!("  hint: {hint}"))?;
+                print(format_args!("  hint: {}", clean(&hint)))?;
             }
         }
     }

@@ -13,7 +13,7 @@ use twilio_sync::{List, ListItems, Map, MapItems, SyncClient};
 use super::lifecycle::{Creation, Lifecycle};
 use crate::io::failure::{Failure, Result};
 use crate::io::input::{
-    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference,
+    DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, selector,
     with_options, with_ttl,
 };
 use crate::io::noun::Noun;
@@ -257,7 +257,7 @@ pub(crate) enum ListCommand {
         #[command(flatten)]
         list: HolderArgument<List>,
         /// Only those whose data is an object with this member and no other
-        #[arg(long, value_name = "KEY", conflicts_with_all = ["order", "limit", "from"])]
+        #[arg(long, value_name = "KEY", value_parser = selector, conflicts_with_all = ["order", "from"])]
         key: Option<String>,
         #[command(flatten)]
         order: OrderOption,
@@ -285,7 +285,7 @@ pub(crate) enum ListCommand {
         #[command(flatten)]
         list: HolderArgument<List>,
         /// Those whose data is an object with this member and no other
-        #[arg(long, value_name = "KEY", group = "which")]
+        #[arg(long, value_name = "KEY", value_parser = selector, group = "which")]
         key: Option<String>,
         /// All of them
         #[arg(long, group = "which")]
@@ -360,7 +360,7 @@ pub(crate) enum MapCommand {
         #[command(flatten)]
         map: HolderArgument<Map>,
         /// Only those whose key begins with this; no others are read
-        #[arg(long, value_name = "TEXT", conflicts_with_all = ["order", "from"])]
+        #[arg(long, value_name = "TEXT", value_parser = selector, conflicts_with_all = ["order", "from"])]
         prefix: Option<String>,
         #[command(flatten)]
         order: OrderOption,
@@ -390,8 +390,8 @@ pub(crate) enum MapCommand {
     RmItems {
         #[command(flatten)]
         map: HolderArgument<Map>,
-        /// Those whose key begins with this
-        #[arg(long, value_name = "TEXT", group = "which")]
+        /// Those whose key begins with this; no others are read
+        #[arg(long, value_name = "TEXT", value_parser = selector, group = "which")]
         prefix: Option<String>,
         /// All of them
         #[arg(long, group = "which")]
@@ -462,7 +462,7 @@ impl Run for MapCommand {
                 session.confirm(&question).await?;
                 let items = map.items::<Data>(session).await?;
                 let removal = match prefix {
-                    Some(prefix) => items.remove_where(move |item| item.key.starts_with(&prefix)),
+                    Some(prefix) => items.remove_with_prefix(prefix),
                     None => items.remove_all(),
                 };
                 out.written_value("removed", removal.await?.keys.len())

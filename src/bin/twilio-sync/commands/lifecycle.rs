@@ -7,7 +7,7 @@ use twilio_sync::Ttl;
 use twilio_sync::kind::Dataless;
 
 use crate::io::failure::{Failure, Result};
-use crate::io::input::{Reference, TtlOption, ttl, with_options};
+use crate::io::input::{Reference, TtlOption, selector, ttl, with_options};
 use crate::io::noun::Noun;
 use crate::io::output::{visible, written};
 use crate::shell::session::{Run, Session};
@@ -23,7 +23,7 @@ pub(crate) enum Lifecycle<K: Noun> {
     #[command(about = format!("List every {}", K::NOUN))]
     Ls {
         /// Only those whose name begins with this; all are read
-        #[arg(long, value_name = "TEXT")]
+        #[arg(long, value_name = "TEXT", value_parser = selector)]
         prefix: Option<String>,
         /// No more than this many
         #[arg(long, value_name = "COUNT")]

@@ -16,7 +16,7 @@ mod streams;
 mod token;
 mod webhook;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::io::failure::{Exit, Result};
 use crate::shell::session::{Options, Run, Session};
@@ -39,6 +39,29 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     pub(crate) options: Options,
+}
+
+impl Arguments {
+    /// Reads the command line. Names and keys may begin with a hyphen.
+    pub(crate) fn read() -> Result<Self, clap::Error> {
+        let matches = with_hyphens(Self::command()).try_get_matches()?;
+        Self::from_arg_matches(&matches)
+    }
+}
+
+/// A command whose names and keys may begin with a hyphen, unless that is an option of the command.
+fn with_hyphens(command: clap::Command) -> clap::Command {
+    let with_hyphen = |argument: clap::Arg| {
+        let takes_more = argument
+            .get_num_args()
+            .is_some_and(|number| number.max_values() > 1);
+        if argument.is_positional() && !takes_more && !argument.is_allow_negative_numbers_set() {
+            argument.allow_hyphen_values(true)
+        } else {
+            argument
+        }
+    };
+    command.mut_args(with_hyphen).mut_subcommands(with_hyphens)
 }
 
 #[derive(Subcommand)]

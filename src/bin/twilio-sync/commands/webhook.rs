@@ -9,8 +9,8 @@ use crate::io::failure::{Exit, Failure, Result};
 use crate::io::input::Text;
 use crate::io::output::{print, visible};
 use crate::shell::environment;
-use crate::shell::session::{Run, Session, start_local};
-use crate::shell::settings::{Connection, Settings};
+use crate::shell::session::{Options, Run, Session, start_local};
+use crate::shell::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -24,7 +24,7 @@ pub(crate) enum Command {
         /// Its header X-Twilio-Signature
         #[arg(long, value_name = "SIGNATURE")]
         signature: String,
-        /// Its body, @FILE, or - (or nothing) for standard input
+        /// Its body, @FILE, or - for standard input
         body: Option<String>,
     },
 }
@@ -37,7 +37,7 @@ impl Run for Command {
             body,
         } = self;
         let out = &session.out;
-        let validator = Validator::new(auth_token(&session.options.connection).await?);
+        let validator = Validator::new(auth_token(&session.options).await?);
         let text = Text::new(body, "body").read().await?;
         let is_signed = |body: &&str| validator.is_valid_body(&url, body.as_bytes(), &signature);
         // A file that was written with an editor ends with a line break, which no form does.
@@ -81,7 +81,8 @@ impl Run for Command {
 }
 
 /// The auth token, wherever it is set.
-async fn auth_token(connection: &Connection) -> Result<String> {
+async fn auth_token(options: &Options) -> Result<String> {
+    let connection = &options.connection;
     if connection.is_local() {
         let emulator = start_local().await?;
         let token = emulator.auth_token().to_owned();
@@ -89,6 +90,7 @@ async fn auth_token(connection: &Connection) -> Result<String> {
         return Ok(token);
     }
     let settings = Settings::read(connection)?;
+    settings.announce(options.printing.quiet);
     // Where the older ACCOUNT_SID has an API key, AUTH_TOKEN is that one's secret.
     let is_secret = settings
         .get(environment::older::ACCOUNT_SID)

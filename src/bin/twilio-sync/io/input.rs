@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Display};
 use std::fs;
-use std::io::{self, IsTerminal, Read};
+use std::io::{self, Read};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -37,10 +37,10 @@ impl Text {
     fn read_blocking(self) -> Result<String> {
         let what = self.what;
         match self.given.as_deref() {
-            None if io::stdin().is_terminal() => Err(Failure::usage(format!(
-                "there is no {what}: give it as an argument, as @FILE, or on standard input"
+            None => Err(Failure::usage(format!(
+                "there is no {what}: give it as an argument, as @FILE, or as - for standard input"
             ))),
-            None | Some("-") => read_standard_input(what),
+            Some("-") => read_standard_input(what),
             Some(given) => match given.strip_prefix('@') {
                 Some(path) => fs::read_to_string(path).map_err(|error| {
                     Failure::usage(format!("the {what} in {path} cannot be read: {error}"))
@@ -65,7 +65,7 @@ fn read_standard_input(what: &str) -> Result<String> {
 /// JSON data.
 #[derive(Args, Debug)]
 pub(crate) struct DataArgument {
-    /// JSON, @FILE to read it from a file, or - (or nothing) for standard input
+    /// A JSON object, @FILE to read it from a file, or - for standard input
     #[arg(value_name = "DATA", allow_negative_numbers = true)]
     data: Option<String>,
 }
@@ -130,6 +130,15 @@ impl Patch {
             Self::Steps(steps) => json_patch::patch(data, steps),
         }
     }
+}
+
+/// Parses a text that selects something. An empty one, which a variable that is not set makes,
+/// would select what was not meant.
+pub(crate) fn selector(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("it is empty; a variable that it comes from may not be set".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// Parses a time to live.

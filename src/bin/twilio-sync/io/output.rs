@@ -155,8 +155,7 @@ impl Output {
     /// Says something that is not a result, on standard error.
     pub(crate) fn notice(&self, text: impl std::fmt::Display) {
         if !self.quiet {
-            // Without standard error there is no place for it.
-            let _ = writeln!(anstream::stderr(), "{text}");
+            note(text);
         }
     }
 
@@ -214,7 +213,14 @@ impl<'a> Rows<'a> {
     /// Takes the columns of a record.
     fn add(&mut self, record: &Value) -> Result<()> {
         let cells = self.columns.iter();
-        let mut row = Row::from(cells.map(|column| cell(&record[*column])));
+        // An object without a name is addressed by its SID.
+        let value = |column: &str| match &record[column] {
+            Value::Null if column == "unique_name" && !self.columns.contains(&"sid") => {
+                &record["sid"]
+            }
+            value => value,
+        };
+        let mut row = Row::from(cells.map(|column| cell(value(column))));
         // One line each: what does not fit is cut.
         row.max_height(1);
         self.table.add_row(row);
@@ -301,6 +307,58 @@ pub(crate) fn visible(text: &str) -> String {
     escaped.replace("\\\\", "\\")
 }
 
+/// Returns true for a character that can steer a terminal, or change the order or the look of what
+/// stands beside it: control characters, marks of direction, separators of lines and paragraphs, and
+/// what is never seen.
+fn steers(letter: char) -> bool {
+    letter.is_control()
+        || matches!(letter,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A text of some lines in which what could steer a terminal is shown.
+pub(crate) fn clean(text: &str) -> String {
+    escaped(text, |_| 0)
+}
+
+/// A text with the styles that are in it, in which all else that could steer a terminal is shown.
+fn clean_styled(text: &str) -> String {
+    escaped(text, |text| {
+        let Some(parameters) = text.strip_prefix("\u{1b}[") else {
+            return 0;
+        };
+        let digits = |letter: char| letter.is_ascii_digit() || letter == ';';
+        let rest = parameters.trim_start_matches(digits);
+        rest.strip_prefix('m')
+            .map_or(0, |rest| text.len() - rest.len())
+    })
+}
+
+/// A text in which what could steer a terminal is shown, but for what a function takes as it is: it
+/// gives the number of bytes at the beginning of a text.
+fn escaped(text: &str, taken: impl Fn(&str) -> usize) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(letter) = rest.chars().next() {
+        let mut length = letter.len_utf8();
+        if steers(letter) && letter != '\n' {
+            match taken(rest) {
+                0 => escaped.extend(letter.escape_unicode()),
+                count => {
+                    escaped.push_str(&rest[..count]);
+                    length = count;
+                }
+            }
+        } else {
+            escaped.push(letter);
+        }
+        rest = &rest[length..];
+    }
+    escaped
+}
+
 /// A value as a shell takes it.
 pub(crate) fn shell_quoted(value: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:/".contains(&byte);
@@ -333,9 +391,11 @@ pub(crate) fn on_one_line(json: &str) -> String {
         match letter {
             // Between values, for within a text they are escaped already.
             '\n' | '\r' | '\t' => text.push(' '),
-            letter if letter.is_control() => {
-                // Nothing fails to be written into a text.
-                let _ = write!(text, "\\u{:04x}", u32::from(letter));
+            letter if steers(letter) => {
+                for unit in letter.encode_utf16(&mut [0; 2]) {
+                    // Nothing fails to be written into a text.
+                    let _ = write!(text, "\\u{unit:04x}");
+                }
             }
             letter => text.push(letter),
         }
@@ -360,15 +420,41 @@ pub(crate) fn unprinted(error: io::Error) -> Failure {
 /// Prints a line of results.
 pub(crate) fn print(text: impl std::fmt::Display) -> Result<()> {
     let mut out = anstream::stdout();
-    writeln!(out, "{text}")
+    writeln!(out, "{}", clean_styled(&text.to_string()))
         .and_then(|()| out.flush())
         .map_err(unprinted)
 }
 
+/// Prints something that is not a result on standard error.
+pub(crate) fn note(text: impl std::fmt::Display) {
+    // Without standard error there is no place for it.
+    let _ = writeln!(anstream::stderr(), "{}", clean(&text.to_string()));
+}
+
 /// Prints a failure on standard error.
 pub(crate) fn print_failure(failure: &Failure) {
+    let failure = clean(&failure.to_string());
     // Without standard error there is no place for it.
     let _ = writeln!(anstream::stderr(), "{} {failure}", styled("error:", ERROR));
+}
+
+/// Prints a help text on standard output, or why a command line cannot be read on standard error.
+pub(crate) fn print_usage(error: &clap::Error) -> Result<()> {
+    if error.use_stderr() {
+        // It quotes the command line, so that its styles cannot be told from those of others.
+        let text = clean(&error.render().to_string());
+        let (label, text) = match text.strip_prefix("error:") {
+            Some(rest) => (styled("error:", ERROR), rest),
+            None => (String::new(), &*text),
+        };
+        // Without standard error there is no place for it.
+        let _ = write!(anstream::stderr(), "{label}{text}");
+        return Ok(());
+    }
+    let mut out = anstream::stdout();
+    write!(out, "{}", error.render().ansi())
+        .and_then(|()| out.flush())
+        .map_err(unprinted)
 }
 
 /// A word for what is as it should be.

@@ -39,8 +39,8 @@ pub(crate) const CREDENTIALS: &[&str] = &[
 /// Those of the credentials that are secrets.
 pub(crate) const SECRETS: &[&str] = &[API_SECRET, AUTH_TOKEN, older::AUTH_TOKEN];
 
-/// The variables that say where the credentials are sent.
-pub(crate) const DESTINATION: &[&str] = &[BASE_URL, REGION, EDGE];
+/// The variables that say where the credentials are sent, and which Service is written to.
+pub(crate) const DESTINATION: &[&str] = &[BASE_URL, REGION, EDGE, SERVICE_SID, older::SERVICE_SID];
 
 /// The variables that may be shown to people, in the order in which they are.
 pub(crate) const SHOWN: &[&str] = &[

@@ -2,6 +2,7 @@
 //! profiles), and prompts.
 
 pub(crate) mod environment;
+pub(crate) mod ownership;
 pub(crate) mod profiles;
 pub(crate) mod prompts;
 pub(crate) mod session;

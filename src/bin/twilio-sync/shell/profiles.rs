@@ -9,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::environment;
+use super::ownership::{check_folders, check_writers};
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::output::shell_quoted;
 
@@ -119,6 +120,8 @@ fn parse(path: &Path, mut file: fs::File) -> Result<BTreeMap<String, Profile>> {
     // Of the file that was opened, not of what may stand in its place by now.
     let metadata = file.metadata().map_err(|error| unusable(path, &error))?;
     check_private(path, &metadata)?;
+    check_writers(path, &metadata)?;
+    check_folders(path)?;
     let mut text = String::new();
     io::Read::read_to_string(&mut file, &mut text).map_err(|error| unusable(path, &error))?;
     toml::from_str(&text).map_err(|error: toml::de::Error| {

@@ -4,6 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::io::blocking::blocking;
 use crate::io::failure::{Exit, Failure, Result};
+use crate::io::output::clean;
 
 /// Asks for confirmation of what cannot be undone, unless `--yes` was given. In a script, which
 /// cannot be asked, it must have been given.
@@ -31,7 +32,7 @@ fn ask_whether(what: &str) -> Result<()> {
 pub(crate) fn ask(question: &str) -> Result<String> {
     let mut err = anstream::stderr();
     // If it cannot be asked, there is no answer either.
-    let _ = write!(err, "{question}").and_then(|()| err.flush());
+    let _ = write!(err, "{}", clean(question)).and_then(|()| err.flush());
     read_line()
 }
 

@@ -1,6 +1,5 @@
 //! The session of a command: its options, its output, and its client.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,7 +14,7 @@ use super::prompts;
 use super::settings::{Connection, Settings};
 use crate::io::failure::{Failure, Result};
 use crate::io::input::with_options;
-use crate::io::output::Output;
+use crate::io::output::{self, Output};
 
 /// The time that a command waits for another one that has the local data file.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -105,7 +104,7 @@ impl Session {
 
 impl Connected {
     async fn by(options: &Options) -> Result<Self> {
-        let (builder, emulator) = connect(&options.connection).await?;
+        let (builder, emulator) = connect(options).await?;
         let builder = if options.connection.verbose {
             builder.on_attempt(print_attempt)
         } else {
@@ -119,16 +118,17 @@ impl Connected {
 }
 
 /// A client that is to be built, and the local emulator if it is one of that.
-pub(crate) async fn connect(
-    connection: &Connection,
-) -> Result<(SyncClientBuilder, Option<Emulator>)> {
+pub(crate) async fn connect(options: &Options) -> Result<(SyncClientBuilder, Option<Emulator>)> {
+    let connection = &options.connection;
     let (builder, emulator) = if connection.is_local() {
         let emulator = start_local().await?;
         let builder = emulator.client_builder()?;
         let builder = with_options!(builder, service: connection.service.as_deref());
         (builder, Some(emulator))
     } else {
-        (Settings::read(connection)?.client_builder()?, None)
+        let settings = Settings::read(connection)?;
+        settings.announce(options.printing.quiet);
+        (settings.client_builder()?, None)
     };
     Ok((
         with_options!(builder, timeout: connection.timeout),
@@ -145,13 +145,10 @@ fn print_attempt(attempt: &Attempt) {
     let again = attempt.next_delay.map_or(String::new(), |delay| {
         format!(", again in {} ms", delay.as_millis())
     });
-    // Without standard error there is no place for it.
-    let _ = writeln!(
-        io::stderr(),
+    output::note(format_args!(
         "{} {} {status} in {millis} ms{again}",
-        attempt.method,
-        attempt.path
-    );
+        attempt.method, attempt.path
+    ));
 }
 
 /// The file of the local emulator, in the user's data folder, which is made.

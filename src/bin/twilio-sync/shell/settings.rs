@@ -2,15 +2,21 @@
 
 use std::collections::HashMap;
 use std::fmt::{self, Display};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use twilio_sync::{SyncClient, SyncClientBuilder};
+use url::{Host, Url};
 
 use super::environment;
+use super::ownership::check_writers;
 use super::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
 use crate::io::failure::{Failure, Result};
-use crate::io::input::span;
+use crate::io::input::{selector, span};
+use crate::io::output;
 
 /// In this folder, and not looked for in those above: who can write there is another matter.
 const ENV_FILE: &str = "./.env";
@@ -26,31 +32,31 @@ pub(crate) struct Connection {
     local: bool,
 
     /// Use this profile, and nothing of the environment (or TWILIO_SYNC_PROFILE)
-    #[arg(long, global = true, value_name = "NAME", conflicts_with = "local")]
+    #[arg(long, global = true, value_name = "NAME", value_parser = selector, conflicts_with = "local")]
     profile: Option<String>,
 
     /// The Service: its SID, IS…, or default
-    #[arg(long, alias = "service-sid", global = true, value_name = "SID")]
+    #[arg(long, alias = "service-sid", global = true, value_name = "SID", value_parser = selector)]
     pub(crate) service: Option<String>,
 
     /// The account SID, AC…
-    #[arg(long, global = true, value_name = "SID", conflicts_with = "local")]
+    #[arg(long, global = true, value_name = "SID", value_parser = selector, conflicts_with = "local")]
     pub(crate) account_sid: Option<String>,
 
     /// The API key, SK…; its secret comes from TWILIO_API_SECRET
-    #[arg(long, global = true, value_name = "SID", conflicts_with = "local")]
+    #[arg(long, global = true, value_name = "SID", value_parser = selector, conflicts_with = "local")]
     pub(crate) api_key: Option<String>,
 
     /// The region that processes the calls, such as ie1
-    #[arg(long, global = true, value_name = "REGION", conflicts_with = "local")]
+    #[arg(long, global = true, value_name = "REGION", value_parser = selector, conflicts_with = "local")]
     pub(crate) region: Option<String>,
 
     /// The edge at which calls enter Twilio's network, such as dublin
-    #[arg(long, global = true, value_name = "EDGE", conflicts_with = "local")]
+    #[arg(long, global = true, value_name = "EDGE", value_parser = selector, conflicts_with = "local")]
     pub(crate) edge: Option<String>,
 
     /// Another address of the service, such as an emulator's
-    #[arg(long, global = true, value_name = "URL", conflicts_with = "local")]
+    #[arg(long, global = true, value_name = "URL", value_parser = selector, conflicts_with = "local")]
     pub(crate) base_url: Option<String>,
 
     /// How long an attempt of a call may take, such as 10s; 30s without it
@@ -152,7 +158,7 @@ impl Layer {
     fn has_secret(&self) -> bool {
         environment::SECRETS
             .iter()
-            .any(|name| (self.get)(name).is_some())
+            .any(|name| (self.get)(name).is_some_and(|secret| !secret.is_empty()))
     }
 }
 
@@ -206,6 +212,14 @@ impl Settings {
         self.credentials.as_ref()
     }
 
+    /// Says on standard error that a file of this folder has the credentials, which nothing on the
+    /// command line shows.
+    pub(crate) fn announce(&self, is_quiet: bool) {
+        if !is_quiet && self.credentials == Some(Source::EnvFile) {
+            output::note(format_args!("credentials from {}", Source::EnvFile));
+        }
+    }
+
     /// A setting and where it is from.
     pub(crate) fn find(&self, variable: &str) -> Option<(String, &Source)> {
         let is_credential = environment::CREDENTIALS.contains(&variable);
@@ -245,11 +259,20 @@ impl Settings {
     /// place elsewhere.
     fn check_destination(&self) -> Result<()> {
         for variable in environment::DESTINATION {
-            let Some((_, source)) = self.find(variable) else {
+            let Some((value, source)) = self.find(variable) else {
                 continue;
             };
-            if *source == Source::EnvFile
-                && let Some(credentials) = &self.credentials
+            if *source != Source::EnvFile {
+                continue;
+            }
+            if *variable == environment::BASE_URL && !is_loopback(&value) {
+                return Err(Failure::usage(format!(
+                    "{source} sets {variable} to an address of another machine: a file of a folder \
+                     does not say where credentials go"
+                ))
+                .hint("set it in the environment, with --base-url, or in a --profile"));
+            }
+            if let Some(credentials) = &self.credentials
                 && credentials != source
             {
                 return Err(Failure::usage(format!(
@@ -270,13 +293,53 @@ fn of_profile(name: String, profile: Profile) -> Layer {
     }
 }
 
+/// Returns true for the address of a service on this machine.
+fn is_loopback(address: &str) -> bool {
+    let url = Url::parse(address).ok();
+    url.as_ref()
+        .and_then(Url::host)
+        .is_some_and(|host| match host {
+            Host::Domain(name) => name == "localhost",
+            Host::Ipv4(address) => address.is_loopback(),
+            Host::Ipv6(address) => address.is_loopback(),
+        })
+}
+
 /// The variables of the `.env` file here; none if there is no such file.
 fn read_env_file() -> Result<HashMap<String, String>> {
-    match dotenvy::from_path_iter(ENV_FILE) {
-        Ok(variables) => variables.collect::<Result<_, _>>().map_err(unusable),
-        Err(error) if error.not_found() => Ok(HashMap::new()),
-        Err(error) => Err(unusable(error)),
-    }
+    let path = Path::new(ENV_FILE);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
+        Err(error) => return Err(Failure::io(Source::EnvFile, &error)),
+    };
+    let unread = |error: io::Error| Failure::io(Source::EnvFile, &error);
+    // Of the file that was opened, not of what may stand in its place by now.
+    check_writers(path, &file.metadata().map_err(unread)?)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text).map_err(unread)?;
+    let text = without_substitution(&text);
+    let variables = dotenvy::from_read_iter(text.as_bytes());
+    let restored = |variable: Result<(String, String), dotenvy::Error>| {
+        let (name, value) = variable.map_err(unusable)?;
+        Ok((name, value.replace(DOLLAR, "$")))
+    };
+    variables.map(restored).collect()
+}
+
+/// Stands for a dollar sign while the file is parsed: no value of a variable can have this character.
+const DOLLAR: char = '\0';
+
+/// A file with its dollar signs hidden, for a value that has one must not be expanded into the value of
+/// another variable.
+fn without_substitution(text: &str) -> String {
+    let mut is_escaped = false;
+    let hidden = text.chars().map(|letter| {
+        let hides = letter == '$' && !is_escaped;
+        is_escaped = letter == '\\' && !is_escaped;
+        if hides { DOLLAR } else { letter }
+    });
+    hidden.collect()
 }
 
 /// Why the file cannot be used. What is in its lines, which may be a secret, is not shown.

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use twilio_sync::emulator::LoggedRequest;
 
+use crate::io::output::clean;
+
 /// The limit of lines that wait to be printed; more are lost.
 const WAITING: usize = 1024;
 /// The time that the end waits for the reader of the lines.
@@ -35,7 +37,7 @@ pub(super) fn print_to(out: impl Write + Send + 'static) -> io::Result<(Printer,
 
 fn print_all(mut out: impl Write, lines: &Receiver<String>) {
     for line in lines {
-        if writeln!(out, "{line}").is_err() {
+        if writeln!(out, "{}", clean(&line)).is_err() {
             // Nobody reads any more.
             return;
         }

@@ -47,7 +47,7 @@ impl<C, T> Clone for Items<C, T> {
 
 impl<C, T> Items<C, T> {
     pub(crate) fn new(sync: SyncClient, key: impl IntoKey<C>) -> Self {
-        Self::at(Target::service(sync).at(key.into_key()))
+        Self::at(Target::service(sync).at(key.into_key()).inside())
     }
 
     fn at(target: Target) -> Self {
@@ -77,7 +77,14 @@ impl<C: Collection, T: DeserializeOwned + Send + 'static> Items<C, T> {
         self.item(position).fetch()
     }
 
-    /// Reads an item; `None` if there is none, or no such List or Map.
+    /// Reads an item; `None` if there is none.
+    ///
+    /// Where no call of this value or its clones has succeeded yet, a second request reads the List or
+    /// Map, so that `None` means that it exists.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) if there is no such List or Map; `ensure` creates it.
     pub fn find(&self, position: impl Into<Position<C>>) -> Call<Option<C::Item<T>>> {
         self.item(position).find(<C::Item<T>>::FETCH)
     }

@@ -13,6 +13,7 @@ use crate::resource::contract::checked;
 use crate::resource::key::{IntoKey, Position};
 use crate::resource::kind::{Collection, Dataless, Item, Named, kind, resource};
 use crate::resource::listing::Listing;
+use crate::resource::outcome::Removal;
 use crate::resource::record::{data_record, dataless_record, record};
 use crate::resource::write::Draft;
 use crate::value::{InputError, ItemKey, MapSid, Revision};
@@ -165,7 +166,7 @@ impl<T: DeserializeOwned + Send + 'static> Items<Map, T> {
     ///
     /// [`InputError::EmptyPrefix`](crate::error::InputError::EmptyPrefix) if the text is empty, which
     /// all keys begin with; [`remove_all`](Self::remove_all) is for that.
-    pub fn remove_with_prefix(&self, prefix: impl Into<String>) -> Bulk<String, ()> {
+    pub fn remove_with_prefix(&self, prefix: impl Into<String>) -> Bulk<String, Removal> {
         let prefix = prefix.into();
         let raw = self.raw();
         if prefix.is_empty() {

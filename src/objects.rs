@@ -56,19 +56,27 @@ impl<K: Kind> Objects<K> {
         self.target.object(key).fetch()
     }
 
-    /// Reads an object; `None` if there is none, or no such Service.
+    /// Reads an object; `None` if there is none.
+    ///
+    /// Where no call of the client has succeeded in this Service yet, a second request reads the Service,
+    /// so that `None` means that it exists.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) if there is no such Service.
     pub fn find(&self, key: impl IntoKey<K>) -> Call<Option<K>> {
         self.target.object(key).find(K::FETCH)
     }
 
-    /// Looks for an object: its SID, or `None` if there is none.
+    /// Looks for an object: its SID, or `None` if there is none. Cost and errors are those of
+    /// [`find`](Self::find).
     pub fn search(&self, key: impl IntoKey<K>) -> Call<Option<K::Sid>> {
         let read: Read<Option<K::Sid>> = Box::new(|response| {
             // The data need not fit.
             unless_absent(response, |it| Ok(K::names(&it.json()?).0.clone()))
         });
         let target = self.target.object(key);
-        target.call::<()>(K::FETCH).read_by(read)
+        target.call::<()>(K::FETCH).asking_above().read_by(read)
     }
 
     /// Sets after how long an object expires, counted from now.

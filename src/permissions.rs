@@ -220,7 +220,7 @@ impl<K: Permitted> Objects<K> {
     #[must_use]
     pub fn permissions(&self, key: impl IntoKey<K>) -> Permissions<K> {
         Permissions {
-            target: self.target.object(key),
+            target: self.target.object(key).inside(),
             kind: PhantomData,
         }
     }
@@ -341,8 +341,14 @@ impl<K: Permitted> Permissions<K> {
         self.identity(identity).record(K::Sid::FETCH)
     }
 
-    /// Reads the permission of an identity; `None` if it has none, or there is no such object. One
-    /// request.
+    /// Reads the permission of an identity; `None` if it has none. One request.
+    ///
+    /// Where no call of this value or its clones has succeeded yet, a second request reads the object, so
+    /// that `None` means that it exists.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) if there is no such object.
     pub fn find<I>(&self, identity: I) -> Call<Option<Permission<K::Sid>>>
     where
         I: TryInto<Identity, Error: Into<InputError>>,

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Display};
-use std::future::ready;
+use std::future::{poll_fn, ready};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -174,6 +175,30 @@ impl Request {
         self.if_match.as_ref()
     }
 
+    /// The request that reads the object or Service that the object of this request is in.
+    fn above(&self) -> Option<Self> {
+        let shape = |path: &'static str| {
+            let segments = path.split('/');
+            segments.map(|segment| {
+                if segment.starts_with('{') {
+                    "{}"
+                } else {
+                    segment
+                }
+            })
+        };
+        let path = self.operation?.path();
+        let depth = path.split('/').count().checked_sub(2)?;
+        let operation = Operation::all().find(|operation| {
+            operation.method() == Method::GET && shape(operation.path()).eq(shape(path).take(depth))
+        })?;
+        let above = self.path.rsplitn(3, '/').nth(2)?;
+        Some(Self {
+            operation: Some(operation),
+            ..Self::of(Method::GET, above.to_owned())
+        })
+    }
+
     fn fields(&self) -> form_urlencoded::Parse<'_> {
         form_urlencoded::parse(self.form.as_deref().unwrap_or_default())
     }
@@ -304,6 +329,16 @@ pub struct Call<T> {
     request: Request,
     options: Options,
     read: Read<T>,
+    above: Above,
+}
+
+/// What a call does about the object or Service that its object is in.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Above {
+    /// `true` once a call there has succeeded, so that the object or Service exists.
+    exists: Option<Arc<AtomicBool>>,
+    /// `true` if it is asked for where there is nothing, unless it is known to exist.
+    is_asked: bool,
 }
 
 impl<T> Debug for Call<T> {
@@ -321,6 +356,7 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> {
             request,
             options: Options::default(),
             read: Box::new(|response| response.json()),
+            above: Above::default(),
         }
     }
 }
@@ -414,19 +450,21 @@ impl<T> Call<T> {
             request: self.request,
             options: self.options,
             read,
+            above: self.above,
         }
     }
-}
 
-impl<T> Call<T> {
-    /// Begins to send the request, if there is one to be sent.
-    fn send(self) -> (BoxFuture<'static, Result<RawResponse>>, Read<T>) {
-        let mut request = self.request;
-        let sending = match request.failure.take().or_else(|| request.excess()) {
-            Some(error) => Box::pin(ready(Err(*error))),
-            None => self.sender.send(request, self.options),
-        };
-        (sending, self.read)
+    /// The same call at a place whose calls share what they know of the object or Service above.
+    pub(crate) fn below(mut self, exists: &Arc<AtomicBool>) -> Self {
+        self.above.exists = Some(Arc::clone(exists));
+        self
+    }
+
+    /// The same call, which fails where there is nothing because the object or Service above does not
+    /// exist.
+    pub(crate) fn asking_above(mut self) -> Self {
+        self.above.is_asked = true;
+        self
     }
 }
 
@@ -437,10 +475,13 @@ impl<T: Send + 'static> Call<T> {
     ///
     /// As `.await`.
     pub fn response(self) -> BoxFuture<'static, Result<Response<T>>> {
-        let (sending, read) = self.send();
+        let mut future = self.into_future();
         Box::pin(async move {
-            let response = sending.await?;
-            Ok(Response::new(read(&response)?, response))
+            let response = poll_fn(|cx| future.poll_response(cx)).await?;
+            match future.read.take() {
+                Some(read) => Ok(Response::new(read(&response)?, response)),
+                None => std::future::pending().await,
+            }
         })
     }
 }
@@ -450,9 +491,22 @@ impl<T> IntoFuture for Call<T> {
     type IntoFuture = CallFuture<T>;
 
     fn into_future(self) -> CallFuture<T> {
-        let (sending, read) = self.send();
-        let read = Some(read);
-        CallFuture { sending, read }
+        let mut request = self.request;
+        let sending = match request.failure.take().or_else(|| request.excess()) {
+            Some(error) => Box::pin(ready(Err(*error))),
+            None => Arc::clone(&self.sender).send(request, self.options.clone()),
+        };
+        let question = Question {
+            sender: self.sender,
+            options: self.options,
+            absent: None,
+        };
+        CallFuture {
+            sending,
+            read: Some(self.read),
+            exists: self.above.exists,
+            question: self.above.is_asked.then(|| Box::new(question)),
+        }
     }
 }
 
@@ -462,6 +516,67 @@ pub struct CallFuture<T> {
     sending: BoxFuture<'static, Result<RawResponse>>,
     /// None once the response was read.
     read: Option<Read<T>>,
+    exists: Option<Arc<AtomicBool>>,
+    question: Option<Box<Question>>,
+}
+
+/// The question where there is nothing: does the object or Service above exist?
+struct Question {
+    sender: Arc<dyn Sender>,
+    options: Options,
+    /// The response that there is nothing, once the question is asked.
+    absent: Option<RawResponse>,
+}
+
+impl<T> CallFuture<T> {
+    /// The response of the call, or the error that the object or Service above does not exist.
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<RawResponse>> {
+        loop {
+            let response = ready!(self.sending.as_mut().poll(cx));
+            let know = || {
+                if let Some(exists) = &self.exists {
+                    exists.store(true, Ordering::Relaxed);
+                }
+            };
+            let Some(question) = &mut self.question else {
+                if response
+                    .as_ref()
+                    .is_ok_and(|response| response.status.is_success())
+                {
+                    know();
+                }
+                return Poll::Ready(response);
+            };
+            if let Some(absent) = question.absent.take() {
+                return Poll::Ready(response.and_then(|above| {
+                    above.check()?;
+                    know();
+                    Ok(absent)
+                }));
+            }
+            let response = match response {
+                Ok(response) => response,
+                Err(error) => return Poll::Ready(Err(error)),
+            };
+            if response.status.is_success() {
+                know();
+            }
+            let is_known = self
+                .exists
+                .as_ref()
+                .is_some_and(|it| it.load(Ordering::Relaxed));
+            let above = match response.is_not_found() && !is_known {
+                true => response.request.above(),
+                false => None,
+            };
+            let Some(above) = above else {
+                return Poll::Ready(Ok(response));
+            };
+            let sender = Arc::clone(&question.sender);
+            self.sending = sender.send(above, question.options.clone());
+            question.absent = Some(response);
+        }
+    }
 }
 
 impl<T> Debug for CallFuture<T> {
@@ -474,7 +589,7 @@ impl<T> Future for CallFuture<T> {
     type Output = Result<T>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<T>> {
-        let response = ready!(self.sending.as_mut().poll(cx));
+        let response = ready!(self.poll_response(cx));
         let Some(read) = self.read.take() else {
             return Poll::Pending;
         };

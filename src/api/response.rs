@@ -80,6 +80,11 @@ impl RawResponse {
         Err(self.unusable(reason))
     }
 
+    /// Checks that the response is a success.
+    pub(super) fn check(&self) -> Result<()> {
+        self.success().map(drop)
+    }
+
     /// The error that the response cannot be used.
     fn unusable(&self, reason: String) -> Error {
         let mut call = self.summary();

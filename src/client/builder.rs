@@ -215,6 +215,7 @@ impl SyncClientBuilder {
             at_least_once,
             service,
             credentials: credentials.clone(),
+            exists: Arc::default(),
         })))
     }
 }

@@ -7,6 +7,7 @@ mod environment;
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use url::Url;
 
@@ -60,6 +61,8 @@ struct Shared {
     at_least_once: bool,
     service: ServiceReference,
     credentials: Credentials,
+    /// `true` once a call has shown that the Service exists.
+    exists: Arc<AtomicBool>,
 }
 
 impl Debug for SyncClient {
@@ -108,6 +111,7 @@ impl SyncClient {
     pub(crate) fn of_service(&self, service: ServiceReference) -> Self {
         Self(Arc::new(Shared {
             service,
+            exists: Arc::default(),
             ..Shared::clone(&self.0)
         }))
     }
@@ -122,6 +126,11 @@ impl SyncClient {
     #[must_use]
     pub fn api(&self) -> &api::Client {
         &self.0.api
+    }
+
+    /// The knowledge of the client and its clones that the Service exists.
+    pub(crate) fn exists(&self) -> &Arc<AtomicBool> {
+        &self.0.exists
     }
 
     /// The generator of the client's random waits.

@@ -27,6 +27,18 @@ impl ServiceError {
     /// Advice for the caller, for statuses that have one.
     fn advice(&self) -> Option<&'static str> {
         Some(match self.body.status {
+            404 => match self.call.operation {
+                "fetch_service" => {
+                    "check the Service: `services().all()` or `twilio-sync service ls` has those there \
+                     are, and `ensure` creates one"
+                }
+                "fetch_document" => {
+                    "create it: `documents().update_or_create(…)`, or `twilio-sync doc set`"
+                }
+                "fetch_sync_list" => "create it: `lists().ensure(…)`, or `twilio-sync list ensure`",
+                "fetch_sync_map" => "create it: `maps().ensure(…)`, or `twilio-sync map ensure`",
+                _ => return None,
+            },
             401 => "check the account SID and the API key with its secret, or the auth token",
             409 => "there is one already: update it, or choose another name or key",
             412 => "somebody else wrote meanwhile: read it again and decide anew",

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use serde::Serialize;
 
@@ -25,6 +26,8 @@ pub(crate) struct Target {
     pub(crate) sync: SyncClient,
     pub(crate) contract: Option<Arc<Contract>>,
     pub(crate) options: Options,
+    /// `true` once a call here has shown that the object or Service above exists.
+    exists: Arc<AtomicBool>,
     object: Option<ObjectReference>,
     item: Option<String>,
     /// The reason why there is no such place.
@@ -35,6 +38,7 @@ impl Target {
     /// The Service of a client.
     pub(crate) fn service(sync: SyncClient) -> Self {
         Self {
+            exists: Arc::clone(sync.exists()),
             sync,
             contract: None,
             options: Options::default(),
@@ -55,6 +59,12 @@ impl Target {
             Ok(reference) => self.object = Some(reference),
             Err(error) => self.failure = Some(error),
         }
+        self
+    }
+
+    /// The same place for calls to what is in its object, of which nothing is known yet.
+    pub(crate) fn inside(mut self) -> Self {
+        self.exists = Arc::default();
         self
     }
 
@@ -161,7 +171,7 @@ impl Target {
         let count = names.iter().flatten().count();
         let names = names.map(|name| name.unwrap_or(service));
         let call = self.sync.api().call(operation, &names[..count]);
-        let call = call.with_options(&self.options);
+        let call = call.with_options(&self.options).below(&self.exists);
         match &self.failure {
             Some(error) => call.failed(InputError::clone(error)),
             None => call,
@@ -213,7 +223,7 @@ impl Target {
                 Box::new(move |response| unless_absent(response, |it| R::read(it, Some(&contract))))
             }
         };
-        self.call::<()>(operation).read_by(read)
+        self.call::<()>(operation).asking_above().read_by(read)
     }
 
     /// The JSON text of a value that is to be written: at most `limit` bytes, and as the contract wants it.

@@ -260,11 +260,11 @@ async fn get_fails_where_find_finds_nothing() {
     let created = docs.create("desk", &json!({"n": 1})).await.unwrap();
     assert_eq!(docs.get("desk").await.unwrap(), created);
     assert_eq!(docs.find("desk").await.unwrap(), Some(created));
-    // No such Service is nothing found, too.
+    // A Service that does not exist is an error.
     let elsewhere = sync.with_service("IS00000000000000000000000000000000");
     let elsewhere = documents(&elsewhere.unwrap());
     assert!(elsewhere.get("desk").await.unwrap_err().is_not_found());
-    assert_eq!(elsewhere.find("desk").await.unwrap(), None);
+    assert!(elsewhere.find("desk").await.unwrap_err().is_not_found());
     // Any other failure is one.
     emulator.inject(Fault::status(403));
     assert_eq!(

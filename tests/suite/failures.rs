@@ -89,7 +89,8 @@ async fn not_found() {
         "fetch_document failed: 404 Not Found, code 20404: \
          The requested resource /Services/IS/Documents/desk%207 was not found \
          [GET /v1/Services/IS/Documents/desk%207; request RQ; 1 attempt] \
-         See https://www.twilio.com/docs/errors/20404."
+         See https://www.twilio.com/docs/errors/20404. \
+         What to do: create it: `documents().update_or_create(…)`, or `twilio-sync doc set`."
     );
     assert!(error.is_not_found() && !error.is_outcome_unknown());
 }
@@ -556,4 +557,63 @@ async fn a_form_that_cannot_be_encoded() {
     );
     assert!(matches!(error, Error::Input(_)), "{error:?}");
     assert!(emulator.requests().is_empty());
+}
+
+/// `None` means that what it would be in exists. That is asked once where nothing has shown it yet.
+#[tokio::test]
+async fn none_means_that_the_parent_is_there() {
+    let (emulator, sync) = crate::start().await;
+    let absent = "IS00000000000000000000000000000000";
+    let elsewhere = sync.with_service(absent).unwrap();
+    let docs = documents(&elsewhere);
+    let error = docs.find("d").await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert!(error.to_string().contains(absent), "{error}");
+    assert!(error.to_string().contains("services().all()"), "{error}");
+    assert!(
+        elsewhere
+            .maps()
+            .search("m")
+            .await
+            .unwrap_err()
+            .is_not_found()
+    );
+    let response = docs.find("d").response().await;
+    assert!(response.unwrap_err().is_not_found());
+    crate::operations(&emulator);
+
+    let client = emulator.client().unwrap();
+    assert_eq!(client.maps().find("m").await.unwrap(), None);
+    assert_eq!(
+        crate::operations(&emulator),
+        ["FetchSyncMap", "FetchService"]
+    );
+    assert_eq!(documents(&client).search("d").await.unwrap(), None);
+    assert_eq!(crate::operations(&emulator), ["FetchDocument"]);
+
+    let map = client.map::<Value>("m");
+    let error = map.find("k").await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert!(error.to_string().contains("maps().ensure"), "{error}");
+    let error = client.list::<Value>("l").find(0).await.unwrap_err();
+    assert!(error.to_string().contains("lists().ensure"), "{error}");
+    let error = documents(&client)
+        .permissions("d")
+        .find("bob")
+        .await
+        .unwrap_err();
+    assert!(error.to_string().contains("update_or_create"), "{error}");
+    client.maps().create("m").await.unwrap();
+    crate::operations(&emulator);
+    assert_eq!(map.find("k").await.unwrap(), None);
+    assert_eq!(map.clone().find("k").await.unwrap(), None);
+    assert_eq!(
+        crate::operations(&emulator),
+        ["FetchSyncMapItem", "FetchSyncMap", "FetchSyncMapItem"]
+    );
+    let map = client.map::<Value>("m");
+    map.set("k", &json!({})).await.unwrap();
+    crate::operations(&emulator);
+    assert_eq!(map.find("other").response().await.unwrap().value, None);
+    assert_eq!(crate::operations(&emulator), ["FetchSyncMapItem"]);
 }

@@ -116,7 +116,8 @@ async fn items_are_set_read_and_removed() {
             .unwrap_err()
             .is_not_found()
     );
-    assert_eq!(sync.map::<Value>("missing").find("k").await.unwrap(), None);
+    let missing = sync.map::<Value>("missing").find("k").await;
+    assert!(missing.unwrap_err().is_not_found());
 }
 
 #[tokio::test]

@@ -783,7 +783,7 @@ async fn requests_carry_what_they_should_and_no_more() {
         .base_url(format!("http://{address}/below"))
         .build()
         .unwrap();
-    assert_eq!(sync.maps().search("a/b").await.unwrap(), None);
+    assert!(sync.maps().get("a/b").await.unwrap_err().is_not_found());
     let head = head.await.unwrap();
     let mut lines: Vec<_> = head
         .trim_end()

@@ -50,7 +50,7 @@ async fn of_every_kind_of_object() {
             .unwrap_err()
             .is_not_found()
     );
-    assert_eq!(missing.find("bob").await.unwrap(), None);
+    assert!(missing.find("bob").await.unwrap_err().is_not_found());
     assert!(missing.get("bob").await.unwrap_err().is_not_found());
 }
 

@@ -109,7 +109,8 @@ async fn a_call_can_be_looked_at_before_it_is_sent() {
     assert_eq!(call.if_match(), None);
     assert_eq!(operations(&emulator).len(), 0);
     assert_eq!(call.await.unwrap(), None);
-    assert_eq!(operations(&emulator), ["FetchDocument"]);
+    // Where there is nothing, the Service is asked for once.
+    assert_eq!(operations(&emulator), ["FetchDocument", "FetchService"]);
 }
 
 /// The form of a request of one's own.

@@ -144,11 +144,7 @@ impl ServiceError {
             ),
             Self::MissingParameter(_) => (BAD, 20001, "Missing required parameter"),
             Self::InvalidParameter(_) => (BAD, 20422, "Invalid parameter"),
-            Self::ForeignPage => (
-                FORBIDDEN,
-                20003,
-                "The emulator takes no writes from web pages of another origin",
-            ),
+            Self::ForeignPage => (FORBIDDEN, 20003, "No writes from pages of another origin"),
             Self::NotStored => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 20500,

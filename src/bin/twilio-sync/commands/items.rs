@@ -201,12 +201,7 @@ impl<K: Holder> Run for ItemVerb<K> {
                 place: Some(place),
                 is_data_only,
             } => {
-                let absent = format!(
-                    "there is no {} in {}, or no such {}",
-                    K::named(&place),
-                    holder.title(),
-                    K::NOUN
-                );
+                let absent = format!("there is no {} in {}", K::named(&place), holder.title());
                 let items = holder.items::<Data>(session).await?;
                 let item = items.find(place).await?;
                 let item = item.ok_or_else(|| Failure::not_found(absent))?;

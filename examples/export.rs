@@ -10,7 +10,7 @@ async fn copy_phone_book(sync: &SyncClient, other: &SyncClient) -> twilio_sync::
     let phones = sync.map::<Value>("phonebook");
     let lines: Vec<String> = phones
         .export(None)
-        .map_ok(|line| line.to_string()) // {"key":"+8150…","data":{…}}
+        .map_ok(|line| line.to_string()) // {"kind":"map_item",…}
         .try_collect()
         .await?;
 

@@ -8,6 +8,7 @@ mod contention;
 mod contract;
 mod data;
 mod outcome;
+mod line;
 mod response;
 mod service;
 mod summary;
@@ -24,6 +25,7 @@ pub use contract::{ContractError, Violation};
 pub use data::DataError;
 pub(crate) use outcome::Doubt;
 pub use outcome::{Present, ReadBack, WriteOutcome};
+pub use line::LineError;
 pub use response::ResponseError;
 pub use service::ServiceError;
 pub use summary::CallSummary;
@@ -84,14 +86,9 @@ pub enum Error {
         /// The cap.
         pages: usize,
     },
-    /// A line of an export that is none.
-    #[error("not a line of an export, {reason}: {line}")]
-    Line {
-        /// The line, cut if long.
-        line: String,
-        /// The reason why it is not one.
-        reason: String,
-    },
+    /// A line cannot be imported.
+    #[error(transparent)]
+    Line(#[from] LineError),
     /// Stored data does not fit the type it was asked for as.
     #[error(transparent)]
     Data(Box<DataError>),

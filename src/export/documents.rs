@@ -1,10 +1,9 @@
 //! Export, import and copies of Documents.
 
-use chrono::Utc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::Line;
+use super::{Entry, Kind, LineError};
 use crate::documents::Document;
 use crate::error::Result;
 use crate::objects::Objects;
@@ -16,18 +15,19 @@ impl<T> Objects<Document<T>>
 where
     T: Serialize + DeserializeOwned + Send + 'static,
 {
-    /// A Document as a line of JSON. One request.
+    /// Exports a Document as an entry. One request.
     ///
     /// # Errors
     ///
     /// [`is_not_found`](crate::Error::is_not_found) if there is no such Document.
-    pub async fn export(&self, key: impl IntoKey<Document<T>>) -> Result<Line> {
+    pub async fn export(&self, key: impl IntoKey<Document<T>>) -> Result<Entry> {
         let target = self.target.object(key).unchecked();
         let document: Document<Data> = target.fetch().await?;
-        Ok(Line {
-            unique_name: document.unique_name,
-            ..Line::of_item(None, None, document.data, document.date_expires)
-        })
+        let name = document.unique_name.unwrap_or(document.sid.into());
+        let mut entry = Entry::new(Kind::Document, name);
+        entry.data = Some(document.data);
+        entry.date_expires = document.date_expires;
+        Ok(entry)
     }
 
     /// Writes the Document of an export, under its own unique name; `None` if it has expired.
@@ -36,13 +36,13 @@ where
     ///
     /// # Errors
     ///
-    /// [`Error::Line`](crate::Error::Line) if it is not the line of a Document.
-    pub async fn import(&self, line: &Line) -> Result<Option<Written<Document<T>>>> {
-        let Some(name) = &line.unique_name else {
-            return Err(line.lacks("unique_name"));
-        };
-        let Some(draft) = line.draft(Utc::now(), &self.target) else {
+    /// [`Error::Line`](crate::Error::Line) if it is not the entry of a Document with a unique name.
+    pub async fn import(&self, entry: &Entry) -> Result<Option<Written<Document<T>>>> {
+        let Some(draft) = entry.draft(Kind::Document, &self.target)? else {
             return Ok(None);
+        };
+        let Some(name) = &entry.unique_name else {
+            return Err(LineError::invalid("it has no `unique_name`").into());
         };
         let target = self.target.object::<Document<T>>(name);
         UpdateOrCreate::new(target, draft).await.map(Some)
@@ -62,8 +62,8 @@ where
         target: &Self,
         target_name: impl Into<String>,
     ) -> Result<Option<Written<Document<T>>>> {
-        let mut line = self.export(key).await?;
-        line.unique_name = Some(target_name.into());
-        target.import(&line).await
+        let mut entry = self.export(key).await?;
+        entry.unique_name = Some(target_name.into());
+        target.import(&entry).await
     }
 }

@@ -2,32 +2,64 @@
 
 use std::future::ready;
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use futures_core::Stream;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Line, numbered, numbered_job};
+use super::{Entry, Kind, LineError, Record, draft};
 use crate::api::types::{Bounds, Order};
 use crate::error::{Error, Result};
 use crate::items::Items;
 use crate::lists::{List, ListItem};
 use crate::maps::{Map, MapItem};
-use crate::resource::bulk::{Bulk, job};
+use crate::resource::bulk::{Bulk, Job, failed, job};
 use crate::resource::call::{Create, UpdateOrCreate, Written};
+use crate::resource::target::Target;
 use crate::value::Data;
 
-impl ListItem<Data> {
-    fn line(self) -> Line {
-        Line::of_item(None, Some(self.index), self.data, self.date_expires)
-    }
+/// The entry of an item of the object at a target.
+fn entry(kind: Kind, target: &Target, data: Data, date_expires: Option<DateTime<Utc>>) -> Entry {
+    let mut entry = Entry::new(kind, target.name());
+    entry.data = Some(data);
+    entry.date_expires = date_expires;
+    entry
 }
 
-impl MapItem<Data> {
-    fn line(self) -> Line {
-        Line::of_item(Some(self.key), None, self.data, self.date_expires)
+/// The items among the lines of an export, with the work for each. The keys are the numbers of lines,
+/// from 0. Items that have expired have no work.
+fn jobs<S, R: Send + 'static>(
+    lines: S,
+    kind: Kind,
+    job: impl Fn(&Entry) -> Result<Option<Job<R>>> + Send + 'static,
+) -> impl Stream<Item = Result<(usize, Job<R>)>> + Send + 'static
+where
+    S: Stream<Item: AsRef<str> + Send> + Send + 'static,
+{
+    lines.enumerate().filter_map(move |(number, line)| {
+        let work = match item(line.as_ref(), kind) {
+            Ok(Some(entry)) => job(&entry),
+            Ok(None) => Ok(None),
+            Err(error) => Err(error.into()),
+        };
+        let work = work.unwrap_or_else(|error| Some(failed(error)));
+        ready(work.map(|job| Ok((number, job))))
+    })
+}
+
+/// The item in a line; none if the line is blank, of the List or Map itself, or the first or last one.
+fn item(line: &str, kind: Kind) -> Result<Option<Entry>, LineError> {
+    if line.trim().is_empty() {
+        return Ok(None);
+    }
+    match Record::parse(line)? {
+        Record::Entry(entry) if entry.kind == kind => Ok(Some(entry)),
+        Record::Entry(entry) if entry.kind != kind.object() => {
+            Err(LineError::kind(&entry.kind, &kind))
+        }
+        Record::Entry(_) | Record::Heading(_) | Record::End(_) => Ok(None),
     }
 }
 
@@ -45,40 +77,43 @@ impl<T: DeserializeOwned + Send + 'static> Items<List, T> {
             Ok::<_, Error>(items.try_take_while(is_old))
         });
         Bulk::in_order(items.try_flatten().try_filter_map(move |item| {
-            let (index, line) = (item.index, item.line());
-            let draft = line.draft(Utc::now(), &target);
+            let draft = draft(&item.data, item.date_expires, &target);
             let target = target.clone();
             ready(Ok(
-                draft.map(|draft| (index, job(Create::new(target, draft))))
+                draft.map(|draft| (item.index, job(Create::new(target, draft))))
             ))
         }))
     }
 
-    /// All items as lines of JSON, one [`Line`] each, as a stream. To resume an export, give the last
-    /// index it has.
+    /// Exports all items as a stream of entries. To resume an export, give the last index it has.
     #[must_use]
-    pub fn export(&self, after: Option<i64>) -> BoxStream<'static, Result<Line>> {
+    pub fn export(&self, after: Option<i64>) -> BoxStream<'static, Result<Entry>> {
         let mut items = self.raw().items();
         if let Some(after) = after {
             items = items.from(after).bounds(Bounds::Exclusive);
         }
-        Box::pin(items.map_ok(ListItem::line))
+        let target = self.target.clone();
+        Box::pin(items.map_ok(move |item| {
+            let mut entry = entry(Kind::ListItem, &target, item.data, item.date_expires);
+            entry.index = Some(item.index);
+            entry
+        }))
     }
 
-    /// Adds the items of an export, one after the other. The keys of the [`Bulk`] are line numbers, from
-    /// 0. To resume an import, skip the lines that were done.
+    /// Adds the items of an export, one after the other, whatever List they were in. Its heading, its end
+    /// and the line of the List are skipped. The keys of the [`Bulk`] are line numbers, from 0. To resume
+    /// an import, skip the lines that were done.
+    ///
+    /// A line of another kind fails with [`Error::Line`].
     pub fn import<S>(&self, lines: S) -> Bulk<usize, ListItem<T>>
     where
         T: Serialize,
         S: Stream<Item: AsRef<str> + Send> + Send + 'static,
     {
         let target = self.target.clone();
-        Bulk::in_order(numbered(lines).filter_map(move |(number, line)| {
-            let job = line.map(|line| {
-                let draft = line.draft(Utc::now(), &target);
-                draft.map(|draft| job(Create::new(target.clone(), draft)))
-            });
-            ready(numbered_job(number, job))
+        Bulk::in_order(jobs(lines, Kind::ListItem, move |entry| {
+            let draft = entry.draft(Kind::ListItem, &target)?;
+            Ok(draft.map(|draft| job(Create::new(target.clone(), draft))))
         }))
     }
 }
@@ -89,45 +124,46 @@ impl<T: DeserializeOwned + Send + 'static> Items<Map, T> {
     pub fn copy_to<U>(&self, target: &Items<Map, U>) -> Bulk<String, Written<MapItem<Data>>> {
         let target = target.target.clone();
         Bulk::new(self.raw().items().try_filter_map(move |item| {
-            let (place, key) = (target.item::<Map>(&item.key), item.key.clone());
-            let draft = item.line().draft(Utc::now(), &target);
-            ready(Ok(
-                draft.map(|draft| (key, job(UpdateOrCreate::new(place, draft))))
-            ))
+            let place = target.item::<Map>(&item.key);
+            let draft = draft(&item.data, item.date_expires, &target);
+            ready(Ok(draft.map(|draft| {
+                (item.key, job(UpdateOrCreate::new(place, draft)))
+            })))
         }))
     }
 
-    /// All items as lines of JSON, one [`Line`] each, as a stream. To resume an export, give the last
-    /// key it has.
+    /// Exports all items as a stream of entries. To resume an export, give the last key it has.
     #[must_use]
-    pub fn export(&self, after: Option<&str>) -> BoxStream<'static, Result<Line>> {
+    pub fn export(&self, after: Option<&str>) -> BoxStream<'static, Result<Entry>> {
         let mut items = self.raw().items();
         if let Some(after) = after {
             items = items
                 .starting_at(after.to_owned())
                 .bounds(Bounds::Exclusive);
         }
-        Box::pin(items.map_ok(MapItem::line))
+        let target = self.target.clone();
+        Box::pin(items.map_ok(move |item| {
+            let mut entry = entry(Kind::MapItem, &target, item.data, item.date_expires);
+            entry.key = Some(item.key);
+            entry
+        }))
     }
 
-    /// Sets the items of an export. The keys of the [`Bulk`] are line numbers, from 0. It can be run
-    /// again whole, or from the first line that was not done.
+    /// Sets the items of an export, whatever Map they were in. Its heading, its end and the line of the
+    /// Map are skipped. The keys of the [`Bulk`] are line numbers, from 0. It can be run again whole, or
+    /// from the first line that was not done.
+    ///
+    /// A line of another kind fails with [`Error::Line`].
     pub fn import<S>(&self, lines: S) -> Bulk<usize, Written<MapItem<T>>>
     where
         T: Serialize,
         S: Stream<Item: AsRef<str> + Send> + Send + 'static,
     {
         let target = self.target.clone();
-        Bulk::new(numbered(lines).filter_map(move |(number, line)| {
-            let job = line.and_then(|line| match &line.key {
-                None => Err(line.lacks("key")),
-                Some(key) => {
-                    let draft = line.draft(Utc::now(), &target);
-                    let place = target.item::<Map>(key);
-                    Ok(draft.map(|draft| job(UpdateOrCreate::new(place, draft))))
-                }
-            });
-            ready(numbered_job(number, job))
+        Bulk::new(jobs(lines, Kind::MapItem, move |entry| {
+            let draft = entry.draft(Kind::MapItem, &target)?;
+            let place = target.item::<Map>(entry.key.as_deref().unwrap_or_default());
+            Ok(draft.map(|draft| job(UpdateOrCreate::new(place, draft))))
         }))
     }
 }

@@ -149,9 +149,14 @@ impl Target {
         self.options.at_least_once || self.sync.is_at_least_once()
     }
 
+    /// The name or SID of the object here; empty if there is none.
+    pub(crate) fn name(&self) -> &str {
+        self.object.as_ref().map_or("", ObjectReference::as_str)
+    }
+
     /// Its name in an error.
     pub(crate) fn describe(&self) -> String {
-        let object = self.object.as_ref().map_or("", ObjectReference::as_str);
+        let object = self.name();
         match &self.item {
             Some(item) => format!("item \"{item}\" of \"{object}\""),
             None => format!("\"{object}\""),

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
 use super::input_error::InputError;
 
 /// A time to live: after how long, from the moment of the write, an object or item expires and is
@@ -31,6 +33,28 @@ impl Ttl {
     #[must_use]
     pub const fn from_secs(seconds: u64) -> Self {
         Self(Duration::from_secs(seconds))
+    }
+
+    /// The time that is left until a date, by the clock of this machine; [`NEVER`](Self::NEVER) without a
+    /// date, and `None` if the date has passed. It is at least one second, and at most
+    /// [`MAX`](Self::MAX), since clocks differ.
+    ///
+    /// ```
+    /// use chrono::{TimeDelta, Utc};
+    /// use twilio_sync::Ttl;
+    ///
+    /// let left = Ttl::until(Some(Utc::now() + TimeDelta::seconds(60)));
+    /// assert!(left > Some(Ttl::from_secs(50)) && left <= Some(Ttl::from_secs(60)));
+    /// assert_eq!(Ttl::until(Some(Utc::now() - TimeDelta::seconds(1))), None);
+    /// assert_eq!(Ttl::until(None), Some(Ttl::NEVER));
+    /// ```
+    #[must_use]
+    pub fn until(date_expires: Option<DateTime<Utc>>) -> Option<Self> {
+        let Some(date) = date_expires else {
+            return Some(Self::NEVER);
+        };
+        let left = date.signed_duration_since(Utc::now()).to_std().ok()?;
+        Some(Self(left).clamp(Self::from_secs(1), Self::MAX))
     }
 
     /// The time to live as a duration; zero for never.

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, stream};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use twilio_sync::api::Operation;
 use twilio_sync::emulator::{Fault, LoggedRequest};
+use twilio_sync::value::Data;
 use twilio_sync::{Emulator, SyncClient};
 
 use super::session::Session;
@@ -350,6 +351,35 @@ async fn what_is_exported_and_imported_is_the_same() {
         lines
     };
     assert_eq!(without_dates("a.jsonl"), without_dates("b.jsonl"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_library_and_the_program_read_each_others_files() {
+    let program = Program::with(json!({
+        "documents": [{"unique_name": "desk", "data": {"n": 1}}],
+        "maps": [{"unique_name": "map", "items": [{"key": "a", "data": {"n": 1.50}}]}],
+    }))
+    .await;
+    let sync = &program.sync;
+    program.done("export map map -o map.jsonl --quiet");
+    sync.maps().create("copy").await.unwrap();
+    let (map, copy) = (sync.map::<Data>("map"), sync.map::<Data>("copy"));
+    let file = program.read("map.jsonl");
+    let lines: Vec<String> = file.lines().map(str::to_owned).collect();
+    copy.import(stream::iter(lines)).await.unwrap();
+    let data = copy.get("a").await.unwrap().data;
+    assert_eq!(data.decode::<Value>().unwrap(), json!({"n": 1.5}));
+
+    let mut entries: Vec<_> = map.export(None).try_collect().await.unwrap();
+    assert_eq!(file.lines().nth(2), Some(entries[0].to_string().as_str()));
+    entries.push(sync.documents::<Data>().export("desk").await.unwrap());
+    let lines: Vec<_> = entries.iter().map(ToString::to_string).collect();
+    fs::write(program.path("library.jsonl"), lines.join("\n")).unwrap();
+    map.remove("a").await.unwrap();
+    sync.documents::<Data>().remove("desk").await.unwrap();
+    program.done("import -f library.jsonl --quiet");
+    assert!(map.get("a").await.unwrap().data.is_same_json(&data));
+    assert!(sync.documents::<Data>().get("desk").await.is_ok());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,8 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 use twilio_sync::Error;
 use twilio_sync::call::Outcome;
-use twilio_sync::export::Line;
+use twilio_sync::error::LineError;
+use twilio_sync::export::{End, Entry, Heading, Kind, Place, Record};
 
 use crate::{documents, start};
 
@@ -33,7 +34,10 @@ async fn a_map_there_and_back_and_resumed() {
         .await
         .unwrap();
     assert_eq!(lines.len(), 150);
-    assert_eq!(lines[1], r#"{"key":"k001","data":{"n":1}}"#);
+    assert_eq!(
+        lines[1],
+        r#"{"kind":"map_item","map":"here","key":"k001","data":{"n":1}}"#
+    );
     assert!(lines[0].contains("\"date_expires\":\"20"), "{}", lines[0]);
 
     let rest: Vec<_> = here.export(Some("k147")).try_collect().await.unwrap();
@@ -55,7 +59,11 @@ async fn a_map_there_and_back_and_resumed() {
         .try_collect()
         .await
         .unwrap();
-    assert_eq!(copied[1..], lines[1..]);
+    let renamed: Vec<_> = lines
+        .iter()
+        .map(|line| line.replace(r#""map":"here""#, r#""map":"there""#))
+        .collect();
+    assert_eq!(copied[1..], renamed[1..]);
     assert!(there.get("k000").await.unwrap().date_expires.is_some());
 
     let copy = sync.maps().create("copy").await.unwrap();
@@ -80,7 +88,10 @@ async fn a_list_and_a_document() {
         .try_collect()
         .await
         .unwrap();
-    assert_eq!(lines[2], r#"{"index":3,"data":{"n":3}}"#);
+    assert_eq!(
+        lines[2],
+        r#"{"kind":"list_item","list":"here","index":3,"data":{"n":3}}"#
+    );
     // One after the other, whatever is asked for.
     let import = there.import(stream::iter(lines)).concurrency(16);
     import.await.unwrap();
@@ -100,7 +111,10 @@ async fn a_list_and_a_document() {
     let docs = documents(&sync);
     docs.create("desk", &json!({"n": 1})).await.unwrap();
     let line = docs.export("desk").await.unwrap();
-    assert_eq!(line.to_string(), r#"{"unique_name":"desk","data":{"n":1}}"#);
+    assert_eq!(
+        line.to_string(),
+        r#"{"kind":"document","unique_name":"desk","data":{"n":1}}"#
+    );
     docs.remove("desk").await.unwrap();
     let written = docs.import(&line).await.unwrap().unwrap();
     assert_eq!(written.outcome, Outcome::Created);
@@ -114,11 +128,11 @@ async fn lines_that_are_none_and_lines_that_expired() {
     sync.maps().create("map").await.unwrap();
     let map = sync.map::<Value>("map");
     let lines = [
-        r#"{"key":"a","data":{}}"#,
+        r#"{"kind":"map_item","map":"another","key":"a","data":{}}"#,
         "",
-        r#"{"key":"gone","data":{},"date_expires":"2020-01-01T00:00:00Z"}"#,
-        r#"{"data":{}}"#,
-        r#"{"key":"b","data":{}}"#,
+        r#"{"kind":"map_item","map":"map","key":"gone","data":{},"date_expires":"2020-01-01T00:00:00Z"}"#,
+        r#"{"kind":"map_item","map":"map","data":{}}"#,
+        r#"{"kind":"map_item","map":"map","key":"b","data":{}}"#,
     ];
     let error = map
         .import(stream::iter(lines))
@@ -126,13 +140,10 @@ async fn lines_that_are_none_and_lines_that_expired() {
         .await
         .unwrap_err();
     assert_eq!((&error.done[..], error.failed[0].0), (&[0][..], 3));
-    let Error::Line { line, reason } = &error.failed[0].1 else {
+    let Error::Line(LineError::Invalid { reason, .. }) = &error.failed[0].1 else {
         panic!("{error:?}")
     };
-    assert_eq!(
-        (line.as_str(), reason.as_str()),
-        (r#"{"data":{}}"#, "it has no `key`")
-    );
+    assert_eq!(reason, "it has no `key`");
     assert_eq!(map.items().count().await, 1);
     let error = map
         .import(stream::iter(lines))
@@ -151,9 +162,70 @@ async fn lines_that_are_none_and_lines_that_expired() {
     let import = map.import(stream::iter([lines[0]]));
     import.ttl(Duration::from_secs(60)).await.unwrap();
     assert!(map.get("a").await.unwrap().date_expires.is_some());
-    let error = Line::parse("{nonsense").unwrap_err();
+    let error = Entry::parse("{nonsense").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "it is no line of an export: key must be a string"
+    );
+}
+
+#[tokio::test]
+async fn a_whole_export_of_one_object_is_imported() {
+    let (_emulator, sync) = start().await;
+    let sid = sync.maps().create("there").await.unwrap().sid;
+    let mut item = Entry::new(Kind::MapItem, "here");
+    item.key = Some("a".to_owned());
+    item.data = Some(serde_json::from_str(r#"{"n":1}"#).unwrap());
+    let lines = [
+        Record::Heading(Heading::new("IS1", Some(Place::new(Kind::Map, "here")))),
+        Record::Entry(Entry::new(Kind::Map, "here")),
+        Record::Entry(item),
+        Record::End(End::after(2)),
+    ];
+    let lines = lines.map(|line| line.to_string());
+    let there = sync.map::<Value>(&sid);
+    let done = there.import(stream::iter(lines.clone())).await.unwrap();
+    assert_eq!(done.keys, [2]);
+    let entries: Vec<_> = there.export(None).try_collect().await.unwrap();
+    assert_eq!(entries[0].place(), Some(Place::new(Kind::Map, sid)));
+
+    // Lines of other kinds are not imported, nor those of a newer program.
+    sync.lists().create("list").await.unwrap();
+    let list = sync.list::<Value>("list");
+    let lines =
+        stream::iter(lines).chain(stream::iter(
+            [r#"{"kind":"export","version":2}"#.to_owned()],
+        ));
+    let error = list.import(lines).keep_going().await.unwrap_err();
+    let failed: Vec<_> = error.failed.iter().map(|(line, _)| *line).collect();
+    assert_eq!((error.done, failed), (vec![], vec![1, 2, 4]));
+    assert!(matches!(
+        error.failed[1].1,
+        Error::Line(LineError::Kind { .. })
+    ));
+    assert!(matches!(
+        error.failed[2].1,
+        Error::Line(LineError::Version { version: 2, .. })
+    ));
+    assert_eq!(list.items().count().await, 0);
+}
+
+#[tokio::test]
+async fn a_document_is_imported_from_its_own_kind_of_line_only() {
+    let (_emulator, sync) = start().await;
+    let docs = documents(&sync);
+    let mut entry = Entry::new(Kind::Map, "desk");
+    let error = docs.import(&entry).await.unwrap_err();
     assert!(
-        error.to_string().starts_with("not a line of an export, "),
+        matches!(error, Error::Line(LineError::Kind { .. })),
         "{error}"
     );
+    entry.kind = Kind::Document;
+    let error = docs.import(&entry).await.unwrap_err();
+    assert!(error.to_string().contains("`data`"), "{error}");
+    let sid = format!("ET{}", "5".repeat(32));
+    let mut entry = Entry::new(Kind::Document, sid);
+    entry.data = Some(serde_json::from_str("{}").unwrap());
+    let error = docs.import(&entry).await.unwrap_err();
+    assert!(error.to_string().contains("`unique_name`"), "{error}");
 }

@@ -1,18 +1,19 @@
 //! `twilio-sync apply`
 
 use clap::Args;
+use twilio_sync::export::Kind;
 use twilio_sync::kind::Dataless;
 use twilio_sync::value::Data;
 use twilio_sync::{Error, List, Map, MessageStream, SyncClient, Ttl};
 
 use super::concurrently::{self, CONCURRENCY};
 use super::contents::Contents;
+use super::counts::plural;
 use super::diff::{print_changes, subject};
-use super::entry::{Kind, State, plural};
 use super::objects::service_sid;
-use super::plan::{Change, Plan, Verb};
+use super::plan::{Change, Plan, State, Verb};
 use super::progress::Progress;
-use super::{FileOption, Scope, ttl_until, with_hint};
+use super::{FileOption, Scope, with_hint};
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::input::{Reference, with_options};
 use crate::io::noun::Noun;
@@ -290,7 +291,7 @@ async fn remove(sync: &SyncClient, change: &Change) -> Result<(), Refusal> {
 
 /// The remaining time to live; the shortest possible if it has just expired.
 fn ttl(new: &State) -> Ttl {
-    ttl_until(new.date_expires).unwrap_or(Ttl::from_secs(1))
+    Ttl::until(new.date_expires).unwrap_or(Ttl::from_secs(1))
 }
 
 /// The failure to make a change.

@@ -9,15 +9,15 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use twilio_sync::export::{Entry, Heading, Kind, Place, Record};
 use twilio_sync::value::{Data, ItemKey, MAX_DATA_SIZE, UniqueName};
 
-use super::Place;
-use super::entry::{Entry, Kind, ObjectKind};
-use super::heading::{Heading, Record};
 use super::lines::{BUFFER, Reader};
+use super::{invalid_line, scope, word};
 use crate::io::blocking::blocking;
 use crate::io::failure::{Failure, Result};
-use crate::io::output::{Output, shell_quoted, visible};
+use crate::io::output::shell_quoted;
+use crate::io::output::{Output, visible};
 
 /// The hint for an invalid line.
 const HINT: &str = "nothing was written; mend or remove the line";
@@ -90,7 +90,7 @@ impl Contents {
         target: Option<Place>,
     ) -> Result<(Self, Option<Place>)> {
         let contents = Self::read_all(path).await?;
-        let target = target.or_else(|| contents.heading.as_ref()?.object());
+        let target = target.or_else(|| contents.heading.as_ref()?.object.clone());
         let contents = contents.select(target.as_ref())?;
         Ok((contents, target))
     }
@@ -138,11 +138,9 @@ impl Contents {
                 continue;
             }
             is_single &= end.is_none();
-            let record = Record::parse(line.text).map_err(|why| {
-                why.failure(
-                    format_args!("{}, line {}", contents.title, line.number),
-                    HINT,
-                )
+            let record = Record::parse(line.text).map_err(|error| {
+                let line = format_args!("{}, line {}", contents.title, line.number);
+                invalid_line(&error, line, HINT)
             })?;
             match record {
                 Record::Heading(heading) => {
@@ -199,13 +197,15 @@ impl Contents {
             return Err(Failure::usage(format!("{} is empty", self.title))
                 .hint("--prune would remove everything: leave it out, or use `rm`"));
         }
-        let is_covered = match (heading.object(), target) {
+        let is_covered = match (&heading.object, target) {
             (None, None) => true,
             // Whether a SID belongs to the object in the file is checked against the Service.
             (of, Some(target)) => {
                 let name = self.renamed.as_ref().unwrap_or(&target.name);
                 (self.renamed.is_none() || target.is_sid())
-                    && of.is_none_or(|of| of.kind == target.kind && of.name == *name)
+                    && of
+                        .as_ref()
+                        .is_none_or(|of| of.kind == target.kind && of.name == *name)
             }
             (Some(_), None) => false,
         };
@@ -215,7 +215,12 @@ impl Contents {
         let this = target.map_or("this is for the whole Service".to_owned(), |target| {
             format!("this is for the {target}")
         });
-        Err(Failure::usage(format!("{} is of {heading}, and {this}", self.title)).hint(HINT))
+        Err(Failure::usage(format!(
+            "{} is of {}, and {this}",
+            self.title,
+            scope(heading)
+        ))
+        .hint(HINT))
     }
 
     /// The failure for an invalid line.
@@ -224,12 +229,7 @@ impl Contents {
     }
 
     /// Adds a line.
-    fn add(
-        &mut self,
-        number: u64,
-        entry: Entry<'static>,
-        places: &mut HashMap<Place, usize>,
-    ) -> Result<()> {
+    fn add(&mut self, number: u64, entry: Entry, places: &mut HashMap<Place, usize>) -> Result<()> {
         if let Some(data) = &entry.data
             && data.as_str().len() > MAX_DATA_SIZE
         {
@@ -247,10 +247,7 @@ impl Contents {
                 self.objects.len() - 1
             }
             _ => {
-                let place = Place {
-                    kind,
-                    name: name.to_owned(),
-                };
+                let place = Place::new(kind, name);
                 *places.entry(place.clone()).or_insert_with(|| {
                     self.objects.push(Object {
                         place,
@@ -276,7 +273,7 @@ impl Contents {
             return Ok(());
         }
         if let Some(key) = &entry.key
-            && let Err(error) = ItemKey::new(key.as_ref())
+            && let Err(error) = ItemKey::new(key)
         {
             return Err(self.invalid(number, error));
         }
@@ -286,7 +283,7 @@ impl Contents {
         self.objects[at].items.push(Item {
             line: number,
             index: entry.index,
-            key: entry.key.map(String::from),
+            key: entry.key,
             data,
             date_expires: entry.date_expires,
         });
@@ -296,7 +293,7 @@ impl Contents {
     /// Fails if a Map has two items with the same key, since their order of writing is not defined.
     fn check_keys(&self) -> Result<()> {
         for object in &self.objects {
-            if object.place.kind != ObjectKind::Map {
+            if object.place.kind != Kind::Map {
                 continue;
             }
             let mut items: Vec<_> = object.items.iter().collect();
@@ -331,7 +328,7 @@ impl Contents {
                 .invalid(number, format!("the {place} has no unique name"))
                 .hint(format!(
                     "name where it goes: {} NAME or SID after the command",
-                    place.kind.word()
+                    word(place.kind)
                 )));
         }
         Ok(self)
@@ -360,7 +357,7 @@ impl Contents {
                 ))
                 .hint(format!(
                     "name what it has: {} {}",
-                    only.place.kind.word(),
+                    word(only.place.kind),
                     shell_quoted(&visible(&only.place.name))
                 )));
             }

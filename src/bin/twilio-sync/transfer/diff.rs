@@ -6,13 +6,15 @@ use std::io::{BufWriter, Write};
 use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
+use serde::Serialize;
+use twilio_sync::export::{Entry, Kind};
 
 use super::contents::Contents;
-use super::entry::{Entry, Kind, State, plural};
+use super::counts::plural;
 use super::expiry::is_same_expiry;
-use super::plan::{Change, Plan, Verb};
+use super::plan::{Change, Plan, State, Verb};
 use super::progress::Progress;
-use super::{FileOption, Scope};
+use super::{FileOption, Scope, word};
 use crate::io::failure::{Exit, Result};
 use crate::io::output::{json_line, on_one_line, unprinted};
 use crate::shell::session::Session;
@@ -71,7 +73,7 @@ fn print_all(changes: &[Change], is_json: bool) -> Result<()> {
     let mut to = BufWriter::new(anstream::stdout().lock());
     for change in changes {
         let line = if is_json {
-            json_line(&Entry::from(change))?
+            json_line(&Difference::from(change))?
         } else {
             text(change)
         };
@@ -80,22 +82,34 @@ fn print_all(changes: &[Change], is_json: bool) -> Result<()> {
     to.flush().map_err(unprinted)
 }
 
-/// A change as JSON.
-impl<'a> From<&'a Change> for Entry<'a> {
+/// A change as JSON: the entry of the file, with two members that an export does not have.
+#[derive(Serialize)]
+struct Difference<'a> {
+    change: &'static str,
+    #[serde(flatten)]
+    entry: Entry,
+    /// The state in the Service.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    was: Option<&'a State>,
+}
+
+impl<'a> From<&'a Change> for Difference<'a> {
     fn from(change: &'a Change) -> Self {
-        let new = change.new.as_ref();
-        let data = new.and_then(|new| new.data.clone());
-        let date_expires = new.and_then(|new| new.date_expires);
+        let mut entry = Entry::new(change.kind, &change.name);
+        entry.index = change.index;
+        entry.key.clone_from(&change.key);
+        if let Some(new) = &change.new {
+            entry.data.clone_from(&new.data);
+            entry.date_expires = new.date_expires;
+        }
         Self {
-            change: Some(match change.verb() {
+            change: match change.verb() {
                 Verb::Create => "create",
                 Verb::Update => "update",
                 Verb::Remove => "remove",
-            }),
-            index: change.index,
-            key: change.key.as_deref().map(Into::into),
-            was: change.old.as_ref().map(|old| old.state.clone()),
-            ..Self::new(change.kind, &change.name, data, date_expires)
+            },
+            entry,
+            was: change.old.as_ref().map(|old| &old.state),
         }
     }
 }
@@ -119,7 +133,7 @@ fn text(change: &Change) -> String {
 
 /// The object or item of a change.
 pub(crate) fn subject(change: &Change) -> String {
-    let object = format!("{} {}", change.kind.object().word(), plain(&change.name));
+    let object = format!("{} {}", word(change.kind.object()), plain(&change.name));
     match (&change.key, change.index) {
         (Some(key), _) => format!("{object} {key:?}"),
         // A new item gets another index.

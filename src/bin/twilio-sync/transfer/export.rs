@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use clap::Args;
 use futures_util::TryStreamExt;
 use twilio_sync::SyncClient;
+use twilio_sync::export::{End, Entry, Heading, Kind};
 use twilio_sync::value::Data;
 
-use super::entry::{Counts, Entry, Kind, ObjectKind, plural};
+use super::counts::{Counts, plural};
 use super::export_file::{ExportFile, IfExists, Partial, Position};
-use super::heading::{End, Heading};
 use super::lines::Writer;
 use super::objects::{self, Existing, service_sid};
 use super::progress::Progress;
-use super::{Place, Scope, unless_dash, with_hint};
+use super::{Scope, absent, unless_dash, with_hint};
 use crate::io::blocking::blocking;
 use crate::io::failure::{Failure, Result};
 use crate::io::input::Reference;
@@ -56,13 +56,13 @@ impl Arguments {
         let object = match self.scope.place() {
             Some(place) => {
                 let found = objects::find(sync, &place).await?;
-                Some((place.kind, found.ok_or_else(|| place.absent())?))
+                Some((place.kind, found.ok_or_else(|| absent(&place))?))
             }
             None => None,
         };
         let of = object.as_ref();
         let of = of.map(|(kind, existing)| existing.place(*kind));
-        let heading = Heading::new(service_sid(sync).await?, of.as_ref());
+        let heading = Heading::new(service_sid(sync).await?, of);
         let Some(path) = path else {
             let is_terminal = io::stdout().is_terminal();
             let progress = if is_terminal {
@@ -146,11 +146,7 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
     }
 
     /// Writes the export of one object, or of the whole Service.
-    async fn run(
-        &mut self,
-        heading: &Heading,
-        object: Option<(ObjectKind, Existing)>,
-    ) -> Result<()> {
+    async fn run(&mut self, heading: &Heading, object: Option<(Kind, Existing)>) -> Result<()> {
         if !self.partial.has_heading {
             self.to.write(heading).map_err(&self.unwritten)?;
         }
@@ -178,7 +174,7 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
         self.to.into_inner()
     }
 
-    async fn read(&mut self, object: Option<(ObjectKind, Existing)>) -> Result<()> {
+    async fn read(&mut self, object: Option<(Kind, Existing)>) -> Result<()> {
         let last = self.partial.last.take();
         let begin = last.as_ref().map(|last| last.place.kind);
         // The incomplete object first, so that all but the last are complete if this is interrupted too.
@@ -188,7 +184,7 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
         if let Some((kind, existing)) = object {
             return self.object(kind, existing, true).await;
         }
-        for kind in ObjectKind::ALL {
+        for kind in Kind::OBJECTS {
             // Kinds before it are complete.
             if begin.is_some_and(|begin| kind < begin) {
                 continue;
@@ -206,48 +202,36 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
     }
 
     /// Writes an object with its items, unless it was exported before.
-    async fn object(
-        &mut self,
-        kind: ObjectKind,
-        existing: Existing,
-        is_asked_for: bool,
-    ) -> Result<()> {
+    async fn object(&mut self, kind: Kind, existing: Existing, is_asked_for: bool) -> Result<()> {
         let place = existing.place(kind);
         if self.partial.contains(&place) {
             return Ok(());
         }
-        let name = place.name.as_str();
-        let entry = Entry::new(kind.kind(), name, existing.data, existing.date_expires);
-        self.write(&if existing.unique_name.is_some() {
-            entry
-        } else {
-            Entry {
-                unique_name: None,
-                sid: Some(name.into()),
-                ..entry
-            }
-        })?;
+        let mut entry = Entry::new(kind, &place.name);
+        entry.data = existing.data;
+        entry.date_expires = existing.date_expires;
+        self.write(&entry)?;
         self.items(place.into(), is_asked_for).await
     }
 
     /// Writes the items of an object after a position.
     async fn items(&mut self, after: Position, is_asked_for: bool) -> Result<()> {
-        let Place { kind, name } = &after.place;
-        self.progress.at(kind.noun(), name);
-        let (mut items, kind) = match kind {
-            ObjectKind::List => {
+        let name = &after.place.name;
+        self.progress.at(&after.place);
+        let mut items = match after.place.kind {
+            Kind::List => {
                 let list = self.sync.list::<Data>(Reference::new(name));
-                (list.export(after.index), Kind::ListItem)
+                list.export(after.index)
             }
-            ObjectKind::Map => {
+            Kind::Map => {
                 let map = self.sync.map::<Data>(Reference::new(name));
-                (map.export(after.key.as_deref()), Kind::MapItem)
+                map.export(after.key.as_deref())
             }
-            ObjectKind::Document | ObjectKind::Stream => return Ok(()),
+            _ => return Ok(()),
         };
         loop {
-            let line = match items.try_next().await {
-                Ok(Some(line)) => line,
+            let entry = match items.try_next().await {
+                Ok(Some(entry)) => entry,
                 Ok(None) => return Ok(()),
                 Err(error) if error.is_not_found() && !is_asked_for => {
                     self.progress.notice(
@@ -258,15 +242,11 @@ impl<'a, W: Write, F: Fn(io::Error) -> Failure> Export<'a, W, F> {
                 }
                 Err(error) => return Err(error.into()),
             };
-            self.write(&Entry {
-                index: line.index,
-                key: line.key.map(Into::into),
-                ..Entry::new(kind, name, Some(line.data), line.date_expires)
-            })?;
+            self.write(&entry)?;
         }
     }
 
-    fn write(&mut self, entry: &Entry<'_>) -> Result<()> {
+    fn write(&mut self, entry: &Entry) -> Result<()> {
         self.to.write(entry).map_err(&self.unwritten)?;
         self.counts.add(entry.kind, 1);
         self.progress.advance(1);

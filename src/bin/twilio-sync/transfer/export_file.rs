@@ -5,11 +5,12 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::Place;
-use super::entry::{Counts, Entry, Kind};
+use twilio_sync::export::{Entry, Heading, Kind, Place, Record};
+
+use super::counts::Counts;
 use super::files::{open_locked, private, with_suffix};
-use super::heading::{Heading, Record};
 use super::lines::{BUFFER, Reader};
+use super::{invalid_line, scope};
 use crate::io::failure::{Failure, Result};
 
 /// The hint for a partial file that cannot be resumed.
@@ -61,7 +62,7 @@ impl Partial {
     }
 
     /// Adds a line. The error says why it cannot follow the lines before it.
-    fn add(&mut self, entry: Entry<'_>) -> Result<(), String> {
+    fn add(&mut self, entry: Entry) -> Result<(), String> {
         let Some(place) = entry.place() else {
             return Err("it has no name".to_owned());
         };
@@ -77,7 +78,7 @@ impl Partial {
                     return Err("it has no `index`".to_owned());
                 }
                 last.index = entry.index;
-                last.key = entry.key.map(String::from);
+                last.key = entry.key;
                 Ok(())
             }
             _ => Err("it does not follow on its List or Map".to_owned()),
@@ -209,7 +210,8 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Partial> {
             break;
         }
         let title = || format!("{}, line {}", path.display(), line.number);
-        let record = Record::parse(line.text).map_err(|why| why.failure(title(), HINT))?;
+        let record =
+            Record::parse(line.text).map_err(|error| invalid_line(&error, title(), HINT))?;
         let wrong = |why: &str| {
             Failure::usage(format!("{}, is not of this export: {why}", title())).hint(HINT)
         };
@@ -219,7 +221,9 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Partial> {
             }
             Record::Heading(found) => {
                 return Err(wrong(&format!(
-                    "it is of {found}, and this is of {heading}"
+                    "it is of {}, and this is of {}",
+                    scope(&found),
+                    scope(heading)
                 )));
             }
             _ if !partial.has_heading => return Err(wrong("it has no heading")),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use futures_util::TryStreamExt;
+use twilio_sync::export::Kind;
 use twilio_sync::kind::Dataless;
 use twilio_sync::listing::Order;
 use twilio_sync::value::{Data, DocumentSid};
@@ -13,12 +14,12 @@ use twilio_sync::{List, ListItems, Map, MapItems, MessageStream, SyncClient, Ttl
 
 use super::concurrently::{self, CONCURRENCY};
 use super::contents::{Contents, Item, Object};
-use super::entry::{Counts, Kind, ObjectKind, plural};
+use super::counts::{Counts, plural};
 use super::expiry::is_expiry_within;
 use super::journal::{IfUnfinished, Journal, Mark};
 use super::objects::{Existing, service_sid};
 use super::progress::Progress;
-use super::{FileOption, Scope, ttl_until, with_hint};
+use super::{FileOption, Scope, with_hint};
 use crate::io::blocking::blocking;
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::input::Reference;
@@ -145,11 +146,10 @@ impl Import<'_> {
     async fn all(&mut self, objects: Vec<Object>) -> Result<()> {
         let (documents, others): (Vec<_>, Vec<_>) = objects
             .into_iter()
-            .partition(|object| object.place.kind == ObjectKind::Document);
+            .partition(|object| object.place.kind == Kind::Document);
         self.documents(documents).await?;
         for object in others {
-            self.progress
-                .at(object.place.kind.noun(), &object.place.name);
+            self.progress.at(&object.place);
             if let Some(journal) = &self.journal
                 && journal.is_complete(&object.place)
             {
@@ -157,7 +157,7 @@ impl Import<'_> {
                 self.progress.advance(object.lines());
                 continue;
             }
-            if ttl_until(object.date_expires).is_none() {
+            if Ttl::until(object.date_expires).is_none() {
                 self.expired += object.lines();
                 self.progress.advance(object.lines());
                 continue;
@@ -203,12 +203,12 @@ impl Import<'_> {
         let existing = ensure(self.sync, &object)
             .await
             .map_err(|error| self.failed(line, error))?;
-        self.counts.add(object.place.kind.kind(), 1);
+        self.counts.add(object.place.kind, 1);
         self.progress.advance(u64::from(object.line.is_some()));
         match object.place.kind {
-            ObjectKind::List => self.list_items(&object, existing.sid).await?,
-            ObjectKind::Map => self.map_items(&existing.sid, object.items).await?,
-            ObjectKind::Document | ObjectKind::Stream => return Ok(()),
+            Kind::List => self.list_items(&object, existing.sid).await?,
+            Kind::Map => self.map_items(&existing.sid, object.items).await?,
+            _ => return Ok(()),
         }
         if let Some(journal) = &mut self.journal {
             journal.complete(object.place)?;
@@ -237,7 +237,7 @@ impl Import<'_> {
             }
         };
         for item in object.items.iter().skip(begin) {
-            if let Some(ttl) = ttl_until(item.date_expires) {
+            if let Some(ttl) = Ttl::until(item.date_expires) {
                 let added = list.add(&item.data).ttl(ttl).await;
                 added.map_err(|error| self.failed(item.line, error))?;
                 self.counts.add(Kind::ListItem, 1);
@@ -255,7 +255,7 @@ impl Import<'_> {
         let writes = items.into_iter().map(|item| {
             let map = &map;
             async move {
-                let done = match ttl_until(item.date_expires) {
+                let done = match Ttl::until(item.date_expires) {
                     Some(ttl) => {
                         let key = item.key.unwrap_or_default();
                         let set = map.set(key, &item.data).ttl(ttl).await;
@@ -284,7 +284,7 @@ impl Import<'_> {
 
 /// Writes a Document unless it has expired: whether it did.
 async fn write_document(sync: &SyncClient, document: &Object) -> twilio_sync::Result<bool> {
-    let (Some(ttl), Some(data)) = (ttl_until(document.date_expires), &document.data) else {
+    let (Some(ttl), Some(data)) = (Ttl::until(document.date_expires), &document.data) else {
         return Ok(false);
     };
     let documents = sync.documents::<Data>();
@@ -302,7 +302,7 @@ async fn ensure(sync: &SyncClient, object: &Object) -> twilio_sync::Result<Exist
         object: &Object,
     ) -> twilio_sync::Result<Existing> {
         // Without a line of the object, its expiry is not known.
-        let ttl = ttl_until(object.date_expires).unwrap_or(Ttl::NEVER);
+        let ttl = Ttl::until(object.date_expires).unwrap_or(Ttl::NEVER);
         let objects = K::objects(sync);
         let found = match Reference::<K::Sid>::new(&object.place.name) {
             Reference::Name(name) => objects.ensure(name).ttl(ttl).await?.object,
@@ -311,13 +311,13 @@ async fn ensure(sync: &SyncClient, object: &Object) -> twilio_sync::Result<Exist
         Ok(found.into())
     }
     match object.place.kind {
-        ObjectKind::Document => {
+        Kind::Document => {
             let name = Reference::new(&object.place.name);
             Ok(sync.documents::<Data>().get(name).await?.into())
         }
-        ObjectKind::List => ensure::<List>(sync, object).await,
-        ObjectKind::Map => ensure::<Map>(sync, object).await,
-        ObjectKind::Stream => ensure::<MessageStream>(sync, object).await,
+        Kind::List | Kind::ListItem => ensure::<List>(sync, object).await,
+        Kind::Map | Kind::MapItem => ensure::<Map>(sync, object).await,
+        Kind::Stream => ensure::<MessageStream>(sync, object).await,
     }
 }
 
@@ -335,7 +335,8 @@ async fn added(list: &ListItems<Data>, after: Option<i64>, object: &Object) -> R
     let mut at = 0;
     while let Some(found) = stored.try_next().await? {
         let is_it = |item: &Item| {
-            item.data.is_same_json(&found.data)
+            let data = found.data.as_ref();
+            data.is_some_and(|data| item.data.is_same_json(data))
                 && is_expiry_within(SKEW, item.date_expires, found.date_expires)
         };
         let is_gone = |item: &Item| item.date_expires.is_some_and(is_past);

@@ -10,12 +10,12 @@ use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use twilio_sync::export::{Kind, Place};
 
-use super::Place;
 use super::contents::Fingerprint;
-use super::entry::Kind;
 use super::files::{open_locked, private, with_suffix};
 use super::lines::Reader;
+use super::word;
 use crate::io::failure::{Exit, Failure, Result};
 
 /// What to do if there is a journal.
@@ -85,7 +85,7 @@ impl Journal {
         let heading = Heading {
             service,
             file: fingerprint,
-            object: target.map(|target| (target.kind.word().to_owned(), target.name.clone())),
+            object: target.map(|target| (word(target.kind).to_owned(), target.name.clone())),
         };
         // The import may be complete: it would add to the Lists once more.
         if matches!(if_unfinished, IfUnfinished::Resume) && !path.exists() {
@@ -167,8 +167,7 @@ impl Journal {
                     self.marks.insert(list, mark);
                 }
                 Step::Complete { kind, name } => {
-                    let kind = kind.object();
-                    self.complete.insert(Place { kind, name });
+                    self.complete.insert(Place::new(kind, name));
                 }
             }
         }
@@ -219,7 +218,7 @@ impl Journal {
     /// Records that a List or Map is complete.
     pub(crate) fn complete(&mut self, place: Place) -> Result<()> {
         self.append(&Step::Complete {
-            kind: place.kind.kind(),
+            kind: place.kind,
             name: place.name,
         })
     }

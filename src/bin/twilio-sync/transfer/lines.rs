@@ -1,8 +1,9 @@
 //! Reading and writing the lines of a file.
 
+use std::fmt::Display;
 use std::io::{self, BufRead, Write};
 
-use serde::Serialize;
+use crate::io::output::on_one_line;
 
 /// The size of a buffer.
 pub(crate) const BUFFER: usize = 128 * 1024;
@@ -65,40 +66,25 @@ impl<R: BufRead> Reader<R> {
     }
 }
 
-/// Writes lines of JSON.
+/// Writes the lines of an export.
 #[derive(Debug)]
 pub(crate) struct Writer<W> {
     to: W,
-    line: Vec<u8>,
     is_terminal: bool,
 }
 
 impl<W: Write> Writer<W> {
     pub(crate) fn new(to: W, is_terminal: bool) -> Self {
-        Self {
-            to,
-            line: Vec::new(),
-            is_terminal,
-        }
+        Self { to, is_terminal }
     }
 
-    /// Writes a record as one line. Data is kept as received, but for line breaks in it, which are white
-    /// space in JSON. On a terminal, control characters are escaped.
-    pub(crate) fn write(&mut self, record: &impl Serialize) -> io::Result<()> {
+    /// Writes a line of an export. On a terminal, control characters are escaped.
+    pub(crate) fn write(&mut self, record: &impl Display) -> io::Result<()> {
         if self.is_terminal {
-            let line = crate::io::output::json_line(record)
-                .map_err(|failure| io::Error::other(failure.message().to_owned()))?;
-            return writeln!(self.to, "{line}");
+            writeln!(self.to, "{}", on_one_line(&record.to_string()))
+        } else {
+            writeln!(self.to, "{record}")
         }
-        self.line.clear();
-        serde_json::to_writer(&mut self.line, record)?;
-        for byte in &mut self.line {
-            if matches!(byte, b'\n' | b'\r') {
-                *byte = b' ';
-            }
-        }
-        self.line.push(b'\n');
-        self.to.write_all(&self.line)
     }
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! `twilio-sync export`, `import`, `diff` and `apply`: a Service, or an object of it, as a file.
 //!
-//! The file: `lines` reads and writes lines, `entry` parses the line of an object or item, `heading` the
-//! first and last line, `contents` all of them. `files` opens the program's own files. `objects` reads the
+//! The file, whose lines the library parses: `lines` reads and writes them, `contents` reads all of them,
+//! `counts` counts them. `files` opens the program's own files. `objects` reads the
 //! objects of a Service. `export` writes to an `export_file`; `import` records its progress in a `journal`.
 //! `plan` compares a file with a Service, with the dates compared by `expiry`; `diff` prints the plan and
 //! `apply` executes it.
@@ -9,13 +9,12 @@
 pub(crate) mod apply;
 mod concurrently;
 mod contents;
+mod counts;
 pub(crate) mod diff;
-mod entry;
 mod expiry;
 pub(crate) mod export;
 mod export_file;
 mod files;
-mod heading;
 pub(crate) mod import;
 mod journal;
 mod lines;
@@ -24,16 +23,15 @@ mod plan;
 mod progress;
 
 use std::ffi::OsStr;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use chrono::{DateTime, Utc};
 use clap::Args;
-use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
-use twilio_sync::Ttl;
-use twilio_sync::value::{DocumentSid, ListSid, MapSid, StreamSid};
+use twilio_sync::error::LineError;
+use twilio_sync::export::{Heading, Kind, Place};
 
-use self::entry::ObjectKind;
 use crate::io::failure::{Failure, Result};
 use crate::io::output::visible;
 
@@ -42,7 +40,7 @@ use crate::io::output::visible;
 pub(crate) struct Scope {
     /// Only one object, of this kind
     #[arg(value_name = "KIND", requires = "name", value_parser = KindParser)]
-    kind: Option<ObjectKind>,
+    kind: Option<Kind>,
 
     /// Its unique name or SID; `import` and `apply` may give a new name to what an export of one
     /// object has
@@ -55,7 +53,7 @@ pub(crate) struct Scope {
 struct KindParser;
 
 impl TypedValueParser for KindParser {
-    type Value = ObjectKind;
+    type Value = Kind;
 
     fn parse_ref(
         &self,
@@ -63,8 +61,9 @@ impl TypedValueParser for KindParser {
         argument: Option<&clap::Arg>,
         value: &OsStr,
     ) -> Result<Self::Value, clap::Error> {
-        let kind = EnumValueParser::<ObjectKind>::new();
-        kind.parse_ref(command, argument, value)
+        kinds()
+            .parse_ref(command, argument, value)
+            .map(|given| kind(&given))
             .map_err(|mut error| {
                 if Path::new(value).exists() {
                     let option = match command.get_name() {
@@ -82,48 +81,64 @@ impl TypedValueParser for KindParser {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let values: Vec<_> = EnumValueParser::<ObjectKind>::new()
-            .possible_values()?
-            .collect();
+        let values: Vec<_> = kinds().possible_values()?.collect();
         Some(Box::new(values.into_iter()))
     }
 }
 
-/// The address of an object.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Place {
-    kind: ObjectKind,
-    /// Its unique name, or its SID.
-    name: String,
+/// The words on the command line.
+fn kinds() -> PossibleValuesParser {
+    let value = |kind| match kind {
+        Kind::Document => PossibleValue::new(word(kind)).alias("document"),
+        _ => PossibleValue::new(word(kind)),
+    };
+    Kind::OBJECTS.map(value).into()
+}
+
+/// The kind with a word on the command line.
+fn kind(given: &str) -> Kind {
+    // The only one with another word is `document`.
+    let found = Kind::OBJECTS.into_iter().find(|kind| word(*kind) == given);
+    found.unwrap_or(Kind::Document)
+}
+
+/// The word on the command line for the kind of an object.
+fn word(kind: Kind) -> &'static str {
+    match kind.object() {
+        Kind::Document => "doc",
+        Kind::Stream => "stream",
+        Kind::List => "list",
+        _ => "map",
+    }
 }
 
 impl Scope {
     fn place(self) -> Option<Place> {
         let (kind, name) = (self.kind?, self.name?);
-        Some(Place { kind, name })
+        Some(Place::new(kind, name))
     }
 }
 
-impl Place {
-    fn is_sid(&self) -> bool {
-        let name = &self.name;
-        match self.kind {
-            ObjectKind::Document => name.parse::<DocumentSid>().is_ok(),
-            ObjectKind::List => name.parse::<ListSid>().is_ok(),
-            ObjectKind::Map => name.parse::<MapSid>().is_ok(),
-            ObjectKind::Stream => name.parse::<StreamSid>().is_ok(),
-        }
-    }
+/// The failure that an object does not exist.
+fn absent(place: &Place) -> Failure {
+    Failure::not_found(format!("there is no {place}"))
+}
 
-    fn absent(&self) -> Failure {
-        Failure::not_found(format!("there is no {self}"))
+/// The Service or object that an export is of.
+fn scope(heading: &Heading) -> String {
+    let service = &heading.service_sid;
+    match &heading.object {
+        Some(place) => format!("the {place} of the Service {service}"),
+        None => format!("the Service {service}"),
     }
 }
 
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} \"{}\"", self.kind.noun(), visible(&self.name))
-    }
+/// The failure to parse a line, with a hint for a line that is invalid.
+fn invalid_line(error: &LineError, line: impl Display, hint: &str) -> Failure {
+    Failure::usage(format!("{line}: {error}")).hint(match error {
+        LineError::Version { .. } => "a newer twilio-sync wrote it, and reads it",
+        _ => hint,
+    })
 }
 
 /// `--file` of what reads an export.
@@ -144,17 +159,6 @@ impl FileOption {
 /// A path, unless it is `-`: standard input or output.
 fn unless_dash(path: Option<&Path>) -> Option<&Path> {
     path.filter(|path| *path != Path::new("-"))
-}
-
-/// The time to live until a date; none if the date has passed.
-fn ttl_until(date_expires: Option<DateTime<Utc>>) -> Option<Ttl> {
-    let Some(expires) = date_expires else {
-        // Sent explicitly, since what is overwritten may have an expiry.
-        return Some(Ttl::NEVER);
-    };
-    let left = expires.signed_duration_since(Utc::now()).to_std().ok()?;
-    // Clocks differ.
-    Some(Ttl::from(left).clamp(Ttl::from_secs(1), Ttl::MAX))
 }
 
 /// Adds a hint after the one that the failure has.

@@ -3,11 +3,10 @@
 use chrono::{DateTime, Utc};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
+use twilio_sync::export::{Kind, Place};
 use twilio_sync::value::{Data, ServiceSid};
 use twilio_sync::{Document, List, Map, MessageStream, Revision, SyncClient};
 
-use super::Place;
-use super::entry::ObjectKind;
 use crate::io::input::Reference;
 use crate::io::noun::Noun;
 
@@ -25,11 +24,8 @@ pub(crate) struct Existing {
 
 impl Existing {
     /// Its unique name, or its SID if it has none.
-    pub(crate) fn place(&self, kind: ObjectKind) -> Place {
-        Place {
-            kind,
-            name: self.unique_name.as_ref().unwrap_or(&self.sid).clone(),
-        }
+    pub(crate) fn place(&self, kind: Kind) -> Place {
+        Place::new(kind, self.unique_name.as_ref().unwrap_or(&self.sid))
     }
 }
 
@@ -76,7 +72,7 @@ pub(crate) async fn service_sid(sync: &SyncClient) -> twilio_sync::Result<String
 /// All objects of a kind.
 pub(crate) fn all(
     sync: &SyncClient,
-    kind: ObjectKind,
+    kind: Kind,
 ) -> BoxStream<'static, twilio_sync::Result<Existing>> {
     fn all<K: Noun + Into<Existing>>(
         sync: &SyncClient,
@@ -84,10 +80,10 @@ pub(crate) fn all(
         K::objects(sync).all().map_ok(K::into).boxed()
     }
     match kind {
-        ObjectKind::Document => all::<Document<Data>>(sync),
-        ObjectKind::List => all::<List>(sync),
-        ObjectKind::Map => all::<Map>(sync),
-        ObjectKind::Stream => all::<MessageStream>(sync),
+        Kind::Document => all::<Document<Data>>(sync),
+        Kind::List | Kind::ListItem => all::<List>(sync),
+        Kind::Map | Kind::MapItem => all::<Map>(sync),
+        Kind::Stream => all::<MessageStream>(sync),
     }
 }
 
@@ -105,9 +101,9 @@ pub(crate) async fn find(
     }
     let name = &place.name;
     match place.kind {
-        ObjectKind::Document => find::<Document<Data>>(sync, name).await,
-        ObjectKind::List => find::<List>(sync, name).await,
-        ObjectKind::Map => find::<Map>(sync, name).await,
-        ObjectKind::Stream => find::<MessageStream>(sync, name).await,
+        Kind::Document => find::<Document<Data>>(sync, name).await,
+        Kind::List | Kind::ListItem => find::<List>(sync, name).await,
+        Kind::Map | Kind::MapItem => find::<Map>(sync, name).await,
+        Kind::Stream => find::<MessageStream>(sync, name).await,
     }
 }

@@ -7,15 +7,17 @@ use std::collections::{HashMap, VecDeque};
 use chrono::{DateTime, Utc};
 use futures_core::Stream;
 use futures_util::{TryStreamExt, stream};
+use serde::Serialize;
+use twilio_sync::export::{Kind, Place};
 use twilio_sync::value::Data;
-use twilio_sync::{Revision, SyncClient};
+use twilio_sync::{Revision, SyncClient, Ttl};
 
+use super::absent;
 use super::contents::{Contents, Item, Object};
-use super::entry::{Kind, ObjectKind, State, plural};
+use super::counts::plural;
 use super::expiry::is_same_expiry;
 use super::objects::{self, Existing};
 use super::progress::Progress;
-use super::{Place, ttl_until};
 use crate::io::failure::Result;
 use crate::io::input::Reference;
 use crate::io::output::Output;
@@ -50,6 +52,16 @@ pub(crate) struct Change {
     pub(crate) old: Option<Old>,
     /// The new state; none if it is removed.
     pub(crate) new: Option<State>,
+}
+
+/// The state of an object or item that is compared.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct State {
+    /// None for a List, Map or Message Stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) data: Option<Data>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) date_expires: Option<DateTime<Utc>>,
 }
 
 /// The state in the Service.
@@ -130,7 +142,7 @@ impl State {
     }
 
     fn has_expired(&self) -> bool {
-        ttl_until(self.date_expires).is_none()
+        Ttl::until(self.date_expires).is_none()
     }
 }
 
@@ -151,13 +163,13 @@ impl Plan {
             wanted: HashMap::new(),
         };
         for object in objects {
-            planner.plan.has_any |= ttl_until(object.date_expires).is_some();
+            planner.plan.has_any |= Ttl::until(object.date_expires).is_some();
             planner.wanted.insert(object.place.clone(), object);
         }
         if let Some(target) = target {
             let found = objects::find(sync, target).await?;
             if found.is_none() && target.is_sid() {
-                return Err(target.absent());
+                return Err(absent(target));
             }
             planner.plan.found = found.as_ref().and_then(|found| found.unique_name.clone());
             let existing = stream::iter(found.map(|mut existing| {
@@ -167,7 +179,7 @@ impl Plan {
             }));
             planner.kind(target.kind, existing).await?;
         } else {
-            for kind in ObjectKind::ALL {
+            for kind in Kind::OBJECTS {
                 planner.kind(kind, objects::all(sync, kind)).await?;
             }
         }
@@ -212,7 +224,7 @@ impl Planner<'_> {
     /// Compares the objects of a kind.
     async fn kind(
         &mut self,
-        kind: ObjectKind,
+        kind: Kind,
         mut existing: impl Stream<Item = twilio_sync::Result<Existing>> + Unpin,
     ) -> Result<()> {
         while let Some(existing) = existing.try_next().await? {
@@ -221,7 +233,7 @@ impl Planner<'_> {
                 self.plan.unnamed += 1;
                 continue;
             };
-            let place = Place { kind, name };
+            let place = Place::new(kind, name);
             let object = self.wanted.remove(&place);
             self.object(&place, object, existing).await?;
         }
@@ -245,17 +257,17 @@ impl Planner<'_> {
         existing: Existing,
     ) -> Result<()> {
         let sid = existing.sid;
-        let change = Change::new(place.kind.kind(), &place.name, Some(sid.clone()));
+        let change = Change::new(place.kind, &place.name, Some(sid.clone()));
         let old = Old::new(existing.data, existing.date_expires, existing.revision);
         let Some(object) = object else {
             self.compare(change, old, None);
             return Ok(());
         };
-        if ttl_until(object.date_expires).is_none() {
+        if Ttl::until(object.date_expires).is_none() {
             self.plan.expired += object.lines();
             return Ok(());
         }
-        self.progress.at(place.kind.noun(), &place.name);
+        self.progress.at(place);
         // Without a line of the object, only items are compared.
         if object.line.is_some() {
             let new = State {
@@ -265,9 +277,9 @@ impl Planner<'_> {
             self.compare(change, old, Some(new));
         }
         match place.kind {
-            ObjectKind::List => self.list_items(&place.name, sid, object.items).await,
-            ObjectKind::Map => self.map_items(&place.name, sid, object.items).await,
-            ObjectKind::Document | ObjectKind::Stream => Ok(()),
+            Kind::List => self.list_items(&place.name, sid, object.items).await,
+            Kind::Map => self.map_items(&place.name, sid, object.items).await,
+            _ => Ok(()),
         }
     }
 
@@ -358,18 +370,18 @@ impl Planner<'_> {
 
     /// Adds an object that does not exist, with its items.
     fn create(&mut self, object: Object) {
-        if ttl_until(object.date_expires).is_none() {
+        if Ttl::until(object.date_expires).is_none() {
             self.plan.expired += object.lines();
             return;
         }
-        let Place { kind, name } = object.place;
+        let Place { kind, name, .. } = object.place;
         let new = State {
             data: object.data,
             date_expires: object.date_expires,
         };
-        self.add(Change::new(kind.kind(), &name, None), new);
+        self.add(Change::new(kind, &name, None), new);
         let kind = match kind {
-            ObjectKind::List => Kind::ListItem,
+            Kind::List => Kind::ListItem,
             _ => Kind::MapItem,
         };
         for item in object.items {

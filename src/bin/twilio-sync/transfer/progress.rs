@@ -5,8 +5,9 @@ use std::io::{self, IsTerminal};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use twilio_sync::export::Place;
 
-use crate::io::output::{Output, visible};
+use crate::io::output::Output;
 
 const COUNTING: &str = "{spinner} {human_pos} read, {rate}, {elapsed} {wide_msg}";
 const FILLING: &str = "{bar:30} {human_pos}/{human_len} {rate}, {eta} left {wide_msg}";
@@ -48,9 +49,9 @@ impl Progress {
     }
 
     /// Shows the current object.
-    pub(crate) fn at(&self, noun: &str, name: &str) {
+    pub(crate) fn at(&self, place: &Place) {
         if !self.0.is_hidden() {
-            self.0.set_message(format!("{noun} \"{}\"", visible(name)));
+            self.0.set_message(place.to_string());
         }
     }
 

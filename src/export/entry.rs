@@ -1,0 +1,317 @@
+//! The lines of objects and items.
+
+use std::fmt::{self, Display};
+
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::record::{one_line, parsed};
+use crate::error::LineError;
+use crate::value::{Data, DocumentSid, ListSid, MapSid, StreamSid};
+
+/// The kind of a line: that of an object, or of an item of a List or Map.
+///
+/// In the order of an export of a Service. Another kind would come with another version of the format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A Document.
+    Document,
+    /// A List.
+    List,
+    /// An item of a List.
+    ListItem,
+    /// A Map.
+    Map,
+    /// An item of a Map.
+    MapItem,
+    /// A Message Stream.
+    Stream,
+}
+
+impl Kind {
+    /// The kinds of objects, in the order of an export of a Service.
+    pub const OBJECTS: [Self; 4] = [Self::Document, Self::List, Self::Map, Self::Stream];
+
+    /// The kind of the object; of an item, that of its List or Map.
+    #[must_use]
+    pub const fn object(self) -> Self {
+        match self {
+            Self::ListItem => Self::List,
+            Self::MapItem => Self::Map,
+            object => object,
+        }
+    }
+
+    /// `true` for an item of a List or Map.
+    #[must_use]
+    pub const fn is_item(self) -> bool {
+        matches!(self, Self::ListItem | Self::MapItem)
+    }
+
+    fn is_sid(self, name: &str) -> bool {
+        match self.object() {
+            Self::Document => name.parse::<DocumentSid>().is_ok(),
+            Self::Stream => name.parse::<StreamSid>().is_ok(),
+            Self::List => name.parse::<ListSid>().is_ok(),
+            _ => name.parse::<MapSid>().is_ok(),
+        }
+    }
+}
+
+impl Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Document => "Document",
+            Self::List => "List",
+            Self::ListItem => "List item",
+            Self::Map => "Map",
+            Self::MapItem => "Map item",
+            Self::Stream => "Message Stream",
+        })
+    }
+}
+
+/// An object of a Service: its kind, and its unique name or SID.
+///
+/// In the first line of an export it has the members `kind`, and `unique_name` or `sid`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "Members", try_from = "Members")]
+#[non_exhaustive]
+pub struct Place {
+    /// The kind of the object; not that of an item.
+    pub kind: Kind,
+    /// Its unique name, or its SID.
+    pub name: String,
+}
+
+/// An object as in the first line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Members {
+    kind: Kind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unique_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sid: Option<String>,
+}
+
+impl Place {
+    /// An object of a kind, with a unique name or SID. For the kind of an item it is its List or Map.
+    pub fn new(kind: Kind, name: impl Into<String>) -> Self {
+        Self {
+            kind: kind.object(),
+            name: name.into(),
+        }
+    }
+
+    /// `true` if the name is a SID of the kind. The service accepts no such unique name.
+    #[must_use]
+    pub fn is_sid(&self) -> bool {
+        self.kind.is_sid(&self.name)
+    }
+}
+
+impl From<Place> for Members {
+    fn from(place: Place) -> Self {
+        let is_sid = place.is_sid();
+        let (unique_name, sid) = match place.name {
+            sid if is_sid => (None, Some(sid)),
+            name => (Some(name), None),
+        };
+        Self {
+            kind: place.kind,
+            unique_name,
+            sid,
+        }
+    }
+}
+
+impl TryFrom<Members> for Place {
+    type Error = &'static str;
+
+    fn try_from(members: Members) -> Result<Self, Self::Error> {
+        match members.unique_name.or(members.sid) {
+            Some(name) if !members.kind.is_item() => Ok(Self::new(members.kind, name)),
+            _ => Err("its `object` names none"),
+        }
+    }
+}
+
+/// For messages: `Map "phonebook"`, with control characters escaped.
+impl Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?}", self.kind, self.name)
+    }
+}
+
+/// The line of an object or item. `Display` is the line, without its line break.
+///
+/// Unknown members are an error when it is parsed.
+///
+/// ```
+/// use twilio_sync::export::{Entry, Kind};
+///
+/// let line = r#"{"kind":"map_item","map":"phonebook","key":"alice","data":{"calls":0}}"#;
+/// let entry = Entry::parse(line)?;
+/// assert_eq!((entry.kind, entry.key.as_deref()), (Kind::MapItem, Some("alice")));
+/// assert_eq!(entry.to_string(), line);
+/// # Ok::<(), twilio_sync::Error>(())
+/// ```
+// It is flat, since serde reads raw JSON neither in tagged enums nor in flattened structs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Entry {
+    /// Its kind.
+    pub kind: Kind,
+    /// The unique name of an object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_name: Option<String>,
+    /// The SID of an object without a unique name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+    /// The List of an item: its unique name, or its SID if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+    /// The index of a List item when it was exported; an import gives it another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<i64>,
+    /// The Map of an item: its unique name, or its SID if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub map: Option<String>,
+    /// The key of a Map item.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The data of a Document or item.
+    #[serde(
+        default,
+        deserialize_with = "present",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub data: Option<Data>,
+    /// The date when it expires; `None` if it does not. What has expired by the time of an import is
+    /// left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub date_expires: Option<DateTime<Utc>>,
+}
+
+/// Reads data that is present, even if it is `null`.
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Data>, D::Error> {
+    Data::deserialize(from).map(Some)
+}
+
+impl Entry {
+    /// The line of an object with a unique name or SID, or of an item of such a List or Map. It has no
+    /// data, key or index, and does not expire.
+    pub fn new(kind: Kind, name: impl Into<String>) -> Self {
+        let mut entry = Self {
+            kind,
+            unique_name: None,
+            sid: None,
+            list: None,
+            index: None,
+            map: None,
+            key: None,
+            data: None,
+            date_expires: None,
+        };
+        let name = name.into();
+        let member = match kind {
+            Kind::ListItem => &mut entry.list,
+            Kind::MapItem => &mut entry.map,
+            _ if kind.is_sid(&name) => &mut entry.sid,
+            _ => &mut entry.unique_name,
+        };
+        *member = Some(name);
+        entry
+    }
+
+    /// Parses a line.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`] if it is not the line of an object or item, or lacks a member that lines of its kind
+    /// have.
+    pub fn parse(line: impl AsRef<[u8]>) -> Result<Self, LineError> {
+        let entry: Self = parsed(line.as_ref())?;
+        entry.check()?;
+        Ok(entry)
+    }
+
+    /// The unique name or SID of the object; of an item, that of its List or Map.
+    #[must_use]
+    pub fn name(&self) -> Option<&str> {
+        match self.kind {
+            Kind::ListItem => self.list.as_deref(),
+            Kind::MapItem => self.map.as_deref(),
+            _ => self.unique_name.as_deref().or(self.sid.as_deref()),
+        }
+    }
+
+    /// The object; of an item, its List or Map.
+    #[must_use]
+    pub fn place(&self) -> Option<Place> {
+        Some(Place::new(self.kind, self.name()?))
+    }
+
+    /// Fails if it lacks a member that lines of its kind have.
+    pub(crate) fn check(&self) -> Result<(), LineError> {
+        let lacks = |member: &str| Err(LineError::invalid(format!("it has no `{member}`")));
+        match self.kind {
+            Kind::ListItem if self.list.is_none() => lacks("list"),
+            Kind::MapItem if self.map.is_none() => lacks("map"),
+            Kind::MapItem if self.key.is_none() => lacks("key"),
+            _ if self.name().is_none() => lacks("unique_name"),
+            Kind::Document | Kind::ListItem | Kind::MapItem if self.data.is_none() => lacks("data"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        one_line(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_parsed_strictly() {
+        let item = r#"{"kind":"map_item","map":"m","key":"k","data":{"a":  1.50, "a":2}}"#;
+        assert_eq!(Entry::parse(item).unwrap().to_string(), item);
+        assert!(Entry::parse(r#"{"kind":"document","unique_name":"d","data":null}"#).is_ok());
+        for (line, why) in [
+            (r#"{"kind":"document","unique_name":"d"}"#, "`data`"),
+            (r#"{"kind":"map_item","map":"m","data":{}}"#, "`key`"),
+            (r#"{"kind":"list_item","data":{}}"#, "`list`"),
+            (r#"{"kind":"stream"}"#, "`unique_name`"),
+            (
+                r#"{"change":"remove","kind":"stream","unique_name":"s"}"#,
+                "unknown field",
+            ),
+            (r#"{"kind":"stream","unique_na"#, "EOF"),
+        ] {
+            let error = Entry::parse(line).unwrap_err().to_string();
+            assert!(error.contains(why), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_one_line() {
+        let line = "{\"kind\":\"document\",\"unique_name\":\"d\",\"data\":{\r\n\"a\":\n1}}";
+        let entry = Entry::parse(line).unwrap();
+        assert_eq!(entry.to_string(), line.replace(['\r', '\n'], " "));
+    }
+
+    #[test]
+    fn a_sid_is_no_unique_name() {
+        let sid = format!("ES{}", "5".repeat(32));
+        assert_eq!(Entry::new(Kind::List, &sid).sid, Some(sid.clone()));
+        assert_eq!(Entry::new(Kind::Map, &sid).unique_name, Some(sid.clone()));
+        assert_eq!(Entry::new(Kind::ListItem, &sid).list, Some(sid));
+    }
+}

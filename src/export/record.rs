@@ -1,0 +1,190 @@
+//! The lines of an export: a first and a last one, with entries between them.
+
+use std::borrow::Cow;
+use std::fmt::{self, Display};
+
+use serde::{Deserialize, Serialize};
+
+use super::entry::{Entry, Place};
+use crate::error::LineError;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+/// A line of an export. `Display` is the line, without its line break.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Record {
+    /// The first line.
+    Heading(Heading),
+    /// The line of an object or item.
+    Entry(Entry),
+    /// The last line.
+    End(End),
+}
+
+/// The first line: the Service or object that is exported, and the version of the format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct Heading {
+    kind: Frame,
+    version: u32,
+    /// The SID of the Service.
+    pub service_sid: String,
+    /// The object; `None` for an export of the whole Service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<Place>,
+}
+
+/// The last line, without which an export is incomplete.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct End {
+    kind: Frame,
+    /// The number of lines between the first and this one.
+    pub lines: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Frame {
+    Export,
+    End,
+}
+
+impl Heading {
+    /// The first line of an export of a Service, or of one object in it.
+    pub fn new(service_sid: impl Into<String>, object: Option<Place>) -> Self {
+        Self {
+            kind: Frame::Export,
+            version: VERSION,
+            service_sid: service_sid.into(),
+            object,
+        }
+    }
+}
+
+impl End {
+    /// The last line, after this many entries.
+    #[must_use]
+    pub fn after(lines: u64) -> Self {
+        Self {
+            kind: Frame::End,
+            lines,
+        }
+    }
+}
+
+/// The members that identify a kind of line.
+#[derive(Deserialize)]
+struct Peek<'a> {
+    #[serde(borrow)]
+    kind: Cow<'a, str>,
+    version: Option<u32>,
+}
+
+impl Record {
+    /// Parses a line.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError::Version`] if a newer program wrote it, and [`LineError::Invalid`] if it is no line of
+    /// an export.
+    pub fn parse(line: impl AsRef<[u8]>) -> Result<Self, LineError> {
+        let line = line.as_ref();
+        // Almost all lines are entries.
+        let error = match Entry::parse(line) {
+            Ok(entry) => return Ok(Self::Entry(entry)),
+            Err(error) => error,
+        };
+        let Ok(peek) = serde_json::from_slice::<Peek<'_>>(line) else {
+            return Err(error);
+        };
+        match (peek.kind.as_ref(), peek.version) {
+            ("export", Some(version)) if version != VERSION => {
+                Err(LineError::version(version, VERSION))
+            }
+            ("export", _) => {
+                let heading: Heading = parsed(line)?;
+                Ok(Self::Heading(heading))
+            }
+            ("end", _) => Ok(Self::End(parsed(line)?)),
+            _ => Err(error),
+        }
+    }
+}
+
+/// Parses a line as JSON. The error has no position, since that would be within the line.
+pub(super) fn parsed<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, LineError> {
+    serde_json::from_slice(line).map_err(|error| {
+        let text = error.to_string();
+        LineError::invalid(text.split(" at line ").next().unwrap_or(&text))
+    })
+}
+
+/// Writes a line. Data is as the service sent it, but for line breaks, which are white space in JSON.
+pub(super) fn one_line(record: &impl Serialize, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let line = serde_json::to_string(record).map_err(|_| fmt::Error)?;
+    if line.contains(['\n', '\r']) {
+        return f.write_str(&line.replace(['\n', '\r'], " "));
+    }
+    f.write_str(&line)
+}
+
+impl Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        one_line(self, f)
+    }
+}
+
+impl Display for Heading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        one_line(self, f)
+    }
+}
+
+impl Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        one_line(self, f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::entry::Kind;
+    use super::*;
+
+    #[test]
+    fn headings_are_parsed_strictly() {
+        let heading = Heading::new("IS1", Some(Place::new(Kind::Map, "phonebook")));
+        let line = heading.to_string();
+        assert_eq!(
+            line,
+            r#"{"kind":"export","version":1,"service_sid":"IS1","object":{"kind":"map","unique_name":"phonebook"}}"#
+        );
+        assert!(matches!(Record::parse(&line), Ok(Record::Heading(same)) if same == heading));
+        let end = End::after(3);
+        assert_eq!(end.to_string(), r#"{"kind":"end","lines":3}"#);
+        assert!(matches!(Record::parse(end.to_string()), Ok(Record::End(same)) if same == end));
+        for (line, why) in [
+            (r#"{"kind":"export","version":2,"of":[]}"#, "of version 2"),
+            (r#"{"kind":"export","version":1}"#, "`service_sid`"),
+            (
+                r#"{"kind":"export","version":1,"service_sid":"IS1","object":{"kind":"map"}}"#,
+                "`object`",
+            ),
+            (
+                r#"{"kind":"export","version":1,"service_sid":"IS1","object":{"kind":"map_item","sid":"MP"}}"#,
+                "`object`",
+            ),
+            (r#"{"kind":"end"}"#, "`lines`"),
+            (r#"{"kind":"end","version":2,"lines":0}"#, "unknown field"),
+            (r#"{"kind":"paint"}"#, "unknown variant"),
+        ] {
+            let error = Record::parse(line).unwrap_err().to_string();
+            assert!(error.contains(why), "{line}: {error}");
+        }
+    }
+}

@@ -119,6 +119,22 @@ impl SyncClient {
             target: Target::service(self.clone()),
         }
     }
+
+    /// The SID of the Service of this client.
+    ///
+    /// Cost: no request if the client was given the SID, one for `default`, which is another Service for
+    /// each account.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) if there is no such Service.
+    pub async fn service_sid(&self) -> Result<ServiceSid> {
+        let service = self.service();
+        match service.as_str().parse() {
+            Ok(sid) => Ok(sid),
+            Err(_) => Ok(self.services().get(service).await?.sid),
+        }
+    }
 }
 
 impl Services {

@@ -1,5 +1,9 @@
 //! Lines that are not lines of an export.
 
+use std::io;
+
+use crate::value::InputError;
+
 /// A line that is not a line of an export, or not of the kind that is imported.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -29,12 +33,65 @@ pub enum LineError {
         /// The kind that can be imported.
         expected: String,
     },
+    /// A name, key or data in it is not one that the service accepts.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// An earlier line is for the same object or item.
+    #[error("the {what} has line {first} already")]
+    #[non_exhaustive]
+    Repeated {
+        /// The object, or the key of the item.
+        what: String,
+        /// The number of the earlier line.
+        first: u64,
+    },
+    /// Its object has a SID only, and cannot be created.
+    #[error("the {object} has no unique name")]
+    #[non_exhaustive]
+    Unnamed {
+        /// The object.
+        object: String,
+    },
+}
+
+/// An export cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// Its source failed.
+    #[error("the export cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// A line is not valid.
+    #[error("line {number}: {source}")]
+    #[non_exhaustive]
+    Line {
+        /// The number of the line, from 1.
+        number: u64,
+        /// What is wrong with it.
+        source: LineError,
+    },
 }
 
 impl LineError {
     pub(crate) fn invalid(reason: impl Into<String>) -> Self {
         let reason = reason.into();
         Self::Invalid { reason }
+    }
+
+    pub(crate) fn repeated(what: &impl ToString, first: u64) -> Self {
+        let what = what.to_string();
+        Self::Repeated { what, first }
+    }
+
+    pub(crate) fn unnamed(object: &impl ToString) -> Self {
+        let object = object.to_string();
+        Self::Unnamed { object }
+    }
+
+    /// The error of the line with a number.
+    pub(crate) fn at(self, number: u64) -> ReadError {
+        let source = self;
+        ReadError::Line { number, source }
     }
 
     pub(crate) fn version(version: u32, known: u32) -> Self {

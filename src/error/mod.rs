@@ -23,9 +23,9 @@ pub use contention::ContentionError;
 #[cfg(feature = "schema")]
 pub use contract::{ContractError, Violation};
 pub use data::DataError;
+pub use line::{LineError, ReadError};
 pub(crate) use outcome::Doubt;
 pub use outcome::{Present, ReadBack, WriteOutcome};
-pub use line::LineError;
 pub use response::ResponseError;
 pub use service::ServiceError;
 pub use summary::CallSummary;
@@ -89,6 +89,9 @@ pub enum Error {
     /// A line cannot be imported.
     #[error(transparent)]
     Line(#[from] LineError),
+    /// An export cannot be read, or lacks the name of an object.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// Stored data does not fit the type it was asked for as.
     #[error(transparent)]
     Data(Box<DataError>),

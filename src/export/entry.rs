@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::record::{one_line, parsed};
 use crate::error::LineError;
-use crate::value::{Data, DocumentSid, ListSid, MapSid, StreamSid};
+use crate::value::{Data, DocumentSid, ListSid, MapSid, StreamSid, Ttl};
 
 /// The kind of a line: that of an object, or of an item of a List or Map.
 ///
@@ -49,6 +49,16 @@ impl Kind {
         matches!(self, Self::ListItem | Self::MapItem)
     }
 
+    /// The kind of the items of a List or Map; `None` for other kinds.
+    #[must_use]
+    pub const fn items(self) -> Option<Self> {
+        match self {
+            Self::List => Some(Self::ListItem),
+            Self::Map => Some(Self::MapItem),
+            _ => None,
+        }
+    }
+
     fn is_sid(self, name: &str) -> bool {
         match self.object() {
             Self::Document => name.parse::<DocumentSid>().is_ok(),
@@ -76,24 +86,13 @@ impl Display for Kind {
 ///
 /// In the first line of an export it has the members `kind`, and `unique_name` or `sid`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(into = "Members", try_from = "Members")]
+#[serde(into = "Entry", try_from = "Entry")]
 #[non_exhaustive]
 pub struct Place {
     /// The kind of the object; not that of an item.
     pub kind: Kind,
     /// Its unique name, or its SID.
     pub name: String,
-}
-
-/// An object as in the first line.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Members {
-    kind: Kind,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unique_name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sid: Option<String>,
 }
 
 impl Place {
@@ -112,27 +111,18 @@ impl Place {
     }
 }
 
-impl From<Place> for Members {
+impl From<Place> for Entry {
     fn from(place: Place) -> Self {
-        let is_sid = place.is_sid();
-        let (unique_name, sid) = match place.name {
-            sid if is_sid => (None, Some(sid)),
-            name => (Some(name), None),
-        };
-        Self {
-            kind: place.kind,
-            unique_name,
-            sid,
-        }
+        Self::new(place.kind, place.name)
     }
 }
 
-impl TryFrom<Members> for Place {
+impl TryFrom<Entry> for Place {
     type Error = &'static str;
 
-    fn try_from(members: Members) -> Result<Self, Self::Error> {
-        match members.unique_name.or(members.sid) {
-            Some(name) if !members.kind.is_item() => Ok(Self::new(members.kind, name)),
+    fn try_from(entry: Entry) -> Result<Self, Self::Error> {
+        match entry.place() {
+            Some(place) if !entry.kind.is_item() => Ok(place),
             _ => Err("its `object` names none"),
         }
     }
@@ -216,15 +206,21 @@ impl Entry {
             data: None,
             date_expires: None,
         };
-        let name = name.into();
-        let member = match kind {
-            Kind::ListItem => &mut entry.list,
-            Kind::MapItem => &mut entry.map,
-            _ if kind.is_sid(&name) => &mut entry.sid,
-            _ => &mut entry.unique_name,
-        };
-        *member = Some(name);
+        entry.rename(name);
         entry
+    }
+
+    /// Gives the object another unique name or SID; for an item, names another List or Map.
+    pub fn rename(&mut self, name: impl Into<String>) {
+        let name = Some(name.into());
+        match self.kind {
+            Kind::ListItem => self.list = name,
+            Kind::MapItem => self.map = name,
+            kind if name.as_ref().is_some_and(|name| kind.is_sid(name)) => {
+                (self.unique_name, self.sid) = (None, name);
+            }
+            _ => (self.unique_name, self.sid) = (name, None),
+        }
     }
 
     /// Parses a line.
@@ -253,6 +249,12 @@ impl Entry {
     #[must_use]
     pub fn place(&self) -> Option<Place> {
         Some(Place::new(self.kind, self.name()?))
+    }
+
+    /// Returns `true` if it has expired by the clock of this machine.
+    #[must_use]
+    pub fn has_expired(&self) -> bool {
+        Ttl::until(self.date_expires).is_none()
     }
 
     /// Fails if it lacks a member that lines of its kind have.

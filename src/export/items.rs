@@ -2,7 +2,6 @@
 
 use std::future::ready;
 
-use chrono::{DateTime, Utc};
 use futures_core::Stream;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{StreamExt, TryStreamExt};
@@ -10,23 +9,14 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Entry, Kind, LineError, Record, draft};
-use crate::api::types::{Bounds, Order};
+use crate::api::types::Order;
 use crate::error::{Error, Result};
 use crate::items::Items;
 use crate::lists::{List, ListItem};
 use crate::maps::{Map, MapItem};
 use crate::resource::bulk::{Bulk, Job, failed, job};
 use crate::resource::call::{Create, UpdateOrCreate, Written};
-use crate::resource::target::Target;
-use crate::value::Data;
-
-/// The entry of an item of the object at a target.
-fn entry(kind: Kind, target: &Target, data: Data, date_expires: Option<DateTime<Utc>>) -> Entry {
-    let mut entry = Entry::new(kind, target.name());
-    entry.data = Some(data);
-    entry.date_expires = date_expires;
-    entry
-}
+use crate::value::{Data, Ttl};
 
 /// The items among the lines of an export, with the work for each. The keys are the numbers of lines,
 /// from 0. Items that have expired have no work.
@@ -77,7 +67,8 @@ impl<T: DeserializeOwned + Send + 'static> Items<List, T> {
             Ok::<_, Error>(items.try_take_while(is_old))
         });
         Bulk::in_order(items.try_flatten().try_filter_map(move |item| {
-            let draft = draft(&item.data, item.date_expires, &target);
+            let draft =
+                Ttl::until(item.date_expires).map(|ttl| draft(&target, Some(&item.data), ttl));
             let target = target.clone();
             ready(Ok(
                 draft.map(|draft| (item.index, job(Create::new(target, draft))))
@@ -88,16 +79,8 @@ impl<T: DeserializeOwned + Send + 'static> Items<List, T> {
     /// Exports all items as a stream of entries. To resume an export, give the last index it has.
     #[must_use]
     pub fn export(&self, after: Option<i64>) -> BoxStream<'static, Result<Entry>> {
-        let mut items = self.raw().items();
-        if let Some(after) = after {
-            items = items.from(after).bounds(Bounds::Exclusive);
-        }
-        let target = self.target.clone();
-        Box::pin(items.map_ok(move |item| {
-            let mut entry = entry(Kind::ListItem, &target, item.data, item.date_expires);
-            entry.index = Some(item.index);
-            entry
-        }))
+        let items = self.stored(self.target.name(), after);
+        items.map_ok(|stored| stored.entry).boxed()
     }
 
     /// Adds the items of an export, one after the other, whatever List they were in. Its heading, its end
@@ -125,7 +108,8 @@ impl<T: DeserializeOwned + Send + 'static> Items<Map, T> {
         let target = target.target.clone();
         Bulk::new(self.raw().items().try_filter_map(move |item| {
             let place = target.item::<Map>(&item.key);
-            let draft = draft(&item.data, item.date_expires, &target);
+            let draft =
+                Ttl::until(item.date_expires).map(|ttl| draft(&target, Some(&item.data), ttl));
             ready(Ok(draft.map(|draft| {
                 (item.key, job(UpdateOrCreate::new(place, draft)))
             })))
@@ -135,18 +119,8 @@ impl<T: DeserializeOwned + Send + 'static> Items<Map, T> {
     /// Exports all items as a stream of entries. To resume an export, give the last key it has.
     #[must_use]
     pub fn export(&self, after: Option<&str>) -> BoxStream<'static, Result<Entry>> {
-        let mut items = self.raw().items();
-        if let Some(after) = after {
-            items = items
-                .starting_at(after.to_owned())
-                .bounds(Bounds::Exclusive);
-        }
-        let target = self.target.clone();
-        Box::pin(items.map_ok(move |item| {
-            let mut entry = entry(Kind::MapItem, &target, item.data, item.date_expires);
-            entry.key = Some(item.key);
-            entry
-        }))
+        let items = self.stored(self.target.name(), after);
+        items.map_ok(|stored| stored.entry).boxed()
     }
 
     /// Sets the items of an export, whatever Map they were in. Its heading, its end and the line of the

@@ -13,18 +13,34 @@
 //! ```
 //!
 //! Heading and end may be left out. [`Record`] parses any of these lines.
+//!
+//! | for | there is |
+//! | --- | --- |
+//! | a whole Service, or one object with its items | [`SyncClient::export`](crate::SyncClient::export), an [`Export`] |
+//! | reading an export, and importing all of it | [`Contents`] |
+//! | comparing an export with a Service, and making them equal | [`Plan`] |
+//! | one Document, or the items of one List or Map | the methods `export`, `import` and `copy_to` |
 
+mod apply;
+mod contents;
+mod counts;
 mod documents;
 mod entry;
 mod items;
+mod plan;
 mod record;
+mod service;
+mod stored;
 
+pub use apply::{ApplyError, Imported};
+pub use contents::{Contents, Line, Object};
+pub use counts::Counts;
 pub use entry::{Entry, Kind, Place};
+pub use plan::{Change, Plan, Verb, is_same_expiry};
 pub use record::{End, Heading, Record};
+pub use service::{Export, Written};
 
-pub use crate::error::LineError;
-
-use chrono::{DateTime, Utc};
+pub use crate::error::{LineError, ReadError};
 
 use crate::error::Result;
 use crate::resource::target::Target;
@@ -38,17 +54,17 @@ impl Entry {
             return Err(LineError::kind(&self.kind, &kind).into());
         }
         self.check()?;
-        let data = self.data.as_ref();
-        Ok(data.and_then(|data| draft(data, self.date_expires, target)))
+        let ttl = Ttl::until(self.date_expires);
+        Ok(ttl.map(|ttl| draft(target, self.data.as_ref(), ttl)))
     }
 }
 
-/// A write of data with what is left of its time to live, checked as the target requires; `None` if
-/// nothing is left.
-fn draft(data: &Data, date_expires: Option<DateTime<Utc>>, target: &Target) -> Option<Draft> {
-    // `NEVER` is sent too, since what is overwritten may have an expiry.
-    let ttl = Ttl::until(date_expires)?;
-    let mut draft = Draft::of_text(target.checked(data.as_str().to_owned()));
+/// A write of data, checked as the target requires. `NEVER` is sent too, since what is overwritten may
+/// have an expiry.
+fn draft(target: &Target, data: Option<&Data>, ttl: Ttl) -> Draft {
+    let mut draft = data.map_or_else(Draft::default, |data| {
+        Draft::of_text(target.checked(data.as_str().to_owned()))
+    });
     draft.ttl(ttl);
-    Some(draft)
+    draft
 }

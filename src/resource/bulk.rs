@@ -1,7 +1,7 @@
 //! Many calls, a bounded number at a time, with an account of those that were done.
 
 use std::fmt::{self, Debug};
-use std::future::IntoFuture;
+use std::future::{IntoFuture, poll_fn};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -21,7 +21,10 @@ use crate::value::{InputError, Revision, Ttl};
 /// The work still to be done: for each piece its key and its call, in order.
 type Jobs<K, R> = Fuse<BoxStream<'static, Result<(K, Job<R>)>>>;
 
-type Running<K, R> = BoxFuture<'static, (K, Result<R>)>;
+/// The result of a call, with its place in the order of starting and its key.
+type Ended<K, R> = (u64, K, Result<R>);
+
+type Running<K, R> = BoxFuture<'static, Ended<K, R>>;
 
 /// The call of one piece of work, made when it is due, with the options of the whole.
 pub(crate) type Job<R> = Box<dyn FnOnce(&JobOptions) -> BoxFuture<'static, Result<R>> + Send>;
@@ -82,6 +85,8 @@ const CONCURRENCY: usize = 8;
 pub struct Bulk<K, R> {
     jobs: Jobs<K, R>,
     running: FuturesUnordered<Running<K, R>>,
+    /// The number of calls that were started.
+    started: u64,
     options: JobOptions,
     concurrency: usize,
     /// `true` if one call must end before the next begins.
@@ -128,7 +133,7 @@ pub struct BulkError<K> {
     pub done: Vec<K>,
     /// The keys of what was to be removed and did not exist any more.
     pub gone: Vec<K>,
-    /// The keys of the work that failed, each with its error.
+    /// The keys of the work that failed, each with its error, in the order in which it was started.
     pub failed: Vec<(K, Error)>,
     /// The keys of the work that was not tried, if it was given rather than read from a list.
     pub untried: Vec<K>,
@@ -179,6 +184,7 @@ impl<K, R> Bulk<K, R> {
         Self {
             jobs: jobs.boxed().fuse(),
             running: FuturesUnordered::new(),
+            started: 0,
             options: JobOptions::default(),
             concurrency: CONCURRENCY,
             in_order: false,
@@ -239,9 +245,10 @@ impl<K: Send + 'static, R: 'static> Bulk<K, R> {
         while self.state == State::Running && self.running.len() < self.concurrency {
             match self.jobs.poll_next_unpin(cx) {
                 Poll::Ready(Some(Ok((key, job)))) => {
-                    let call = job(&self.options);
+                    let (call, number) = (job(&self.options), self.started);
+                    self.started += 1;
                     self.running
-                        .push(Box::pin(async move { (key, call.await) }));
+                        .push(Box::pin(async move { (number, key, call.await) }));
                 }
                 Poll::Ready(Some(Err(error))) => {
                     self.listing_failure = Some(error);
@@ -254,17 +261,16 @@ impl<K: Send + 'static, R: 'static> Bulk<K, R> {
     }
 }
 
-impl<K: Send + 'static, R: 'static> Stream for Bulk<K, R> {
-    type Item = Result<(K, Result<R>)>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+impl<K: Send + 'static, R: 'static> Bulk<K, R> {
+    /// The next result, with the place of its call in the order of starting.
+    fn poll_result(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Ended<K, R>>>> {
         self.start(cx);
         match self.running.poll_next_unpin(cx) {
-            Poll::Ready(Some((key, result))) => {
-                if result.is_err() && !self.keep_going {
+            Poll::Ready(Some(done)) => {
+                if done.2.is_err() && !self.keep_going {
                     self.state = State::Stopping;
                 }
-                Poll::Ready(Some(Ok((key, result))))
+                Poll::Ready(Some(Ok(done)))
             }
             // Nothing is in flight, and nothing more will be, or it is still being listed.
             Poll::Ready(None) if self.state == State::Stopping => {
@@ -272,6 +278,65 @@ impl<K: Send + 'static, R: 'static> Stream for Bulk<K, R> {
             }
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }
+    }
+
+    /// Runs all of it, as `.await` does, and calls a function with each key whose call was done, and its
+    /// result.
+    ///
+    /// # Errors
+    ///
+    /// [`BulkError`] with an account of what was done and what was not.
+    pub async fn run(
+        mut self,
+        mut each: impl FnMut(&K, R) + Send,
+    ) -> Result<Done<K>, Box<BulkError<K>>> {
+        let (mut done, mut gone, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+        let mut listing = None;
+        while let Some(element) = poll_fn(|cx| self.poll_result(cx)).await {
+            match element {
+                Ok((_, key, Ok(result))) => {
+                    let keys = if (self.is_effect)(&result) {
+                        &mut done
+                    } else {
+                        &mut gone
+                    };
+                    each(&key, result);
+                    keys.push(key);
+                }
+                Ok((number, key, Err(error))) => failed.push((number, key, error)),
+                Err(error) => listing = Some(error),
+            }
+        }
+        if failed.is_empty() && listing.is_none() {
+            return Ok(Done { keys: done, gone });
+        }
+        failed.sort_by_key(|(number, _, _)| *number);
+        // Work that was given is reported; a list is not read on only to report its rest.
+        let is_given = self.jobs.size_hint().1.is_some();
+        let mut untried = Vec::new();
+        while is_given && let Some(Ok((key, _))) = self.jobs.next().await {
+            untried.push(key);
+        }
+        Err(Box::new(BulkError {
+            done,
+            gone,
+            failed: failed
+                .into_iter()
+                .map(|(_, key, error)| (key, error))
+                .collect(),
+            untried,
+            more: !is_given,
+            listing,
+        }))
+    }
+}
+
+impl<K: Send + 'static, R: 'static> Stream for Bulk<K, R> {
+    type Item = Result<(K, Result<R>)>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.poll_result(cx);
+        next.map(|next| next.map(|done| done.map(|(_, key, result)| (key, result))))
     }
 }
 
@@ -283,36 +348,8 @@ where
     type Output = Result<Done<K>, Box<BulkError<K>>>;
     type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + Send>>;
 
-    fn into_future(mut self) -> Self::IntoFuture {
-        Box::pin(async move {
-            let (mut done, mut gone, mut failed) = (Vec::new(), Vec::new(), Vec::new());
-            let mut listing = None;
-            while let Some(element) = self.next().await {
-                match element {
-                    Ok((key, Ok(result))) if (self.is_effect)(&result) => done.push(key),
-                    Ok((key, Ok(_))) => gone.push(key),
-                    Ok((key, Err(error))) => failed.push((key, error)),
-                    Err(error) => listing = Some(error),
-                }
-            }
-            if failed.is_empty() && listing.is_none() {
-                return Ok(Done { keys: done, gone });
-            }
-            // Work that was given is reported; a list is not read on only to report its rest.
-            let is_given = self.jobs.size_hint().1.is_some();
-            let mut untried = Vec::new();
-            while is_given && let Some(Ok((key, _))) = self.jobs.next().await {
-                untried.push(key);
-            }
-            Err(Box::new(BulkError {
-                done,
-                gone,
-                failed,
-                untried,
-                more: !is_given,
-                listing,
-            }))
-        })
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.run(|_, _| ()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::{Debug, Display};
 
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -65,6 +66,9 @@ pub trait Kind: Resource {
 
     /// The unique name of this object; `None` if it was created without one.
     fn unique_name(&self) -> Option<&str>;
+
+    /// The date when this object expires; `None` if it does not.
+    fn date_expires(&self) -> Option<DateTime<Utc>>;
 
     /// SID and unique name of an object whose data is as it came.
     #[doc(hidden)]
@@ -137,6 +141,10 @@ macro_rules! kind {
 
             fn unique_name(&self) -> Option<&str> {
                 self.unique_name.as_deref()
+            }
+
+            fn date_expires(&self) -> Option<chrono::DateTime<chrono::Utc>> {
+                self.date_expires
             }
 
             fn names(raw: &Self::Raw) -> (&Self::Sid, Option<&str>) {

@@ -98,7 +98,7 @@ impl Program {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
-    /// Leaves the part of an export that was broken off, and no more.
+    /// Leaves only the beginning of an export.
     fn cut(&self, name: &str, whole: &str, at: usize) {
         // It may not be there.
         let _ = fs::remove_file(self.path(name));
@@ -252,7 +252,7 @@ async fn an_export_that_fails_can_be_resumed() {
     let (code, _, err) = program.run("export -o a.jsonl");
     assert_eq!(code, 1, "{err}");
     assert!(
-        err.contains("--resume goes on: what was read is in a.jsonl.part"),
+        err.contains("--resume continues: what was read is in a.jsonl.part"),
         "{err}"
     );
     assert!(!program.path("a.jsonl").exists());
@@ -509,7 +509,7 @@ async fn an_import_that_failed_is_resumed() {
     };
     assert_eq!(program.list("log").await[1..], data(&log(20)));
 
-    // Where somebody else added something, it cannot be told.
+    // Where somebody else added something, the number of added items is not known.
     let fault = Fault::status(400).on(Operation::CreateSyncListItem).nth(4);
     program.emulator.inject(fault);
     assert_eq!(program.run("import -f a.jsonl").0, 1);
@@ -523,7 +523,10 @@ async fn an_import_that_failed_is_resumed() {
     // Now it is done, and not done again.
     let (code, _, err) = program.run("import -f a.jsonl --resume");
     assert_eq!(code, 64);
-    assert!(err.contains("no import of a.jsonl was broken off"), "{err}");
+    assert!(
+        err.contains("no import of a.jsonl was interrupted"),
+        "{err}"
+    );
     assert!(!program.path("a.jsonl.import").exists());
 }
 
@@ -577,7 +580,7 @@ fn without_index(line: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_change_is_a_difference_and_is_mended() {
+async fn each_change_is_a_difference_and_is_applied() {
     let program = Program::with(json!({
         "documents": [{"unique_name": "d", "data": {"a": 1, "b": 2}}],
         "lists": [{"unique_name": "l", "items": [{"data": {"n": 1}}, {"data": {"n": 2}}]}],
@@ -749,7 +752,7 @@ fn whole(program: &Program, lines: &[Value]) -> Vec<Value> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_whole_export_says_what_is_too_much() {
+async fn only_a_whole_export_says_what_is_extra() {
     let program = Program::with(something()).await;
     program.done("export -o a.jsonl");
     let text = program.read("a.jsonl");
@@ -887,7 +890,7 @@ async fn what_has_expired_is_left_alone() {
         program.list("l").await,
         [json!({"n": 1}), json!({"n": 2}), json!({"n": 1})]
     );
-    // Where all has expired it says nothing of what is too much.
+    // Where all has expired it says nothing of what is extra.
     program.write("a.jsonl", &whole(&program, &[old("list", "l")]));
     let (code, _, err) = program.run("apply -f a.jsonl --prune --yes");
     assert_eq!(code, 64);
@@ -984,7 +987,7 @@ async fn meanwhile(program: &Program, arguments: &str, run: impl AsyncFnOnce()) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_made_anew_meanwhile_is_not_what_was_compared() {
+async fn what_is_created_again_meanwhile_is_not_what_was_compared() {
     let program = Program::with(json!({
         "documents": [{"unique_name": "d", "data": {"n": 1}}],
         "maps": [{"unique_name": "m", "items": [{"key": "k", "data": {"n": 1}}]}],
@@ -1019,7 +1022,7 @@ async fn what_is_made_anew_meanwhile_is_not_what_was_compared() {
     assert_eq!(map.get("k").await.unwrap().data, theirs);
     program.done("apply -f a.jsonl");
 
-    // A Document that is too much, and is written meanwhile.
+    // An extra Document that is written meanwhile.
     documents.create("e", &mine).await.unwrap();
     let written = async || drop(documents.update("e", &theirs).await.unwrap());
     let (code, err) = meanwhile(&program, "apply -f a.jsonl --prune --yes", written).await;

@@ -197,7 +197,8 @@ async fn a_list_that_cannot_be_read_is_told_by_the_stream_too() {
     assert_eq!((removed.len(), failed.len()), (100, 1));
     // A source that has ended is not asked again.
     let lines = futures_util::stream::unfold(0, |n| async move {
-        (n < 3).then(|| (format!(r#"{{"key":"x{n}","data":{{}}}}"#), n + 1))
+        let line = format!(r#"{{"kind":"map_item","map":"map","key":"x{n}","data":{{}}}}"#);
+        (n < 3).then_some((line, n + 1))
     });
     emulator.inject(Fault::status(403).on(Operation::UpdateSyncMapItem).nth(3));
     let error = map.import(lines).await.unwrap_err();

@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use twilio_sync::Error;
 use twilio_sync::call::Outcome;
 use twilio_sync::error::LineError;
-use twilio_sync::export::{End, Entry, Heading, Kind, Place, Record};
+use twilio_sync::export::{
+    Contents, End, Entry, Heading, Kind, Place, Plan, Record, Verb, Written,
+};
 
 use crate::{documents, start};
 
@@ -228,4 +230,92 @@ async fn a_document_is_imported_from_its_own_kind_of_line_only() {
     entry.data = Some(serde_json::from_str("{}").unwrap());
     let error = docs.import(&entry).await.unwrap_err();
     assert!(error.to_string().contains("`unique_name`"), "{error}");
+}
+
+#[tokio::test]
+async fn a_service_there_and_back() {
+    let (_emulator, sync) = start().await;
+    documents(&sync)
+        .create("desk", &json!({"n": 1}))
+        .await
+        .unwrap();
+    sync.lists().create("log").await.unwrap();
+    let log = sync.list::<Value>("log");
+    log.add_many((0..3).map(|n| json!({"n": n}))).await.unwrap();
+    sync.maps().create("phones").await.unwrap();
+    let phones = sync.map::<Value>("phones");
+    phones.set("a", &json!({"n": 1})).await.unwrap();
+    sync.streams().create("events").await.unwrap();
+    let export = sync.export(None).await.unwrap();
+    let whole: Vec<Record> = export.try_collect().await.unwrap();
+    assert_eq!(whole.len(), 10);
+    let text = |records: &[Record]| {
+        let lines = records.iter().map(|record| format!("{record}\n"));
+        lines.collect::<String>()
+    };
+
+    // Resumed after any number of its lines, it is the same.
+    for count in 0..9 {
+        let mut written = Written::default();
+        for record in &whole[..count] {
+            match record {
+                Record::Entry(entry) => written.add(entry.clone()).unwrap(),
+                _ => written.add_heading(),
+            }
+        }
+        let export = sync.export(None).await.unwrap().resume(written);
+        let rest: Vec<Record> = export.try_collect().await.unwrap();
+        assert_eq!(text(&rest), text(&whole[count..]), "after {count}");
+    }
+
+    let contents = Contents::read(text(&whole).as_bytes()).unwrap();
+    assert!(contents.is_complete);
+    let plan = Plan::new(&sync, contents.clone(), None, |_| ())
+        .await
+        .unwrap();
+    assert!(plan.changes.is_empty(), "{plan:?}");
+    documents(&sync).remove("desk").await.unwrap();
+    documents(&sync).create("extra", &json!({})).await.unwrap();
+    log.remove(1).await.unwrap();
+    phones.set("a", &json!({"n": 2})).await.unwrap();
+    let plan = Plan::new(&sync, contents.clone(), None, |_| ())
+        .await
+        .unwrap();
+    let verbs: Vec<_> = plan.changes.iter().map(|change| change.verb).collect();
+    // The items of the List are compared by position.
+    let [create, update, remove] = [Verb::Create, Verb::Update, Verb::Remove];
+    assert_eq!(verbs, [remove, create, update, create, update]);
+    let mut made = 0;
+    plan.apply(&sync, |_| made += 1).await.unwrap();
+    assert_eq!(made, 5);
+    let again = Plan::new(&sync, contents.clone(), None, |_| ())
+        .await
+        .unwrap();
+    assert!(again.changes.is_empty(), "{again:?}");
+
+    // What was written after the comparison stays.
+    phones.set("a", &json!({"n": 3})).await.unwrap();
+    let plan = Plan::new(&sync, contents, None, |_| ()).await.unwrap();
+    phones.set("a", &json!({"n": 4})).await.unwrap();
+    let error = plan.apply(&sync, |_| ()).await.unwrap_err();
+    assert!(error.is_conflict(), "{error}");
+    assert_eq!(phones.get("a").await.unwrap().data, json!({"n": 4}));
+}
+
+#[tokio::test]
+async fn numbers_are_compared_exactly() {
+    let (_emulator, sync) = start().await;
+    let line = |data: &str| {
+        let line = format!(r#"{{"kind":"document","unique_name":"desk","data":{data}}}"#);
+        Contents::read(line.as_bytes()).unwrap()
+    };
+    let stored = r#"{"n":1,"large":12345678901234567890}"#;
+    line(stored).import(&sync).await.unwrap();
+    for (data, changes) in [
+        (r#"{"large":12345678901234567890,"n":1.0}"#, 0),
+        (r#"{"n":1,"large":12345678901234567891}"#, 1),
+    ] {
+        let plan = Plan::new(&sync, line(data), None, |_| ()).await.unwrap();
+        assert_eq!(plan.changes.len(), changes, "{data}");
+    }
 }

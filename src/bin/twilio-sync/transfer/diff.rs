@@ -7,14 +7,12 @@ use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use serde::Serialize;
-use twilio_sync::export::{Entry, Kind};
+use twilio_sync::export::{Change, Entry, Kind, Place, Plan, Verb, is_same_expiry};
+use twilio_sync::value::Data;
 
 use super::contents::Contents;
-use super::counts::plural;
-use super::expiry::is_same_expiry;
-use super::plan::{Change, Plan, State, Verb};
 use super::progress::Progress;
-use super::{FileOption, Scope, word};
+use super::{FileOption, Scope, absent, plural, word};
 use crate::io::failure::{Exit, Result};
 use crate::io::output::{json_line, on_one_line, unprinted};
 use crate::shell::session::Session;
@@ -42,11 +40,39 @@ impl Arguments {
         let (path, target) = (self.file.path(), self.scope.place());
         let (contents, target) = Contents::read_to_compare(path, target).await?;
         contents.warn_if_incomplete(&session.out);
-        let progress = Progress::counting(&session.out);
-        let plan = Plan::make(session.sync().await?, contents, target.as_ref(), progress).await?;
-        plan.print_left_out(&session.out);
+        let plan = plan(session, contents, target.as_ref()).await?;
         print_changes(session, &plan.changes)
     }
+}
+
+/// Compares a file with the Service or an object, and prints notices of what was not compared.
+pub(crate) async fn plan(
+    session: &Session,
+    contents: Contents,
+    target: Option<&Place>,
+) -> Result<Plan> {
+    let (sync, out) = (session.sync().await?, &session.out);
+    let progress = Progress::counting(out);
+    let read = |entry: &Entry| {
+        progress.advance(1);
+        if let (false, Some(place)) = (entry.kind.is_item(), entry.place()) {
+            progress.at(&place);
+        }
+    };
+    let plan = match (Plan::new(sync, contents.export, target, read).await, target) {
+        (Err(error), Some(place)) if error.is_not_found() => return Err(absent(place)),
+        (plan, _) => plan?,
+    };
+    drop(progress);
+    for (count, noun, why) in [
+        (plan.unnamed, "object", "without a unique name"),
+        (plan.expired, "line", "that expired meanwhile"),
+    ] {
+        if count > 0 {
+            out.notice(format_args!("Left out {} {why}.", plural(count, noun)));
+        }
+    }
+    Ok(plan)
 }
 
 /// Prints changes. The exit code says whether there are any.
@@ -85,65 +111,67 @@ fn print_all(changes: &[Change], is_json: bool) -> Result<()> {
 /// A change as JSON: the entry of the file, with two members that an export does not have.
 #[derive(Serialize)]
 struct Difference<'a> {
-    change: &'static str,
+    change: Verb,
     #[serde(flatten)]
-    entry: Entry,
-    /// The state in the Service.
+    entry: &'a Entry,
     #[serde(skip_serializing_if = "Option::is_none")]
-    was: Option<&'a State>,
+    was: Option<State<'a>>,
+}
+
+/// The state in the Service.
+#[derive(Serialize)]
+struct State<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Data>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_expires: Option<DateTime<Utc>>,
 }
 
 impl<'a> From<&'a Change> for Difference<'a> {
     fn from(change: &'a Change) -> Self {
-        let mut entry = Entry::new(change.kind, &change.name);
-        entry.index = change.index;
-        entry.key.clone_from(&change.key);
-        if let Some(new) = &change.new {
-            entry.data.clone_from(&new.data);
-            entry.date_expires = new.date_expires;
-        }
         Self {
-            change: match change.verb() {
-                Verb::Create => "create",
-                Verb::Update => "update",
-                Verb::Remove => "remove",
-            },
-            entry,
-            was: change.old.as_ref().map(|old| &old.state),
+            change: change.verb,
+            entry: &change.entry,
+            was: change.old.as_ref().map(|old| State {
+                data: old.data.as_ref(),
+                date_expires: old.date_expires,
+            }),
         }
     }
 }
 
 /// A change as a line for people.
 fn text(change: &Change) -> String {
-    let (sign, style) = match change.verb() {
+    let (sign, style) = match change.verb {
         Verb::Create => ('+', CREATE),
         Verb::Update => ('~', UPDATE),
         Verb::Remove => ('-', REMOVE),
     };
     let mut text = format!("{sign} {}", subject(change));
-    match (&change.old, &change.new) {
-        (Some(old), Some(new)) => describe_update(&mut text, &old.state, new),
-        (Some(old), None) => describe(&mut text, &old.state),
-        (None, Some(state)) => describe(&mut text, state),
-        (None, None) => {}
+    match &change.old {
+        Some(old) if change.verb == Verb::Update => describe_update(&mut text, old, &change.entry),
+        old => describe(&mut text, old.as_ref().unwrap_or(&change.entry)),
     }
     format!("{style}{text}{style:#}")
 }
 
 /// The object or item of a change.
 pub(crate) fn subject(change: &Change) -> String {
-    let object = format!("{} {}", word(change.kind.object()), plain(&change.name));
-    match (&change.key, change.index) {
-        (Some(key), _) => format!("{object} {key:?}"),
+    let entry = &change.entry;
+    let name = plain(entry.name().unwrap_or_default());
+    let object = format!("{} {name}", word(entry.kind));
+    match (entry.kind, &entry.key, entry.index) {
+        (Kind::MapItem, Some(key), _) => format!("{object} {key:?}"),
         // A new item gets another index.
-        (None, Some(index)) if change.verb() != Verb::Create => format!("{object} {index}"),
-        (None, _) if change.kind == Kind::ListItem => format!("{object} item"),
-        (None, _) => object,
+        (Kind::ListItem, _, Some(index)) if change.verb != Verb::Create => {
+            format!("{object} {index}")
+        }
+        (Kind::ListItem, ..) => format!("{object} item"),
+        _ => object,
     }
 }
 
-fn describe(text: &mut String, state: &State) {
+fn describe(text: &mut String, state: &Entry) {
     if let Some(data) = &state.data {
         let _ = write!(text, " {}", on_one_line(data.as_str()));
     }
@@ -152,7 +180,7 @@ fn describe(text: &mut String, state: &State) {
     }
 }
 
-fn describe_update(text: &mut String, old: &State, new: &State) {
+fn describe_update(text: &mut String, old: &Entry, new: &Entry) {
     if let (Some(old), Some(new)) = (&old.data, &new.data)
         && !old.is_same_json(new)
     {
@@ -188,26 +216,14 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use twilio_sync::value::Data;
-
     use super::*;
 
     #[test]
     fn control_characters_are_escaped() {
-        let data = Data::from_json("{\n\t\"a\": \"\u{9b}31m\"}".to_owned()).unwrap();
-        let change = Change {
-            kind: Kind::MapItem,
-            name: "a\u{1b}[2Jb".to_owned(),
-            sid: None,
-            index: None,
-            key: Some("k\u{7}".to_owned()),
-            old: None,
-            new: Some(State {
-                data: Some(data),
-                date_expires: None,
-            }),
-        };
-        let text = anstream::adapter::strip_str(&text(&change)).to_string();
+        let mut entry = Entry::new(Kind::MapItem, "a\u{1b}[2Jb");
+        entry.key = Some("k\u{7}".to_owned());
+        entry.data = Some(Data::from_json("{\n\t\"a\": \"\u{9b}31m\"}".to_owned()).unwrap());
+        let text = anstream::adapter::strip_str(&text(&Change::create(entry))).to_string();
         assert_eq!(text, r#"+ map "a\u{1b}[2Jb" "k\u{7}" {  "a": "\u009b31m"}"#);
     }
 }

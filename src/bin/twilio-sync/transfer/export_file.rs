@@ -1,20 +1,18 @@
 //! The file of an export. Until it is complete it has a temporary name, and the export can be resumed.
 
-use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use twilio_sync::export::{Entry, Heading, Kind, Place, Record};
+use twilio_sync::export::{Heading, Record, Written};
 
-use super::counts::Counts;
 use super::files::{open_locked, private, with_suffix};
-use super::lines::{BUFFER, Reader};
+use super::lines::{BUFFER, Line, Reader};
 use super::{invalid_line, scope};
 use crate::io::failure::{Failure, Result};
 
 /// The hint for a partial file that cannot be resumed.
-const HINT: &str = "--force begins anew";
+const HINT: &str = "--force starts again";
 
 /// What to do if the file exists.
 #[derive(Clone, Copy, Debug)]
@@ -23,67 +21,6 @@ pub(crate) struct IfExists {
     pub(crate) resume: bool,
     /// Replace the file, and discard a partial export unless it is resumed.
     pub(crate) force: bool,
-}
-
-/// The contents of a partial export.
-#[derive(Debug, Default)]
-pub(crate) struct Partial {
-    objects: HashSet<Place>,
-    /// The position of the last line. All objects before it are complete.
-    pub(crate) last: Option<Position>,
-    pub(crate) counts: Counts,
-    /// Whether it has a heading.
-    pub(crate) has_heading: bool,
-}
-
-/// A position in an export: an object, and the last item of it.
-#[derive(Debug)]
-pub(crate) struct Position {
-    pub(crate) place: Place,
-    /// The index of the item, in a List.
-    pub(crate) index: Option<i64>,
-    /// The key of the item, in a Map.
-    pub(crate) key: Option<String>,
-}
-
-impl From<Place> for Position {
-    fn from(place: Place) -> Self {
-        Self {
-            place,
-            index: None,
-            key: None,
-        }
-    }
-}
-
-impl Partial {
-    pub(crate) fn contains(&self, place: &Place) -> bool {
-        self.objects.contains(place)
-    }
-
-    /// Adds a line. The error says why it cannot follow the lines before it.
-    fn add(&mut self, entry: Entry) -> Result<(), String> {
-        let Some(place) = entry.place() else {
-            return Err("it has no name".to_owned());
-        };
-        self.counts.add(entry.kind, 1);
-        if !entry.kind.is_item() {
-            self.objects.insert(place.clone());
-            self.last = Some(place.into());
-            return Ok(());
-        }
-        match &mut self.last {
-            Some(last) if last.place == place => {
-                if entry.kind == Kind::ListItem && entry.index.is_none() {
-                    return Err("it has no `index`".to_owned());
-                }
-                last.index = entry.index;
-                last.key = entry.key;
-                Ok(())
-            }
-            _ => Err("it does not follow on its List or Map".to_owned()),
-        }
-    }
 }
 
 /// A file that an export is written to.
@@ -112,12 +49,12 @@ impl ExportFile {
         path: &Path,
         if_exists: IfExists,
         heading: &Heading,
-    ) -> Result<(Self, Partial)> {
+    ) -> Result<(Self, Written)> {
         let found = fs::metadata(path);
         if found.as_ref().is_ok_and(|file| !file.is_file()) {
             let file = File::options().write(true).open(path);
             let file = file.map_err(|error| Failure::io(path.display(), &error))?;
-            return Ok((Self::new(file, path.to_owned(), None), Partial::default()));
+            return Ok((Self::new(file, path.to_owned(), None), Written::default()));
         }
         // An empty file may be replaced.
         if found.is_ok_and(|file| file.len() > 0) && !if_exists.force {
@@ -143,26 +80,26 @@ impl ExportFile {
         if fs::symlink_metadata(&part).is_ok() {
             let mut file = locked(&private())?;
             if if_exists.resume {
-                let partial = read(&part, &mut file, heading)?;
+                let written = read(&part, &mut file, heading)?;
                 // It may have been created by another program.
                 #[cfg(unix)]
                 file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))
                     .map_err(failed)?;
-                return Ok((Self::new(file, path, Some(part)), partial));
+                return Ok((Self::new(file, path, Some(part)), written));
             }
             if !if_exists.force && !file.metadata().is_ok_and(|file| file.len() == 0) {
                 return Err(Failure::usage(format!(
-                    "an export to {} was broken off: {} is there already",
+                    "an export to {} was interrupted: {} is there already",
                     path.display(),
                     part.display()
                 ))
-                .hint("--resume goes on with it; --force begins anew"));
+                .hint("--resume continues it; --force starts again"));
             }
             // A new file, which no other process has open.
             fs::remove_file(&part).map_err(failed)?;
         }
         let file = locked(private().create_new(true))?;
-        Ok((Self::new(file, path, Some(part)), Partial::default()))
+        Ok((Self::new(file, path, Some(part)), Written::default()))
     }
 
     fn new(file: File, path: PathBuf, part: Option<PathBuf>) -> Self {
@@ -200,15 +137,12 @@ impl ExportFile {
 }
 
 /// Reads a partial file, and cuts off an incomplete line.
-fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Partial> {
+fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Written> {
     let failed = |error: io::Error| Failure::io(path.display(), &error);
-    let mut partial = Partial::default();
+    let (mut written, mut has_heading) = (Written::default(), false);
     let mut complete = 0;
     let mut reader = Reader::new(BufReader::with_capacity(BUFFER, &mut *file));
-    while let Some(line) = reader.next().map_err(failed)? {
-        if !line.is_complete() {
-            break;
-        }
+    while let Some(line) = reader.next().map_err(failed)?.filter(Line::is_complete) {
         let title = || format!("{}, line {}", path.display(), line.number);
         let record =
             Record::parse(line.text).map_err(|error| invalid_line(&error, title(), HINT))?;
@@ -216,8 +150,9 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Partial> {
             Failure::usage(format!("{}, is not of this export: {why}", title())).hint(HINT)
         };
         match record {
-            Record::Heading(found) if found == *heading && !partial.has_heading => {
-                partial.has_heading = true;
+            Record::Heading(found) if found == *heading && !has_heading => {
+                has_heading = true;
+                written.add_heading();
             }
             Record::Heading(found) => {
                 return Err(wrong(&format!(
@@ -226,8 +161,8 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Partial> {
                     scope(heading)
                 )));
             }
-            _ if !partial.has_heading => return Err(wrong("it has no heading")),
-            Record::Entry(entry) => partial.add(entry).map_err(|why| wrong(&why))?,
+            _ if !has_heading => return Err(wrong("it has no heading")),
+            Record::Entry(entry) => written.add(entry).map_err(|why| wrong(&why.to_string()))?,
             // Complete, but not renamed: new objects are added.
             Record::End(_) => break,
         }
@@ -237,5 +172,5 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Partial> {
     file.set_len(complete)
         .and_then(|()| file.seek(SeekFrom::Start(complete)))
         .map_err(failed)?;
-    Ok(partial)
+    Ok(written)
 }

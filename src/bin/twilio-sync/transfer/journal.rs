@@ -90,7 +90,7 @@ impl Journal {
         // The import may be complete: it would add to the Lists once more.
         if matches!(if_unfinished, IfUnfinished::Resume) && !path.exists() {
             return Err(Failure::usage(format!(
-                "no import of {} was broken off: there is no {}",
+                "no import of {} was interrupted: there is no {}",
                 of.display(),
                 path.display()
             ))
@@ -246,31 +246,29 @@ impl Heading {
 fn check_same(of: &Path, found: &Heading, heading: &Heading) -> Result<()> {
     if (&found.service, &found.object) != (&heading.service, &heading.object) {
         return Err(Failure::usage(format!(
-            "the import of {} that was broken off was {}, and this one is {}",
+            "the import of {} that was interrupted was {}, and this one is {}",
             of.display(),
             found.destination(),
             heading.destination()
         ))
-        .hint("go on with the same settings and arguments, or begin anew with --restart"));
+        .hint("continue with the same settings and arguments, or start again with --restart"));
     }
     if found.file != heading.file {
         return Err(Failure::usage(format!(
-            "{} was changed since its import was broken off",
+            "{} was changed since its import was interrupted",
             of.display()
         ))
-        .hint(
-            "bring back what it was, or begin anew with --restart, which adds to Lists once more",
-        ));
+        .hint("restore it, or start again with --restart, which adds to Lists once more"));
     }
     Ok(())
 }
 
 fn unfinished(of: &Path, journal: &Path, heading: &Heading) -> Failure {
     Failure::usage(format!(
-        "an import of {} {} was broken off; {} has how far it came",
+        "an import of {} {} was interrupted; {} is its journal",
         of.display(),
         heading.destination(),
         journal.display()
     ))
-    .hint("--resume goes on with it; --restart begins anew, and adds to Lists once more")
+    .hint("--resume continues it; --restart starts again, and adds to Lists once more")
 }

@@ -20,13 +20,9 @@ pub(crate) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Whether it has a line break: the writer may have been interrupted.
+    /// Returns `true` if it has a line break: the writer may have been interrupted.
     pub(crate) fn is_complete(&self) -> bool {
         self.text.ends_with(b"\n")
-    }
-
-    pub(crate) fn is_blank(&self) -> bool {
-        self.text.trim_ascii().is_empty()
     }
 }
 

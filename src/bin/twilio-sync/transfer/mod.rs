@@ -1,25 +1,19 @@
 //! `twilio-sync export`, `import`, `diff` and `apply`: a Service, or an object of it, as a file.
 //!
-//! The file, whose lines the library parses: `lines` reads and writes them, `contents` reads all of them,
-//! `counts` counts them. `files` opens the program's own files. `objects` reads the
-//! objects of a Service. `export` writes to an `export_file`; `import` records its progress in a `journal`.
-//! `plan` compares a file with a Service, with the dates compared by `expiry`; `diff` prints the plan and
-//! `apply` executes it.
+//! The library has the format, the comparison and the writes. Here are files, progress and resuming:
+//! `contents` reads a file; `files` opens and locks the program's own files, and `lines` reads and writes
+//! their lines. `export` writes to an `export_file`; `import` records its progress in a `journal`; `diff`
+//! prints a plan, and `apply` executes it.
 
 pub(crate) mod apply;
-mod concurrently;
 mod contents;
-mod counts;
 pub(crate) mod diff;
-mod expiry;
 pub(crate) mod export;
 mod export_file;
 mod files;
 pub(crate) mod import;
 mod journal;
 mod lines;
-mod objects;
-mod plan;
 mod progress;
 
 use std::ffi::OsStr;
@@ -137,6 +131,9 @@ fn scope(heading: &Heading) -> String {
 fn invalid_line(error: &LineError, line: impl Display, hint: &str) -> Failure {
     Failure::usage(format!("{line}: {error}")).hint(match error {
         LineError::Version { .. } => "a newer twilio-sync wrote it, and reads it",
+        LineError::Unnamed { .. } => {
+            "name where it goes: its kind, and NAME or SID, after the command"
+        }
         _ => hint,
     })
 }
@@ -168,4 +165,10 @@ fn with_hint(failure: Failure, hint: &str) -> Failure {
         None => hint.to_owned(),
     };
     failure.hint(hint)
+}
+
+/// A count with its noun, in the plural where it is due.
+fn plural(count: u64, noun: &str) -> String {
+    let ending = if count == 1 { "" } else { "s" };
+    format!("{count} {noun}{ending}")
 }

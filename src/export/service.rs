@@ -1,0 +1,257 @@
+//! The export of a whole Service, or of one object, as a stream of lines.
+
+use std::collections::HashSet;
+use std::future::ready;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use futures_util::StreamExt;
+use futures_util::stream;
+
+use super::stored::{self, Stored, StoredStream};
+use super::{Counts, End, Entry, Heading, Kind, Place, Record};
+use crate::client::SyncClient;
+use crate::error::{LineError, Result};
+
+/// An export of a Service or object: the stream of its lines, heading and end included.
+///
+/// Objects without a unique name are left out of the export of a Service. What is removed while it is
+/// read may be in it or not. After an error the stream has no more lines; [`resume`](Self::resume)
+/// continues the export.
+///
+/// Cost: one request for each 100 objects of a kind, and for each 100 items of a List or Map; at least
+/// one for each kind, List and Map.
+///
+/// ```
+/// # #[cfg(feature = "emulator")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let emulator = twilio_sync::Emulator::start().await?;
+/// # let sync = emulator.client()?;
+/// use futures_util::TryStreamExt;
+/// use twilio_sync::export::Contents;
+///
+/// sync.maps().create("phonebook").await?;
+/// sync.map("phonebook").set("alice", &serde_json::json!({"calls": 0})).await?;
+/// let mut lines = String::new();
+/// let mut export = sync.export(None).await?;
+/// while let Some(record) = export.try_next().await? {
+///     lines += &format!("{record}\n");
+/// }
+/// assert_eq!(lines.lines().count(), 4);
+///
+/// sync.maps().remove("phonebook").await?;
+/// let imported = Contents::read(lines.as_bytes())?.import(&sync).await?;
+/// assert_eq!(imported.counts.to_string(), "1 Map with 1 item");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "emulator"))]
+/// # fn main() {}
+/// ```
+#[must_use = "a stream does nothing until it is polled"]
+pub struct Export {
+    sync: SyncClient,
+    heading: Heading,
+    written: Written,
+    objects: StoredStream,
+    /// The List or Map that is being exported, and the rest of its items.
+    items: Option<(Place, StoredStream)>,
+    unnamed: u64,
+    removed: Vec<Place>,
+    has_ended: bool,
+}
+
+impl std::fmt::Debug for Export {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut debug = f.debug_struct("Export");
+        debug.field("heading", &self.heading);
+        debug.field("written", &self.written);
+        debug.finish_non_exhaustive()
+    }
+}
+
+/// The lines that an export has written so far, from which it can be resumed.
+#[derive(Debug, Default)]
+pub struct Written {
+    has_heading: bool,
+    objects: HashSet<Place>,
+    /// The last line. All objects before that of this line are complete.
+    last: Option<Entry>,
+    counts: Counts,
+}
+
+impl Written {
+    /// The number of entries.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Adds an entry that was read from the incomplete export.
+    ///
+    /// # Errors
+    ///
+    /// [`LineError`] if no export has it after the lines before it.
+    pub fn add(&mut self, entry: Entry) -> Result<(), LineError> {
+        let Some(place) = entry.place() else {
+            return Err(LineError::invalid("it has no name"));
+        };
+        if entry.kind.is_item() {
+            let last = self.last.as_ref().and_then(Entry::place);
+            if last.as_ref() != Some(&place) {
+                return Err(LineError::invalid("it does not follow on its List or Map"));
+            }
+            if entry.kind == Kind::ListItem && entry.index.is_none() {
+                return Err(LineError::invalid("it has no `index`"));
+            }
+        } else {
+            self.objects.insert(place);
+        }
+        self.has_heading = true;
+        self.counts.add(entry.kind);
+        self.last = Some(entry);
+        Ok(())
+    }
+
+    /// Adds the heading.
+    pub fn add_heading(&mut self) {
+        self.has_heading = true;
+    }
+}
+
+impl SyncClient {
+    /// Begins the export of the Service, or of one object in it: a stream of lines.
+    ///
+    /// Cost: one request if the Service is not given by its SID, and one if an object is given. The
+    /// stream makes more: [`Export`] has the account.
+    ///
+    /// # Errors
+    ///
+    /// [`is_not_found`](crate::Error::is_not_found) if there is no such object.
+    pub async fn export(&self, object: Option<&Place>) -> Result<Export> {
+        let (place, objects) = match object {
+            None => (None, all(self, None)),
+            Some(place) => {
+                let object = stored::object(self, place).await?;
+                (
+                    object.entry.place(),
+                    stream::once(ready(Ok(object))).boxed(),
+                )
+            }
+        };
+        Ok(Export {
+            sync: self.clone(),
+            heading: Heading::new(self.service_sid().await?, place),
+            written: Written::default(),
+            objects,
+            items: None,
+            unnamed: 0,
+            removed: Vec::new(),
+            has_ended: false,
+        })
+    }
+}
+
+/// All objects of the Service, from a kind on.
+fn all(sync: &SyncClient, begin: Option<Kind>) -> StoredStream {
+    let sync = sync.clone();
+    let kinds = Kind::OBJECTS.into_iter();
+    stream::iter(kinds.filter(move |kind| begin <= Some(*kind)))
+        .map(move |kind| stored::objects(&sync, kind))
+        .flatten()
+        .boxed()
+}
+
+impl Export {
+    /// The first line.
+    #[must_use]
+    pub const fn heading(&self) -> &Heading {
+        &self.heading
+    }
+
+    /// Continues an export from the lines that it has written: these are not in the stream. The heading
+    /// must be the same.
+    pub fn resume(mut self, written: Written) -> Self {
+        if let Some(last) = &written.last
+            && let Some(place) = last.place()
+        {
+            // The kinds before it are complete.
+            if self.heading.object.is_none() {
+                self.objects = all(&self.sync, Some(place.kind));
+            }
+            // First, so that all objects but the last are complete if this is interrupted too.
+            let items = stored::items(&self.sync, &place, &place.name, Some(last));
+            self.items = Some((place, items));
+        }
+        self.written = written;
+        self
+    }
+
+    /// The number of entries, with those before it was resumed.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.written.counts
+    }
+
+    /// The number of objects that were left out since they have no unique name.
+    #[must_use]
+    pub const fn unnamed(&self) -> u64 {
+        self.unnamed
+    }
+
+    /// Takes the Lists and Maps that were removed before all their items were read.
+    pub fn take_removed(&mut self) -> Vec<Place> {
+        std::mem::take(&mut self.removed)
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record>>> {
+        if !self.written.has_heading {
+            self.written.has_heading = true;
+            return Poll::Ready(Some(Ok(Record::Heading(self.heading.clone()))));
+        }
+        let is_single = self.heading.object.is_some();
+        loop {
+            if let Some((place, items)) = &mut self.items {
+                match ready!(items.poll_next_unpin(cx)) {
+                    Some(Err(error)) if error.is_not_found() && !is_single => {
+                        self.removed.push(place.clone());
+                    }
+                    Some(stored) => return Poll::Ready(Some(stored.map(|it| self.entry(it)))),
+                    None => {}
+                }
+                self.items = None;
+                continue;
+            }
+            let Some(stored) = ready!(self.objects.poll_next_unpin(cx)).transpose()? else {
+                let end = End::after(self.written.counts.total());
+                let is_last = !std::mem::replace(&mut self.has_ended, true);
+                return Poll::Ready(is_last.then_some(Ok(Record::End(end))));
+            };
+            if stored.entry.unique_name.is_none() && !is_single {
+                self.unnamed += 1;
+                continue;
+            }
+            if let Some(place) = stored.entry.place()
+                && !self.written.objects.contains(&place)
+            {
+                let items = stored::items(&self.sync, &place, &stored.sid, None);
+                self.items = Some((place, items));
+                return Poll::Ready(Some(Ok(self.entry(stored))));
+            }
+        }
+    }
+
+    fn entry(&mut self, stored: Stored) -> Record {
+        self.written.counts.add(stored.entry.kind);
+        Record::Entry(stored.entry)
+    }
+}
+
+impl Stream for Export {
+    type Item = Result<Record>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(cx)
+    }
+}

@@ -210,6 +210,7 @@ impl SyncClientBuilder {
         Ok(SyncClient(Arc::new(Shared {
             api: Client::new(sender),
             base_url,
+            #[cfg(feature = "tokens")]
             region: self.region,
             random,
             at_least_once,

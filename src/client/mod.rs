@@ -56,6 +56,7 @@ struct Shared {
     api: api::Client,
     base_url: Url,
     /// The region that processes the calls, if one is set.
+    #[cfg(feature = "tokens")]
     region: Option<String>,
     random: Arc<Random>,
     at_least_once: bool,

@@ -7,8 +7,8 @@ mod contention;
 #[cfg(feature = "schema")]
 mod contract;
 mod data;
-mod outcome;
 mod line;
+mod outcome;
 mod response;
 mod service;
 mod summary;

@@ -205,10 +205,10 @@ impl Export {
         std::mem::take(&mut self.removed)
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Record>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Record>> {
         if !self.written.has_heading {
             self.written.has_heading = true;
-            return Poll::Ready(Some(Ok(Record::Heading(self.heading.clone()))));
+            return Poll::Ready(Ok(Record::Heading(self.heading.clone())));
         }
         let is_single = self.heading.object.is_some();
         loop {
@@ -217,7 +217,7 @@ impl Export {
                     Some(Err(error)) if error.is_not_found() && !is_single => {
                         self.removed.push(place.clone());
                     }
-                    Some(stored) => return Poll::Ready(Some(stored.map(|it| self.entry(it)))),
+                    Some(stored) => return Poll::Ready(stored.map(|it| self.entry(it))),
                     None => {}
                 }
                 self.items = None;
@@ -225,8 +225,7 @@ impl Export {
             }
             let Some(stored) = ready!(self.objects.poll_next_unpin(cx)).transpose()? else {
                 let end = End::after(self.written.counts.total());
-                let is_last = !std::mem::replace(&mut self.has_ended, true);
-                return Poll::Ready(is_last.then_some(Ok(Record::End(end))));
+                return Poll::Ready(Ok(Record::End(end)));
             };
             if stored.entry.unique_name.is_none() && !is_single {
                 self.unnamed += 1;
@@ -237,7 +236,7 @@ impl Export {
             {
                 let items = stored::items(&self.sync, &place, &stored.sid, None);
                 self.items = Some((place, items));
-                return Poll::Ready(Some(Ok(self.entry(stored))));
+                return Poll::Ready(Ok(self.entry(stored)));
             }
         }
     }
@@ -252,6 +251,12 @@ impl Stream for Export {
     type Item = Result<Record>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll(cx)
+        if self.has_ended {
+            return Poll::Ready(None);
+        }
+        let record = ready!(self.poll(cx));
+        // An end after an error would count the lines before it as a whole export.
+        self.has_ended = matches!(record, Ok(Record::End(_)) | Err(_));
+        Poll::Ready(Some(record))
     }
 }

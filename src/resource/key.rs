@@ -4,7 +4,7 @@ use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 
 use crate::resource::kind::{Collection, Kind};
-use crate::value::{InputError, ObjectReference, UniqueName};
+use crate::value::{InputError, ItemKey, ObjectReference, UniqueName};
 
 /// The address of an object of a kind: its unique name, or its SID.
 ///
@@ -127,9 +127,9 @@ impl<C: Collection> Position<C> {
         }
     }
 
-    /// The position of an item that was read.
+    /// The position of an item that was read. Other clients can create keys that no path can carry.
     pub(crate) fn read(text: impl fmt::Display) -> Self {
-        Self::new(Ok(text.to_string()))
+        Self::new(ItemKey::new(text.to_string()).map(String::from))
     }
 
     pub(crate) fn into_text(self) -> Result<String, Box<InputError>> {

@@ -15,8 +15,8 @@ use crate::resource::kind::{Collection, Resource};
 use crate::resource::record::Record;
 use crate::resource::write::Write;
 use crate::value::{
-    Identity, InputError, MAX_DATA_SIZE, ObjectReference, Revision, Segment, checked_object, encode,
-    is_sid_shaped,
+    Identity, InputError, MAX_DATA_SIZE, ObjectReference, Revision, Segment, checked_object,
+    encode, is_sid_shaped,
 };
 
 /// A place in a Service: all of it, an object, or an item of an object; with the client that reaches it,

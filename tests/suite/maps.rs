@@ -246,3 +246,32 @@ async fn remove_with_prefix_reads_the_range_alone() {
     assert_eq!(crate::operations(&emulator).len(), 0);
     assert_eq!(keys(map.items()).await.len(), 251);
 }
+
+/// Another client can create a key that no path can carry: it addresses the Map itself.
+#[tokio::test]
+async fn a_key_that_no_path_can_carry_is_not_sent_in_one() {
+    let (emulator, sync) = crate::start_without_retry().await;
+    let map = sync.maps().create("m").await.unwrap();
+    let form = [("Key", ".."), ("Data", "{}")];
+    let names = [sync.service().as_str(), "m"];
+    let create = sync
+        .api()
+        .operation(twilio_sync::api::Operation::CreateSyncMapItem, names);
+    create.with_form(&form).await.unwrap();
+    sync.map::<serde_json::Value>("m")
+        .create("a", &serde_json::json!({}))
+        .await
+        .unwrap();
+    emulator.clear_requests();
+    let error = sync
+        .map::<serde_json::Value>("m")
+        .remove_all()
+        .keep_going()
+        .await;
+    let error = error.unwrap_err();
+    assert_eq!((error.done, error.failed.len()), (vec!["a".to_owned()], 1));
+    assert!(matches!(error.failed[0].1, twilio_sync::Error::Input(_)));
+    let is_sent = |request: &twilio_sync::emulator::LoggedRequest| request.path().contains("..");
+    assert!(!emulator.requests().iter().any(is_sent));
+    assert_eq!(sync.maps().get("m").await.unwrap().sid, map.sid);
+}

@@ -319,3 +319,17 @@ async fn numbers_are_compared_exactly() {
         assert_eq!(plan.changes.len(), changes, "{data}");
     }
 }
+
+/// An export that failed is no whole one: no end follows an error.
+#[tokio::test]
+async fn an_export_ends_with_its_error() {
+    let (emulator, sync) = crate::start_without_retry().await;
+    sync.lists().create("log").await.unwrap();
+    sync.maps().create("phonebook").await.unwrap();
+    let fault = twilio_sync::emulator::Fault::status(403);
+    emulator.inject(fault.on(twilio_sync::api::Operation::ListSyncListItem));
+    let export = sync.export(None).await.unwrap();
+    let records: Vec<_> = futures_util::StreamExt::collect(export).await;
+    assert_eq!(records.len(), 3, "{records:?}");
+    assert!(records[2].is_err(), "{records:?}");
+}

@@ -255,6 +255,7 @@ impl Request {
             outcome: doubt.outcome(),
             in_flight: doubt.in_flight,
             read_back: None,
+            retry_after: headers.and_then(response::retry_after),
         }
     }
 }

@@ -48,7 +48,7 @@ pub use call::{Call, CallFuture};
 pub(crate) use call::{Form, Options, Request, Sender, call_options};
 pub use operation::{Idempotence, Kind, Operation, Parameter, Place};
 pub use response::Response;
-pub(crate) use response::{RawResponse, Read};
+pub(crate) use response::{RawResponse, Read, retry_after};
 pub use retry_policy::RetryPolicy;
 
 use crate::error::Result;

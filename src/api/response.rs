@@ -1,6 +1,6 @@
 //! Responses: as they come from the transport, and as a call gives them.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -144,6 +144,16 @@ pub(super) fn date(headers: &HeaderMap) -> Option<DateTime<Utc>> {
     httpdate::parse_http_date(&date).ok().map(DateTime::from)
 }
 
+/// The wait that a response asks for, given in seconds or as a date.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = httpdate::parse_http_date(text).ok()?;
+    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
+}
+
 /// The value of a call with the response it was read from.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -181,5 +191,24 @@ impl<T> Response<T> {
     #[must_use]
     pub fn date(&self) -> Option<DateTime<Utc>> {
         date(&self.headers)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retry_after_in_seconds_and_as_a_date() {
+        let read = |text: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, text.parse().unwrap());
+            retry_after(&headers)
+        };
+        assert_eq!(read("3"), Some(Duration::from_secs(3)));
+        assert_eq!(read("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
+        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
+        assert!(read(&later) > Some(Duration::from_secs(90)));
+        assert_eq!(read("soon"), None);
     }
 }

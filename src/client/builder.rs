@@ -47,7 +47,7 @@ pub struct SyncClientBuilder {
     retry: RetryPolicy,
     at_least_once: bool,
     observer: Option<Observer>,
-    rate_limit: Option<RateLimit>,
+    rate_limit: RateLimit,
     connector: Option<Connector>,
     random_seed: Option<u64>,
 }
@@ -65,7 +65,7 @@ impl Default for SyncClientBuilder {
             retry: RetryPolicy::default(),
             at_least_once: false,
             observer: None,
-            rate_limit: None,
+            rate_limit: RateLimit::adaptive(),
             connector: None,
             random_seed: None,
         }
@@ -130,12 +130,13 @@ impl SyncClientBuilder {
         self
     }
 
-    /// Limits how many requests the client and its clones send in a second. Default: no limit.
+    /// Sets how the client and its clones keep to the rates of the service. Default:
+    /// [`RateLimit::adaptive`].
     ///
-    /// Whatever the limit, a 429 holds back all requests of the client until the one that met it is
-    /// sent again, or for at most the retry policy's longest delay if it is not.
+    /// A 429 that is not of one object holds back all requests of the client until the refused one is
+    /// retried, unless the limit is [`off`](RateLimit::off).
     pub fn rate_limit(mut self, rate_limit: RateLimit) -> Self {
-        self.rate_limit = Some(rate_limit);
+        self.rate_limit = rate_limit;
         self
     }
 

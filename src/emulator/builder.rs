@@ -28,6 +28,7 @@ pub struct EmulatorBuilder {
     random_seed: Option<u64>,
     data_file: Option<PathBuf>,
     observer: Option<Observer>,
+    rate_limits: bool,
 }
 
 impl Default for EmulatorBuilder {
@@ -39,6 +40,7 @@ impl Default for EmulatorBuilder {
             random_seed: None,
             data_file: None,
             observer: None,
+            rate_limits: false,
         }
     }
 }
@@ -113,6 +115,18 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Applies the documented rates of the service, over a window of 10 seconds: 20 writes a second to
+    /// one object, where writes to items count for their List or Map, and fewer above 1 KiB of data,
+    /// down to 2 a second from 10 KiB; 20 creations and removals of objects a second in one Service; 30
+    /// messages a second in one Message Stream. A request above them is refused with status 429 and code
+    /// 54009. By default there is no limit.
+    ///
+    /// The time is Tokio's, whatever the [`clock`](Self::clock).
+    pub fn rate_limits(mut self, apply: bool) -> Self {
+        self.rate_limits = apply;
+        self
+    }
+
     /// Seeds the emulator's random numbers, so that its SIDs, secrets and request ids are the same
     /// each time. By default they differ.
     ///
@@ -177,6 +191,7 @@ impl EmulatorBuilder {
         core::Settings {
             clock: self.clock.clone().unwrap_or_else(default_clock),
             observer: self.observer.clone(),
+            rate_limits: self.rate_limits,
             random: self
                 .random_seed
                 .map_or_else(Random::default, Random::seeded),
@@ -221,6 +236,7 @@ impl fmt::Debug for EmulatorBuilder {
             .field("clock", &self.clock)
             .field("random_seed", &self.random_seed)
             .field("data_file", &self.data_file)
+            .field("rate_limits", &self.rate_limits)
             .finish_non_exhaustive()
     }
 }

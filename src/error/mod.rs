@@ -13,6 +13,8 @@ mod response;
 mod service;
 mod summary;
 
+use std::time::Duration;
+
 use http::StatusCode;
 
 pub use body::ErrorBody;
@@ -202,6 +204,12 @@ impl Error {
     #[must_use]
     pub fn is_rate_limited(&self) -> bool {
         self.has_status(StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// The time after which the service asks to try again, from the `Retry-After` of its last response.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.call().and_then(|call| call.retry_after)
     }
 
     /// Returns `true` if the credentials were rejected.

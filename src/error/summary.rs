@@ -32,6 +32,8 @@ pub struct CallSummary {
     pub in_flight: bool,
     /// What the call found when it read back, if its outcome is unknown and it did.
     pub read_back: Option<ReadBack>,
+    /// The time after which the last response asks to try again, from its `Retry-After`.
+    pub retry_after: Option<Duration>,
 }
 
 impl Display for CallSummary {

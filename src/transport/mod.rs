@@ -6,6 +6,7 @@ mod http_service;
 mod random;
 mod rate_limit;
 mod retry;
+mod slowed_objects;
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -23,11 +24,11 @@ pub(crate) use attempt::Observer;
 pub use http_service::{HttpError, HttpRequest, HttpResponse, HttpService, ReqwestService};
 pub(crate) use random::Random;
 pub use rate_limit::RateLimit;
-use rate_limit::RateLimiter;
+use rate_limit::{RateLimiter, Refusal};
 pub(crate) use retry::backoff;
-use retry::{Failure, retry_after};
+use retry::Failure;
 
-use crate::api::{Options, RawResponse, Request, Sender};
+use crate::api::{Options, RawResponse, Request, Sender, retry_after};
 use crate::error::{ConnectionError, ConnectionFailure, Doubt, Error, Result};
 
 const USER_AGENT: &str = concat!("twilio-sync-rust/", env!("CARGO_PKG_VERSION"));
@@ -45,7 +46,7 @@ pub(crate) struct Settings {
     pub(crate) retry: crate::api::RetryPolicy,
     /// Writes are retried also where that may do them twice.
     pub(crate) at_least_once: bool,
-    pub(crate) rate_limit: Option<RateLimit>,
+    pub(crate) rate_limit: RateLimit,
     pub(crate) observer: Option<Observer>,
     pub(crate) random: Arc<Random>,
 }
@@ -123,10 +124,13 @@ impl<H: HttpService> Transport<H> {
         let is_repeatable =
             request.is_repeatable() || options.at_least_once || self.settings.at_least_once;
         let mut doubt = Doubt::default();
-        self.rate_limiter.permit().await;
+        self.rate_limiter.permit(&request).await;
         // Waiting for the first permit is no part of the call.
         let started = Instant::now();
         let mut attempts = 0;
+        // Refusals for the rate, and the time waited for them, count for the patience alone.
+        let (mut refusals, mut waited) = (0, Duration::ZERO);
+        let mut held = Duration::ZERO;
         loop {
             attempts += 1;
             let attempt_started = Instant::now();
@@ -134,19 +138,29 @@ impl<H: HttpService> Transport<H> {
             let elapsed = started.elapsed();
 
             let failure = Failure::of(&result);
-            let asked = result
-                .as_ref()
-                .ok()
-                .and_then(|response| retry_after(&response.headers));
-            let delay = if failure.permits_retry(is_repeatable) {
-                retry.delay(attempts, elapsed, asked, &self.settings.random)
-            } else {
-                None
+            let delay = match &result {
+                Ok(response) if failure == Failure::RateLimited => {
+                    refusals += 1;
+                    let refusal = Refusal {
+                        response,
+                        sent: attempt_started,
+                        number: refusals,
+                        spread: retry.base_delay,
+                    };
+                    let delay = self.rate_limiter.refused(&request, &refusal);
+                    waited = waited.saturating_add(delay);
+                    retry.is_patient(waited).then_some(delay)
+                }
+                _ if failure.permits_retry(is_repeatable) => {
+                    let headers = result.as_ref().ok().map(|response| &response.headers);
+                    let asked = headers.and_then(retry_after);
+                    let elapsed = elapsed.saturating_sub(held);
+                    retry.delay(attempts - refusals, elapsed, asked, &self.settings.random)
+                }
+                _ => None,
             };
-            if failure == Failure::RateLimited {
-                // The limit applies to all tasks of the client.
-                let pause = delay.unwrap_or_else(|| retry.pause(asked, &self.settings.random));
-                self.rate_limiter.pause(pause);
+            if failure == Failure::None {
+                self.rate_limiter.accepted(&request);
             }
             let status = result.as_ref().ok().map(|response| response.status);
             tracing::debug!(
@@ -171,8 +185,12 @@ impl<H: HttpService> Transport<H> {
             }
 
             if let Some(delay) = delay {
+                let waiting = Instant::now();
                 tokio::time::sleep(delay).await;
-                self.rate_limiter.permit().await;
+                self.rate_limiter.permit(&request).await;
+                if failure == Failure::RateLimited {
+                    held += waiting.elapsed();
+                }
                 continue;
             }
             return match result {

@@ -1,17 +1,23 @@
-//! The rate limiter of a client: no more requests than it was set to, and none for a while after the
-//! service rejected one for its rate.
+//! The rate limiter of a client: no more requests than it was set to, or than the service accepts, and
+//! none for a while after the service refused one for its rate.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::http_service::HttpResponse;
 use super::random::Random;
+use super::slowed_objects::SlowedObjects;
+use crate::api::{Request, retry_after};
+use crate::error::ErrorBody;
 
-/// The most requests that a client sends in a second, all its clones and tasks together.
+/// How a client keeps to the rates of the service, all its clones and tasks together.
 ///
-/// The service allows 20 writes and 20 reads a second to one object, and 20 creations and removals a
-/// second in one Service. Requests below these limits are not rejected for their rate.
+/// The service allows 20 writes and 20 reads a second to one object, fewer writes of large data, and
+/// 20 creations and removals a second in one Service. A request above that is refused with status 429
+/// and code 54009; it had no effect, and is retried with the patience of
+/// [`RetryPolicy::patience`](crate::RetryPolicy::patience).
 ///
 /// ```
 /// use twilio_sync::RateLimit;
@@ -19,29 +25,83 @@ use super::random::Random;
 /// let limit = RateLimit::per_second(20).burst(5);
 /// # let _ = limit;
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    interval: Duration,
-    burst: u32,
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RateLimit(Mode);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    Off,
+    #[default]
+    Adaptive,
+    Fixed {
+        interval: Duration,
+        burst: u32,
+    },
 }
 
 impl RateLimit {
-    /// So many requests a second, evenly spaced. 0 counts as 1.
+    /// The default: no limit for an object until the service refuses a write to it for its rate. From
+    /// then on the requests of that kind to that object go one after another, at a rate that each
+    /// refusal halves and each success raises slowly. Many clients share the rate of an object so,
+    /// without knowing of each other.
     #[must_use]
-    pub fn per_second(requests: u32) -> Self {
-        Self {
-            interval: Duration::from_secs(1) / requests.max(1),
-            burst: 1,
-        }
+    pub fn adaptive() -> Self {
+        Self(Mode::Adaptive)
     }
 
-    /// Sets how many requests may go at once after a pause. Default: 1. 0 counts as 1.
+    /// No limit: a refused call waits and is retried, and other calls do not wait for it.
+    #[must_use]
+    pub fn off() -> Self {
+        Self(Mode::Off)
+    }
+
+    /// At most this number of requests a second to all objects together, evenly spaced. 0 counts as 1.
+    #[must_use]
+    pub fn per_second(requests: u32) -> Self {
+        Self(Mode::Fixed {
+            interval: Duration::from_secs(1) / requests.max(1),
+            burst: 1,
+        })
+    }
+
+    /// Sets how many requests may go at once after a pause, for [`per_second`](Self::per_second).
+    /// Default: 1. 0 counts as 1.
     #[must_use]
     pub fn burst(self, burst: u32) -> Self {
-        Self {
-            burst: burst.max(1),
-            ..self
+        match self.0 {
+            Mode::Fixed { interval, .. } => Self(Mode::Fixed {
+                interval,
+                burst: burst.max(1),
+            }),
+            _ => self,
         }
+    }
+}
+
+/// The pause after a first refusal, before it is spread: from half of it to one and a half.
+pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// Twilio's code for the rate of an object, or of the objects of a Service. 20429 is the account's.
+const RATE_OF_OBJECT: i64 = 54009;
+
+/// A response with status 429.
+pub(super) struct Refusal<'a> {
+    pub(super) response: &'a HttpResponse,
+    /// When the attempt was sent.
+    pub(super) sent: Instant,
+    /// The number of refusals of the call so far, this one included.
+    pub(super) number: u32,
+    /// The time over which clients with the same `Retry-After` are spread.
+    pub(super) spread: Duration,
+}
+
+impl Refusal<'_> {
+    fn retry_after(&self) -> Option<Duration> {
+        retry_after(&self.response.headers)
+    }
+
+    fn is_of_object(&self) -> bool {
+        ErrorBody::read(429, &self.response.body).code == Some(RATE_OF_OBJECT)
     }
 }
 
@@ -51,9 +111,10 @@ const MAX_SPREAD: Duration = Duration::from_secs(1);
 /// The rate limiter of one client and its clones.
 #[derive(Debug)]
 pub(super) struct RateLimiter {
-    limit: Option<RateLimit>,
+    limit: RateLimit,
     random: Arc<Random>,
     state: Mutex<State>,
+    objects: SlowedObjects,
 }
 
 #[derive(Debug, Default)]
@@ -65,11 +126,12 @@ struct State {
 }
 
 impl RateLimiter {
-    pub(super) fn new(limit: Option<RateLimit>, random: Arc<Random>) -> Self {
+    pub(super) fn new(limit: RateLimit, random: Arc<Random>) -> Self {
         Self {
             limit,
             random,
             state: Mutex::default(),
+            objects: SlowedObjects::default(),
         }
     }
 
@@ -79,7 +141,8 @@ impl RateLimiter {
     }
 
     /// Waits until a request may be sent. Requests go in the order in which they asked.
-    pub(super) async fn permit(&self) {
+    pub(super) async fn permit(&self, request: &Request) {
+        self.objects.permit(request).await;
         if let Some(slot) = self.reserve(Instant::now()) {
             tokio::time::sleep_until(slot).await;
         }
@@ -90,8 +153,37 @@ impl RateLimiter {
         }
     }
 
+    /// Takes note that the service accepted a request.
+    pub(super) fn accepted(&self, request: &Request) {
+        self.objects.accepted(request);
+    }
+
+    /// Takes note that the service refused a request for its rate, and returns the time to wait before
+    /// the next attempt.
+    pub(super) fn refused(&self, request: &Request, refusal: &Refusal<'_>) -> Duration {
+        let jitter = |pause: Duration| pause / 2 + self.random.part_of(pause);
+        let of_object = self.limit.0 == Mode::Adaptive && refusal.is_of_object();
+        let pause = if of_object {
+            self.objects.refused(request, refusal.sent)
+        } else {
+            // The first pause, doubled with each further refusal of the call.
+            FIRST_PAUSE * (1 << refusal.number.saturating_sub(1).min(6))
+        };
+        let delay = match refusal.retry_after() {
+            Some(asked) => asked.saturating_add(self.random.part_of(refusal.spread)),
+            None => jitter(pause),
+        };
+        if of_object {
+            self.objects.pause(request, delay);
+        } else if self.limit.0 != Mode::Off {
+            // Not of one object: the limit applies to all tasks of the client.
+            self.pause(delay);
+        }
+        delay
+    }
+
     /// Holds all requests back for a while.
-    pub(super) fn pause(&self, pause: Duration) {
+    fn pause(&self, pause: Duration) {
         let Some(until) = Instant::now().checked_add(pause) else {
             return;
         };
@@ -109,11 +201,13 @@ impl RateLimiter {
 
     /// Takes the next place, and says when it is, unless it is now.
     fn reserve(&self, now: Instant) -> Option<Instant> {
-        let limit = self.limit?;
+        let Mode::Fixed { interval, burst } = self.limit.0 else {
+            return None;
+        };
         let mut state = self.state();
         let due = state.due.map_or(now, |due| due.max(now));
-        state.due = Some(due + limit.interval);
-        let early = limit.interval * (limit.burst - 1);
+        state.due = Some(due + interval);
+        let early = interval * (burst - 1);
         let slot = due.checked_sub(early).unwrap_or(now);
         (slot > now).then_some(slot)
     }
@@ -126,7 +220,7 @@ mod tests {
     #[test]
     fn evenly_spaced_with_a_burst() {
         let limiter = RateLimiter::new(
-            Some(RateLimit::per_second(10).burst(3)),
+            RateLimit::per_second(10).burst(3),
             Arc::new(Random::new(None)),
         );
         let start = Instant::now() + Duration::from_secs(3600);
@@ -141,7 +235,7 @@ mod tests {
 
     #[test]
     fn all_wait_after_a_refusal() {
-        let limiter = RateLimiter::new(None, Arc::new(Random::new(None)));
+        let limiter = RateLimiter::new(RateLimit::off(), Arc::new(Random::new(None)));
         let now = Instant::now();
         assert_eq!(limiter.held_back(now), None);
         limiter.pause(Duration::from_secs(60));

@@ -1,8 +1,8 @@
 //! When a request is retried, and how long to wait before.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use http::{HeaderMap, StatusCode, header::RETRY_AFTER};
+use http::StatusCode;
 
 use super::http_service::{HttpError, HttpResponse};
 use super::random::Random;
@@ -10,10 +10,9 @@ use crate::api::RetryPolicy;
 use crate::error::{ConnectionFailure, Doubt};
 
 impl RetryPolicy {
-    /// The time for which other requests wait after a 429 that is not retried.
-    pub(super) fn pause(&self, asked: Option<Duration>, random: &Random) -> Duration {
-        let pause = asked.unwrap_or_else(|| backoff(self.base_delay, self.max_delay, 1, random));
-        pause.min(self.max_delay)
+    /// Returns `true` if a call may wait this long in all for refusals for the rate.
+    pub(super) fn is_patient(&self, waited: Duration) -> bool {
+        self.max_attempts > 1 && waited <= self.patience
     }
 
     /// How long to wait after so many failed attempts; `None` to give up.
@@ -38,16 +37,6 @@ impl RetryPolicy {
 pub(crate) fn backoff(base: Duration, max: Duration, attempts: u32, random: &Random) -> Duration {
     let doubled = base.saturating_mul(1 << attempts.saturating_sub(1).min(20));
     random.part_of(doubled.min(max))
-}
-
-/// The wait a response asks for, given in seconds or as a date.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = text.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let date = httpdate::parse_http_date(text).ok()?;
-    Some(date.duration_since(SystemTime::now()).unwrap_or_default())
 }
 
 /// How an attempt failed, as far as a retry goes.
@@ -127,19 +116,5 @@ mod tests {
             RetryPolicy::none().delay(1, Duration::ZERO, None, &random),
             None
         );
-    }
-
-    #[test]
-    fn retry_after_in_seconds_and_as_a_date() {
-        let read = |text: &str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(RETRY_AFTER, text.parse().unwrap());
-            retry_after(&headers)
-        };
-        assert_eq!(read("3"), Some(Duration::from_secs(3)));
-        assert_eq!(read("Wed, 21 Oct 2015 07:28:00 GMT"), Some(Duration::ZERO));
-        let later = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(100));
-        assert!(read(&later) > Some(Duration::from_secs(90)));
-        assert_eq!(read("soon"), None);
     }
 }

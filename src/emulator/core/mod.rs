@@ -10,6 +10,7 @@ mod faults;
 mod log;
 mod open;
 mod parameters;
+mod rate_limits;
 
 use std::sync::{Arc, Once};
 
@@ -24,6 +25,7 @@ pub use self::log::LoggedRequest;
 pub(crate) use self::log::{Observer, RequestId, RequestLog};
 pub(crate) use self::open::{Contents, OpenDataFile, open};
 pub(crate) use self::parameters::Parameters;
+pub(crate) use self::rate_limits::{Limited, RateLimits};
 use super::store::{Clock, Flaw, Random, Records, Service, ServiceError, Store, Subscribers};
 use super::subscribers::LoggedWebhook;
 use super::subscribers::data_file::DataFile;
@@ -41,6 +43,8 @@ pub(crate) struct Core {
     pub(crate) service_sid: ServiceSid,
     pub(crate) clock: Clock,
     pub(crate) faults: Faults,
+    /// None where the emulator does not apply them.
+    pub(crate) rate_limits: Option<RateLimits>,
     pub(crate) log: RequestLog,
     webhooks: Arc<WebhookLog>,
     pub(crate) random: Random,
@@ -55,6 +59,7 @@ pub(crate) struct Settings {
     pub(crate) clock: Clock,
     pub(crate) observer: Option<Observer>,
     pub(crate) random: Random,
+    pub(crate) rate_limits: bool,
 }
 
 impl Core {
@@ -74,6 +79,7 @@ impl Core {
             clock,
             observer,
             random,
+            rate_limits,
         } = settings;
         let credentials = Credentials::new(&account)?;
         let webhooks = Arc::new(WebhookLog::default());
@@ -97,6 +103,7 @@ impl Core {
             service_sid: ServiceSid::lenient(&default_service.to_string()),
             clock,
             faults: Faults::default(),
+            rate_limits: rate_limits.then(RateLimits::default),
             log: RequestLog::observed_by(observer),
             webhooks,
             random,

@@ -29,7 +29,7 @@ impl Api {
             head.method != Method::HEAD && !response.body().is_end_stream()
         };
         match (fault.effect, handled) {
-            (Effect::Respond(response), _) => Ok(fault_response(response)),
+            (Effect::Respond(response), _) => Ok(fault_response(response, &head.method)),
             (Effect::Truncate, Some(response)) if has_body(&response) => {
                 Ok(response.map(ResponseBody::truncated))
             }

@@ -15,6 +15,7 @@ mod objects;
 mod paging;
 mod parameters;
 mod permissions;
+mod rate_limits;
 mod response;
 mod routing;
 mod services;
@@ -198,6 +199,9 @@ impl Api {
             form: form(head, &body)?,
             if_match: head.headers.get(header::IF_MATCH),
         };
+        if let Some(limits) = &self.core.rate_limits {
+            rate_limits::count(limits, operation, &call)?;
+        }
         let reply = dispatch::dispatch(operation, &call)?;
         if operation == Operation::DeleteService {
             self.core.remove_stale_endpoints();

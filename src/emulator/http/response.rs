@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, header};
 use serde::Serialize;
 use tokio::time::Instant;
 
@@ -54,10 +54,14 @@ fn error_body(status: StatusCode, code: u32, message: &str) -> Vec<u8> {
     serde_json::to_vec(&body).unwrap_or_default()
 }
 
-/// The response of a fault.
-pub(super) fn fault_response(fault: FaultResponse) -> Response<ResponseBody> {
+/// The response of a fault to a request with this method.
+pub(super) fn fault_response(fault: FaultResponse, method: &Method) -> Response<ResponseBody> {
     let status = fault.status;
     let body = fault.body.unwrap_or_else(|| {
+        // That of a write is of its object, that of a read of the account.
+        if status == StatusCode::TOO_MANY_REQUESTS && !method.is_safe() {
+            return error_body(status, 54009, "Rate limit exceeded").into();
+        }
         let reason = status.canonical_reason().unwrap_or("Scripted fault");
         // Twilio's general codes are 20 followed by the status.
         error_body(status, 20_000 + u32::from(status.as_u16()), reason).into()

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use http::StatusCode;
 
+use super::sid::Sid;
+
 /// A error of a request, with one variant for each documented error of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ServiceError {
@@ -45,6 +47,8 @@ pub(crate) enum ServiceError {
     InvalidParameter(&'static str),
     /// A write from a web page of another origin.
     ForeignPage,
+    /// A request above a rate: the limit, the kind that it is of, and which one of these.
+    RateLimited(&'static str, &'static str, Sid),
     /// A write that the data file could not store.
     NotStored,
 }
@@ -145,6 +149,11 @@ impl ServiceError {
             Self::MissingParameter(_) => (BAD, 20001, "Missing required parameter"),
             Self::InvalidParameter(_) => (BAD, 20422, "Invalid parameter"),
             Self::ForeignPage => (FORBIDDEN, 20003, "No writes from pages of another origin"),
+            Self::RateLimited(..) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                54009,
+                "Rate limit exceeded for",
+            ),
             Self::NotStored => (
                 StatusCode::INTERNAL_SERVER_ERROR,
                 20500,
@@ -170,6 +179,7 @@ impl ServiceError {
             Self::NotFound => format!("{text} {path} was not found").into(),
             Self::MissingParameter(name) => format!("{text} {name} in the post body").into(),
             Self::InvalidParameter(name) => format!("{text} {name}").into(),
+            Self::RateLimited(limit, kind, sid) => format!("{text} {limit}{kind}-{sid}").into(),
             _ => text.into(),
         }
     }

@@ -39,6 +39,10 @@ pub(crate) struct Arguments {
     /// Keep everything in this file; without it nothing outlives the emulator
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+
+    /// Refuse requests above the rates of the service, with status 429
+    #[arg(long)]
+    rate_limits: bool,
 }
 
 impl Run for Arguments {
@@ -78,7 +82,8 @@ async fn start(
 ) -> Result<(Emulator, Option<RequestLines>)> {
     let builder = Emulator::builder()
         .host(arguments.host)
-        .port(arguments.port);
+        .port(arguments.port)
+        .rate_limits(arguments.rate_limits);
     let path = match arguments.data {
         None if options.connection.is_local() => Some(local_data_file()?),
         path => path,

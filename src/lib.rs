@@ -73,7 +73,7 @@
 //! There is one [`Error`], with predicates such as [`is_not_found`](Error::is_not_found) and a text that
 //! says what to do; its parts are in [`error`]. A call that fails for a passing reason is retried where
 //! that does no harm: [`RetryPolicy`]. The [`outcome`](Error::outcome) of one that fails is done, not done,
-//! or unknown; the README says what each call promises. [`RateLimit`] holds requests back;
+//! or unknown; the README says what each call promises. [`RateLimit`] keeps to the rates of the service;
 //! [`on_attempt`](SyncClientBuilder::on_attempt) sees each attempt. All three are in [`retry`].
 //!
 //! # The rest of the service

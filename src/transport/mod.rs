@@ -25,8 +25,8 @@ pub use http_service::{HttpError, HttpRequest, HttpResponse, HttpService, Reqwes
 pub(crate) use random::Random;
 pub use rate_limit::RateLimit;
 use rate_limit::{RateLimiter, Refusal};
-pub(crate) use retry::backoff;
 use retry::Failure;
+pub(crate) use retry::backoff;
 
 use crate::api::{Options, RawResponse, Request, Sender, retry_after};
 use crate::error::{ConnectionError, ConnectionFailure, Doubt, Error, Result};

@@ -21,10 +21,11 @@ const FIRST_RATE: f64 = 10.0;
 const LOWEST_RATE: f64 = 0.01;
 /// A rate above this is no limit any more, and is dropped.
 const HIGHEST_RATE: f64 = 1000.0;
-/// The part by which a success raises a rate of 1; a lower rate rises by more, a higher one by less, so
-/// that clients of unequal rates come nearer to each other.
-const RISE: f64 = 0.008;
-const RISE_EXPONENT: f64 = -0.25;
+/// A success raises a rate by this many requests a second, whatever it was: a client with a low rate
+/// gains on one with a high rate.
+const RISE: f64 = 0.02;
+/// A success raises no rate by a larger part than this.
+const HIGHEST_RISE: f64 = 0.08;
 /// The number of objects with a rate. Where there are more, the one that was refused longest ago is
 /// dropped.
 const MAX_OBJECTS: usize = 1024;
@@ -119,7 +120,11 @@ impl PaceState {
 
     fn halve(&mut self, now: Instant) {
         // Two refusals in a row: not even one request a second is accepted.
-        let rate = if self.accepted { self.rate } else { self.rate.min(1.0) };
+        let rate = if self.accepted {
+            self.rate
+        } else {
+            self.rate.min(1.0)
+        };
         self.rate = (rate / 2.0).max(LOWEST_RATE);
         self.refused = now;
         self.accepted = false;
@@ -127,7 +132,7 @@ impl PaceState {
 
     fn raise(&mut self) {
         self.accepted = true;
-        self.rate *= 1.0 + RISE * self.rate.powf(RISE_EXPONENT);
+        self.rate += RISE.min(HIGHEST_RISE * self.rate);
     }
 }
 
@@ -190,9 +195,7 @@ impl SlowedObjects {
 
     /// Holds the requests to an object back.
     pub(super) fn pause(&self, request: &Request, pause: Duration) {
-        if let (Some(pace), Some(until)) =
-            (self.get(request), Instant::now().checked_add(pause))
-        {
+        if let (Some(pace), Some(until)) = (self.get(request), Instant::now().checked_add(pause)) {
             let mut state = pace.state();
             state.next = state.next.max(until);
         }

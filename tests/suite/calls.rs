@@ -242,7 +242,6 @@ async fn a_response_tells_how_it_came_about() {
     assert!(error.call().unwrap().date.is_some());
 }
 
-/// A pause for the rate of a call that is not repeated is no longer than its own policy allows.
 #[tokio::test(start_paused = true)]
 async fn a_refusal_for_the_rate_is_repeated_by_the_policy_of_the_call() {
     let http = Scripted::new([error_response(429, 54009)]);
@@ -251,8 +250,8 @@ async fn a_refusal_for_the_rate_is_repeated_by_the_policy_of_the_call() {
     let error = list.add(&json!({})).retry(RetryPolicy::none()).await;
     assert!(error.unwrap_err().is_rate_limited());
     assert_eq!(http.count(), 1);
-    let patient = RetryPolicy::default().max_attempts(7);
+    let patient = RetryPolicy::default().patience(Duration::from_secs(20));
     let error = list.add(&json!({})).retry(patient).await.unwrap_err();
     assert!(!error.is_outcome_unknown());
-    assert_eq!(http.count(), 7);
+    assert!((3..10).contains(&http.count()));
 }

@@ -13,6 +13,7 @@ mod documents;
 mod failures;
 mod http_service;
 mod inputs;
+mod limits;
 mod lists;
 mod maps;
 mod mutate;

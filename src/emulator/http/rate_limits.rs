@@ -27,10 +27,9 @@ pub(super) fn count(
         | O::CreateSyncListItem
         | O::UpdateSyncListItem
         | O::DeleteSyncListItem => write::<List>("list", call),
-        O::UpdateSyncMap
-        | O::CreateSyncMapItem
-        | O::UpdateSyncMapItem
-        | O::DeleteSyncMapItem => write::<Map>("map", call),
+        O::UpdateSyncMap | O::CreateSyncMapItem | O::UpdateSyncMapItem | O::DeleteSyncMapItem => {
+            write::<Map>("map", call)
+        }
         O::UpdateSyncStream => write::<Stream>("stream", call),
         O::CreateStreamMessage => object::<Stream>(call).map(Limited::Message),
         _ => None,
@@ -42,7 +41,9 @@ pub(super) fn count(
 }
 
 fn service(call: &Call<'_>) -> Option<Sid> {
-    let service = call.store.read(|reader| reader.service(call.service()).map(Service::sid));
+    let service = call
+        .store
+        .read(|reader| reader.service(call.service()).map(Service::sid));
     service.ok()
 }
 

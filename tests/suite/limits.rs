@@ -17,7 +17,8 @@ use crate::client_builder;
 type Attempts = Arc<Mutex<Vec<(usize, f64, bool)>>>;
 
 struct Fleet {
-    emulator: Emulator,
+    /// It ends when it is dropped.
+    _emulator: Emulator,
     start: Instant,
     clients: Vec<SyncClient>,
     attempts: Attempts,
@@ -47,7 +48,7 @@ impl Fleet {
         };
         let clients = (0..clients).map(client).collect();
         Self {
-            emulator,
+            _emulator: emulator,
             start,
             clients,
             attempts,
@@ -68,7 +69,7 @@ impl Fleet {
             .map(|(number, sync)| async move {
                 let map = sync.map::<Value>("m");
                 while Instant::now() < end {
-                    let written = map.set(&format!("k{number}"), data);
+                    let written = map.set(format!("k{number}"), data);
                     match tokio::time::timeout_at(end, written.into_future()).await {
                         Ok(written) => drop(written.unwrap()),
                         Err(_) => return,
@@ -198,7 +199,7 @@ async fn a_refusal_says_which_limit_it_is_of() {
     let stream = sync.streams().create("s").await.unwrap();
     let (items, messages) = (sync.map::<Value>("m"), sync.stream("s"));
     for n in 0..100 {
-        items.set(&format!("k{n}"), &json!({})).await.unwrap();
+        items.set(format!("k{n}"), &json!({})).await.unwrap();
     }
     let error = items.set("k0", &json!({})).await.unwrap_err();
     assert!(error.is_rate_limited() && error.retry_after().is_none());

@@ -55,6 +55,7 @@ pub(crate) enum ServiceError {
 
 impl ServiceError {
     /// The HTTP status, Twilio's code, and the fixed part of the message.
+    #[allow(clippy::too_many_lines)] // a table
     fn parts(self) -> (StatusCode, u32, &'static str) {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         const CONFLICT: StatusCode = StatusCode::CONFLICT;

@@ -353,7 +353,7 @@ async fn faults_strike_the_connection_itself() {
         ),
         (429, &HeaderValue::from(3))
     );
-    assert_eq!(response.json::<Value>().await.unwrap()["code"], 20429);
+    assert_eq!(response.json::<Value>().await.unwrap()["code"], 54009);
     client.emulator.inject(
         Fault::status(503)
             .after_write()

@@ -309,7 +309,7 @@ fn a_call_costs_what_bare_reqwest_does() {
         ),
     ] {
         println!("future of {what}: {size} bytes");
-        if size > 1280 {
+        if size > 1536 {
             large.push(format!("the future of {what} has {size} bytes"));
         }
     }

@@ -77,7 +77,7 @@ async fn a_span_tells_how_its_call_ended() {
     let emulator = Emulator::start().await.unwrap();
     let sync = emulator.client().unwrap();
     let docs = sync.documents::<serde_json::Value>();
-    docs.create("desk", &json!({})).await.unwrap();
+    let desk = docs.create("desk", &json!({})).await.unwrap();
     assert_eq!(
         captured.closed(),
         "operation=\"create_document\" attempt=1 status=201"
@@ -90,9 +90,8 @@ async fn a_span_tells_how_its_call_ended() {
         "operation=\"fetch_document\" attempt=2 status=200"
     );
 
-    // It was removed, and the response lost: the log has what the caller gets.
     emulator.inject(Fault::cut().on(Operation::DeleteDocument));
-    docs.remove("desk").await.unwrap();
+    docs.remove(&desk.sid).await.unwrap();
     assert_eq!(
         captured.closed(),
         "operation=\"delete_document\" attempt=2 status=204"

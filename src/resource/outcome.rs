@@ -36,7 +36,6 @@ pub(super) async fn create<R: Resource>(target: &Target, write: &Write) -> Resul
             Err(error) if is_unknown(&error) && R::NAME.is_some() && target.is_named() => error,
             result => return result,
         };
-        // On the heap, as few calls come here; and so below.
         let evidence = Box::pin(Evidence::<R>::read(target, began)).await;
         let was_taken = evidence.date_created() == When::Before && !error.is_in_flight();
         if was_taken && !error.is_already_exists() && round < ROUNDS {
@@ -53,12 +52,23 @@ pub(super) async fn create<R: Resource>(target: &Target, write: &Write) -> Resul
 /// Writes to an object or item.
 pub(super) async fn update<R: Resource>(target: &Target, write: &Write) -> Result<R> {
     let began = Instant::now();
-    let error = match target.update(write).await {
-        Err(error) if is_unknown(&error) => error,
-        result => return result,
-    };
+    match target.update(write).await {
+        // On the heap, as few calls come here; and so below.
+        Err(error) if is_unknown(&error) => {
+            Box::pin(resolve_update(target, write, began, error)).await
+        }
+        result => result,
+    }
+}
+
+async fn resolve_update<R: Resource>(
+    target: &Target,
+    write: &Write,
+    began: Instant,
+    error: Error,
+) -> Result<R> {
     let place = target.of_revision(write.if_match.as_ref());
-    let evidence = Box::pin(Evidence::<R>::read(&place, began)).await;
+    let evidence = Evidence::<R>::read(&place, began).await;
     match &write.if_match {
         Some(expected) if evidence.excludes(write, expected, &error) => {
             Err(error.with_outcome(WriteOutcome::NotDone))
@@ -67,7 +77,7 @@ pub(super) async fn update<R: Resource>(target: &Target, write: &Write) -> Resul
             && write.data.is_some()
             && !error.is_in_flight() =>
         {
-            Box::pin(overwrite(target, write, evidence, error)).await
+            overwrite(target, write, evidence, error).await
         }
         _ => evidence.end(target, write, error),
     }
@@ -117,17 +127,25 @@ pub(super) async fn remove<R: Resource>(
     if_match: Option<&Revision>,
 ) -> Result<Removal> {
     let began = Instant::now();
-    let error = match target.delete::<R>(if_match).await {
-        Ok(()) => return Ok(Removal::Done),
+    match target.delete::<R>(if_match).await {
+        Ok(()) => Ok(Removal::Done),
         // An attempt before removed it, or another did.
-        Err(error) if error.is_not_found() && error.is_outcome_unknown() => {
-            return Ok(Removal::Gone);
+        Err(error) if error.is_not_found() && error.is_outcome_unknown() => Ok(Removal::Gone),
+        Err(error) if is_unknown(&error) => {
+            Box::pin(resolve_removal::<R>(target, if_match, began, error)).await
         }
-        Err(error) if is_unknown(&error) => error,
-        Err(error) => return Err(error),
-    };
+        Err(error) => Err(error),
+    }
+}
+
+async fn resolve_removal<R: Resource>(
+    target: &Target,
+    if_match: Option<&Revision>,
+    began: Instant,
+    error: Error,
+) -> Result<Removal> {
     let place = target.of_revision(if_match);
-    let evidence = Box::pin(Evidence::<R>::read(&place, began)).await;
+    let evidence = Evidence::<R>::read(&place, began).await;
     let is_gone = match &evidence.found {
         Found::Absent(_) => true,
         // The one that was to be removed was there before.
@@ -146,7 +164,7 @@ pub(super) async fn remove<R: Resource>(
         Some(expected) if evidence.revision().as_ref() != Some(expected) => {
             Err(error.with_outcome(WriteOutcome::NotDone))
         }
-        _ => Box::pin(remove_read(target, if_match, evidence, error)).await,
+        _ => remove_read(target, if_match, evidence, error).await,
     }
 }
 

@@ -133,6 +133,7 @@ async fn take_steps<R: Resource>(
                 }
                 Err(error) => return Err(error),
             },
+            // On the heap, as most loops end before; and so below.
             Step::Create(data) => {
                 let own;
                 let write = match data {
@@ -142,7 +143,7 @@ async fn take_steps<R: Resource>(
                     }
                     None => write,
                 };
-                match outcome::create::<R>(target, write).await {
+                match Box::pin(outcome::create::<R>(target, write)).await {
                     Ok(object) => return Ok(Swapped::Present(object, Outcome::Created, round)),
                     Err(error) if error.is_already_exists() && may_go_on(&error) => (None, error),
                     Err(error) => return Err(error),
@@ -150,7 +151,7 @@ async fn take_steps<R: Resource>(
             }
             Step::Replace(data, revision) => {
                 let write = with(write, data, Some(revision));
-                match outcome::update::<R>(target, &write).await {
+                match Box::pin(outcome::update::<R>(target, &write)).await {
                     Ok(object) => return Ok(Swapped::Present(object, Outcome::Updated, round)),
                     // The next round finds out if it was removed.
                     Err(error)
@@ -162,17 +163,19 @@ async fn take_steps<R: Resource>(
                     Err(error) => return Err(error),
                 }
             }
-            Step::Remove(revision) => match outcome::remove::<R>(target, Some(&revision)).await {
-                Ok(Removal::Done) => return Ok(Swapped::Removed),
-                // The next round finds out what is there now.
-                Ok(Removal::Gone) => {
-                    known = Known::Unread;
-                    continue;
+            Step::Remove(revision) => {
+                match Box::pin(outcome::remove::<R>(target, Some(&revision))).await {
+                    Ok(Removal::Done) => return Ok(Swapped::Removed),
+                    // The next round finds out what is there now.
+                    Ok(Removal::Gone) => {
+                        known = Known::Unread;
+                        continue;
+                    }
+                    Err(error) if error.is_not_found() => return Ok(Swapped::Absent(error)),
+                    Err(error) if error.is_revision_conflict() => (Some(revision), error),
+                    Err(error) => return Err(error),
                 }
-                Err(error) if error.is_not_found() => return Ok(Swapped::Absent(error)),
-                Err(error) if error.is_revision_conflict() => (Some(revision), error),
-                Err(error) => return Err(error),
-            },
+            }
             Step::Keep => match known {
                 Known::Found(object) => {
                     return Ok(Swapped::Present(*object, Outcome::Unchanged, round));

@@ -10,7 +10,7 @@ use crate::error::ConnectionFailure;
 
 /// One HTTP exchange: a request with its body to a response with its whole body.
 ///
-/// It should limit the size of the bodies that it reads, as reqwest behind a client does, to 20 MiB.
+/// It should limit the size of the bodies that it reads, as reqwest behind a client does, to 12 MiB.
 /// Retries, time limits, rate limits and logs stand above it. A client has reqwest behind it unless
 /// [`SyncClientBuilder::http_service`](crate::SyncClientBuilder::http_service) sets another: one with a
 /// proxy or layers of its own, or one of a test, which needs no socket.
@@ -178,8 +178,9 @@ impl HttpService for ReqwestService {
     }
 }
 
-/// Most bytes of a response body: ample for a page of 1,000 items of 16 KiB.
-const MAX_BODY: usize = 20 * 1024 * 1024;
+/// Most bytes of a response body. A page of 100 items of 16 KiB takes at most 10 MiB, with each byte of data
+/// escaped by six.
+const MAX_BODY: usize = 12 * 1024 * 1024;
 
 /// A response body of more than [`MAX_BODY`] bytes.
 #[derive(Debug, thiserror::Error)]

@@ -430,8 +430,12 @@ async fn a_wrong_line_is_told_before_anything_is_written() {
             "has line 2 already",
         ),
         (
-            json!({"kind": "list_item", "list": "l", "data": large}),
+            json!({"kind": "list_item", "list": "l", "data": {"x": large}}),
             "at most 16384",
+        ),
+        (
+            json!({"kind": "list_item", "list": "l", "data": "x"}),
+            "takes only JSON objects",
         ),
         (
             json!({"kind": "map_item", "map": "m", "key": "", "data": {}}),

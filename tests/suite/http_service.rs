@@ -304,7 +304,7 @@ async fn the_size_of_a_body_is_limited() {
     let result = documents(&sync).get("desk").await;
     let error = result.as_ref().unwrap_err().to_string();
     assert!(
-        error.contains("the response is too large: it has more than 20 MiB"),
+        error.contains("the response is too large: it has more than 12 MiB"),
         "{error}"
     );
     assert_eq!(failure(result).0, ConnectionFailure::TooLarge);

@@ -34,7 +34,7 @@ async fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
     let emulator = Emulator::start().await?;
     let sync = patient(emulator.client_builder()?)?;
     emulator.inject(Fault::status(503).times(2));
-    sync.lists().create("log").await?; // a name can be taken once, so a retry creates no second List
+    sync.lists().ensure("log").await?; // it reads first, and a read is retried
     emulator.inject(Fault::status(503));
     let call = serde_json::json!({"call": 1});
     // A List item is not sent again: the first attempt may have added it.

@@ -125,7 +125,8 @@ impl Emulator {
     ///     let sync = emulator.client_builder()?.random_seed(7).build()?;
     ///     emulator.inject(Fault::status(503));
     ///     let desks = sync.documents::<serde_json::Value>();
-    ///     desks.update_or_create("desk-7", &serde_json::json!({"busy": true})).await?;
+    ///     let set = desks.update_or_create("desk-7", &serde_json::json!({"busy": true}));
+    ///     set.at_least_once().await?;
     ///     assert_eq!(emulator.requests()[0].status().map(|status| status.as_u16()), Some(503));
     ///     Ok(())
     /// })

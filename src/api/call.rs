@@ -333,7 +333,7 @@ pub struct Call<T> {
     above: Above,
 }
 
-/// What a call does about the object or Service that its object is in.
+/// The check that the object or Service above exists.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Above {
     /// `true` once a call there has succeeded, so that the object or Service exists.

@@ -28,7 +28,7 @@ pub struct RawResponse {
     pub(crate) body: Bytes,
     pub(crate) attempts: u32,
     pub(crate) elapsed: Duration,
-    /// What the attempts that failed may have done.
+    /// The doubt that failed attempts left.
     pub(crate) doubt: Doubt,
 }
 

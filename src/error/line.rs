@@ -21,7 +21,7 @@ pub enum LineError {
     #[error("it is no line of an export: {reason}")]
     #[non_exhaustive]
     Invalid {
-        /// What is wrong with it.
+        /// The fault.
         reason: String,
     },
     /// It is for something else than what is imported.
@@ -67,7 +67,7 @@ pub enum ReadError {
     Line {
         /// The number of the line, from 1.
         number: u64,
-        /// What is wrong with it.
+        /// The fault.
         source: LineError,
     },
 }

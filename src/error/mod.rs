@@ -239,7 +239,7 @@ impl Error {
 
     /// The effect of the call: done, not done, or unknown. A call that only reads is not done.
     ///
-    /// What was found on reading back is in [`CallSummary::read_back`].
+    /// [`CallSummary::read_back`] has the object or item that was found on reading back.
     ///
     /// ```
     /// # #[cfg(feature = "emulator")]

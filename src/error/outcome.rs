@@ -1,4 +1,4 @@
-//! What is known about the effect of a call that failed.
+//! The effect of a call that failed, as far as it is known.
 
 use std::fmt::{self, Display};
 
@@ -37,7 +37,7 @@ impl Doubt {
     }
 }
 
-/// What a call of unknown outcome found when it read back.
+/// The result of reading back by a call of unknown outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReadBack {

@@ -30,7 +30,7 @@ pub struct CallSummary {
     pub outcome: WriteOutcome,
     /// `true` if an attempt to write got no response in time: the service may still carry it out.
     pub in_flight: bool,
-    /// What the call found when it read back, if its outcome is unknown and it did.
+    /// The result of reading back, if the outcome is unknown and the call read back.
     pub read_back: Option<ReadBack>,
     /// The time after which the last response asks to try again, from its `Retry-After`.
     pub retry_after: Option<Duration>,

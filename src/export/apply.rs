@@ -20,6 +20,7 @@ use crate::resource::bulk::{Bulk, Job, JobOptions, Work};
 use crate::resource::call::{Create, Ensure, Update, UpdateOrCreate};
 use crate::resource::found;
 use crate::resource::kind::{Kind as _, Resource};
+use crate::resource::outcome;
 use crate::resource::target::Target;
 use crate::resource::write::Draft;
 use crate::value::{Data, Ttl};
@@ -54,7 +55,7 @@ impl From<ApplyError> for Error {
     }
 }
 
-/// What an import has written.
+/// The counts of an import.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Imported {
@@ -163,7 +164,7 @@ impl Change {
 
     async fn make_at<R: Resource>(&self, target: Target) -> Result<()> {
         if self.verb == Verb::Remove {
-            return found(target.delete::<R>(self.revision.as_ref()).await).map(drop);
+            return found(outcome::remove::<R>(&target, self.revision.as_ref()).await).map(drop);
         }
         // The shortest possible if it has just expired.
         let ttl = Ttl::until(self.entry.date_expires).unwrap_or(Ttl::from_secs(1));
@@ -183,7 +184,7 @@ impl Change {
             Some(document) if self.revision.as_ref() != Some(&document.revision) => {
                 Err(Error::Refused("it is not what was compared".into()))
             }
-            Some(_) => found(target.delete::<Document<Data>>(None).await).map(drop),
+            Some(_) => found(outcome::remove::<Document<Data>>(&target, None).await).map(drop),
             None => Ok(()),
         }
     }

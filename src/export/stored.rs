@@ -1,4 +1,4 @@
-//! What a Service has: objects of any kind and their items, as entries.
+//! The objects of a Service, of any kind, and their items, as entries.
 
 use std::str::FromStr;
 
@@ -73,6 +73,15 @@ impl Stored {
         }
     }
 
+    fn item(mut entry: Entry, sid: impl Into<String>, data: Data, revision: Revision) -> Self {
+        entry.data = Some(data);
+        Self {
+            entry,
+            sid: sid.into(),
+            revision: Some(revision),
+        }
+    }
+
     pub(super) fn document(document: Document<Data>) -> Self {
         let mut stored = Self::new(Kind::Document, &document);
         stored.entry.data = Some(document.data);
@@ -136,13 +145,8 @@ impl<T: DeserializeOwned + Send + 'static> Items<List, T> {
         let stored = move |item: crate::lists::ListItem<Data>| {
             let mut entry = Entry::new(Kind::ListItem, &name);
             entry.index = Some(item.index);
-            entry.data = Some(item.data);
             entry.date_expires = item.date_expires;
-            Stored {
-                entry,
-                sid: item.list_sid.into(),
-                revision: Some(item.revision),
-            }
+            Stored::item(entry, item.list_sid, item.data, item.revision)
         };
         items.map_ok(stored).boxed()
     }
@@ -160,13 +164,8 @@ impl<T: DeserializeOwned + Send + 'static> Items<Map, T> {
         let stored = move |item: crate::maps::MapItem<Data>| {
             let mut entry = Entry::new(Kind::MapItem, &name);
             entry.key = Some(item.key);
-            entry.data = Some(item.data);
             entry.date_expires = item.date_expires;
-            Stored {
-                entry,
-                sid: item.map_sid.into(),
-                revision: Some(item.revision),
-            }
+            Stored::item(entry, item.map_sid, item.data, item.revision)
         };
         items.map_ok(stored).boxed()
     }

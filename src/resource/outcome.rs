@@ -122,7 +122,7 @@ pub enum Removal {
 }
 
 /// Removes an object or item, if it still has a revision that is given.
-pub(super) async fn remove<R: Resource>(
+pub(crate) async fn remove<R: Resource>(
     target: &Target,
     if_match: Option<&Revision>,
 ) -> Result<Removal> {
@@ -224,7 +224,7 @@ enum When {
     Unclear,
 }
 
-/// What a call found when it read back.
+/// The evidence that a call found when it read back.
 struct Evidence<R: Resource> {
     found: Found<R::Raw>,
     /// The time of the service when the call began: it began no earlier, and no later, than these.

@@ -132,7 +132,7 @@ impl HttpError {
 
 impl From<reqwest::Error> for HttpError {
     fn from(error: reqwest::Error) -> Self {
-        // What cannot be built is not sent.
+        // A request that cannot be built is not sent.
         let kind = if error.is_connect() || error.is_builder() {
             ConnectionFailure::Connect
         } else if error.is_timeout() {

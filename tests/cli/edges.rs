@@ -125,7 +125,7 @@ fn names_and_keys_may_begin_with_a_hyphen() {
         let outcome = session.pipe(&format!("twilio-sync {command}"));
         assert_eq!((&*outcome.output, outcome.code), (output, 0), "{command}");
     }
-    // What is an option of the command is still one.
+    // An option of the command stays an option.
     ends_with(&session.pipe("twilio-sync doc rm d --yess"), 64, "--yes");
 }
 
@@ -259,7 +259,7 @@ fn output_that_nobody_reads_ends_a_command_with_a_failure() {
     }
 }
 
-/// What steers a terminal, or changes the order of what is read, as others may write it.
+/// Text with characters that control a terminal or change the order of reading.
 const HOSTILE: &[char] = &[
     '\u{1b}',
     '\u{7}',

@@ -293,7 +293,7 @@ async fn a_service_there_and_back() {
         .unwrap();
     assert!(again.changes.is_empty(), "{again:?}");
 
-    // What was written after the comparison stays.
+    // Data written after the comparison stays.
     phones.set("a", &json!({"n": 3})).await.unwrap();
     let plan = Plan::new(&sync, contents, None, |_| ()).await.unwrap();
     phones.set("a", &json!({"n": 4})).await.unwrap();

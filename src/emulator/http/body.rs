@@ -37,7 +37,7 @@ where
     let mut length = 0;
     loop {
         let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx));
-        // Who sends nothing for so long has gone.
+        // A client that sends nothing for this time is no longer there.
         let frame = timeout(BODY_TIMEOUT, frame).await;
         let Some(frame) = frame.map_err(|_| ReadError::Disconnected)? else {
             break;

@@ -1,4 +1,4 @@
-//! Who can have written a file that settings are read from.
+//! The check that nobody else can write a file of settings.
 
 use std::fs::Metadata;
 use std::path::Path;

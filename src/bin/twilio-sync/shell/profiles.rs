@@ -117,7 +117,7 @@ impl Profiles {
 }
 
 fn parse(path: &Path, mut file: fs::File) -> Result<BTreeMap<String, Profile>> {
-    // Of the file that was opened, not of what may stand in its place by now.
+    // The metadata of the open file: its path may lead to another file by now.
     let metadata = file.metadata().map_err(|error| unusable(path, &error))?;
     check_private(path, &metadata)?;
     check_writers(path, &metadata)?;

@@ -314,7 +314,7 @@ fn read_env_file() -> Result<HashMap<String, String>> {
         Err(error) => return Err(Failure::io(Source::EnvFile, &error)),
     };
     let unread = |error: io::Error| Failure::io(Source::EnvFile, &error);
-    // Of the file that was opened, not of what may stand in its place by now.
+    // The metadata of the open file: its path may lead to another file by now.
     check_writers(path, &file.metadata().map_err(unread)?)?;
     let mut text = String::new();
     file.read_to_string(&mut text).map_err(unread)?;

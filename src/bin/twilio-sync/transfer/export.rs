@@ -124,7 +124,7 @@ async fn write<W: Write>(
             }
         }
     };
-    // What was read is kept, also after a failure.
+    // The data read so far is kept after a failure too.
     let flushed = to.flush().map_err(failed);
     done.and(flushed)
 }

@@ -18,7 +18,7 @@ use twilio_sync::api::types::{
     CreateSyncListItemRequest, PageMeta, UpdateDocumentRequest, UpdateSyncMapItemRequest,
 };
 use twilio_sync::value::{Data, ItemKey, ObjectReference, UniqueName};
-use twilio_sync::{Document, Emulator, ListItem, MapItem, SyncClient};
+use twilio_sync::{Credentials, Document, Emulator, ListItem, MapItem, RetryPolicy, SyncClient};
 
 #[path = "../benches/compare/bare_http.rs"]
 mod bare_http;
@@ -314,4 +314,42 @@ fn a_call_costs_what_bare_reqwest_does() {
         }
     }
     assert!(large.is_empty(), "{large:#?}");
+}
+
+/// A body without an end costs no more memory than the largest body that is read.
+#[test]
+fn an_endless_body_costs_bounded_memory() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let sending = thread::spawn(move || {
+        use std::io::{Read, Write};
+
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let _ = stream.read(&mut [0; 4096]).expect("a request");
+        let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+        stream.write_all(head).expect("a reader");
+        let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x1_0000));
+        while stream.write_all(chunk.as_bytes()).is_ok() {}
+    });
+    let credentials = Credentials::auth_token("AC0123456789abcdef0123456789abcdef", "secret");
+    let sync = SyncClient::builder()
+        .credentials(credentials.expect("credentials"))
+        .service("default")
+        .base_url(format!("http://{address}"))
+        .retry(RetryPolicy::none())
+        .build()
+        .expect("a client");
+    let runtime = runtime();
+    let most = allocation_counter::measure(|| {
+        let result = runtime.block_on(sync.documents::<Entry>().get("desk-7").into_future());
+        let error = result.expect_err("the body has no end").to_string();
+        assert!(error.contains("too large"), "{error}");
+    })
+    .bytes_max;
+    sending.join().expect("it ends with the connection");
+    println!(
+        "an endless body takes {:.1} MiB at most",
+        most as f64 / 1024.0 / 1024.0
+    );
+    assert!(most <= 32 << 20, "{most} bytes");
 }

@@ -7,8 +7,13 @@ use super::text::text_type;
 /// Number of hexadecimal digits behind the two letters.
 const DIGITS: usize = 32;
 
-/// Returns `true` if a text is two capitals and 32 hexadecimal digits.
+/// Returns `true` if the service takes a text for a SID of any kind: two capitals and 32 hexadecimal
+/// digits in lower case.
 pub(crate) fn is_sid_shaped(text: &str) -> bool {
+    has_digits(text) && !text[2..].bytes().any(|digit| digit.is_ascii_uppercase())
+}
+
+fn has_digits(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() == 2 + DIGITS
         && bytes[..2].iter().all(u8::is_ascii_uppercase)
@@ -17,7 +22,7 @@ pub(crate) fn is_sid_shaped(text: &str) -> bool {
 
 /// Checks that a text is a SID with the given prefix.
 pub(crate) fn check(prefix: &'static str, of: &'static str, text: &str) -> Result<(), InputError> {
-    if is_sid_shaped(text) && text.starts_with(prefix) {
+    if has_digits(text) && text.starts_with(prefix) {
         Ok(())
     } else {
         Err(InputError::sid(prefix, of, text))

@@ -1,7 +1,7 @@
 //! The account of an emulator: its SIDs and secrets.
 
 use super::error::EmulatorError;
-use crate::emulator::store::{Random, looks_like_sid};
+use crate::emulator::store::{Random, is_sid_shaped};
 use crate::emulator::subscribers::data_file::Account;
 
 /// The SIDs and secrets that a user has set.
@@ -23,7 +23,7 @@ impl AccountSettings {
             ("service SID", "IS", &self.service_sid),
         ] {
             if let Some(given) = given
-                && !(given.starts_with(prefix) && looks_like_sid(given))
+                && !(given.starts_with(prefix) && is_sid_shaped(given))
             {
                 return Err(EmulatorError::InvalidSid {
                     what,

@@ -61,7 +61,7 @@ pub(crate) use records::{Flaw, GrantRecord, ItemRecord, ObjectRecord, Records, S
 pub(crate) use restore::Damage;
 pub(crate) use service_error::ServiceError;
 pub(crate) use services::SettingsChange;
-pub(crate) use sid::{Kind, Sid, looks_like_sid};
+pub(crate) use sid::{Kind, Sid, is_sid_shaped};
 pub(crate) use state::State;
 pub(crate) use time::Millis;
 pub(crate) use views::{GrantView, ItemView, ObjectView};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::sid::{Id, Kind, Sid, looks_like_sid};
+use super::sid::{Id, Kind, Sid, is_sid_shaped};
 
 /// A record's place in the order of creation: never used twice.
 pub(crate) type Seq = u64;
@@ -36,7 +36,7 @@ impl<R: Record> Registry<R> {
     /// Text of a SID's shape is a SID and nothing else, as no unique name may
     /// have that shape.
     pub(super) fn find(&self, kind: Kind, reference: &str) -> Option<Seq> {
-        if looks_like_sid(reference) {
+        if is_sid_shaped(reference) {
             let sid = Sid::parse(kind, reference)?;
             self.by_id.get(&sid.id).copied()
         } else {

@@ -60,7 +60,7 @@ impl Sid {
     /// Reads a SID of this kind.
     pub(crate) fn parse(kind: Kind, text: &str) -> Option<Self> {
         let digits = text.strip_prefix(kind.prefix())?;
-        (looks_like_sid(text))
+        (is_sid_shaped(text))
             .then(|| u128::from_str_radix(digits, 16).ok())
             .flatten()
             .map(|id| Self { kind, id })
@@ -91,20 +91,17 @@ fn hex<R>(id: Id, with: impl FnOnce(&str) -> R) -> R {
     with(std::str::from_utf8(&text).unwrap_or_default())
 }
 
-/// Returns true if `text` has the form of a SID of any kind, with digits of either case. No unique
-/// name may have it.
+/// Returns true if `text` has the form of a SID of any kind, with digits in lower case. No unique name
+/// may have it.
 pub(crate) fn is_sid_shaped(text: &str) -> bool {
     let Some((prefix, digits)) = text.as_bytes().split_at_checked(2) else {
         return false;
     };
     prefix.iter().all(u8::is_ascii_uppercase)
         && digits.len() == 32
-        && digits.iter().all(u8::is_ascii_hexdigit)
-}
-
-/// Returns true if `text` has the form in which the service writes SIDs: with lower-case digits.
-pub(crate) fn looks_like_sid(text: &str) -> bool {
-    is_sid_shaped(text) && !text[2..].bytes().any(|digit| digit.is_ascii_uppercase())
+        && digits
+            .iter()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -121,7 +118,6 @@ mod tests {
         assert_eq!(Sid::parse(Kind::Document, &text[..33]), None);
         let loud = format!("ET{}", "ABCDEF00".repeat(4));
         assert_eq!(Sid::parse(Kind::Document, &loud), None);
-        assert!(is_sid_shaped(&loud));
-        assert!(!looks_like_sid(&loud) && looks_like_sid(&loud.to_lowercase().replace("et", "ET")));
+        assert!(!is_sid_shaped(&loud) && is_sid_shaped(&loud.to_lowercase().replace("et", "ET")));
     }
 }

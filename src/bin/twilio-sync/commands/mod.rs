@@ -49,13 +49,18 @@ impl Arguments {
     }
 }
 
+/// The options that take a name, a key or the beginning of one.
+const NAME_OPTIONS: [&str; 3] = ["prefix", "key", "from"];
+
 /// A command whose names and keys may begin with a hyphen, unless that is an option of the command.
 fn with_hyphens(command: clap::Command) -> clap::Command {
     let with_hyphen = |argument: clap::Arg| {
         let takes_more = argument
             .get_num_args()
             .is_some_and(|number| number.max_values() > 1);
-        if argument.is_positional() && !takes_more && !argument.is_allow_negative_numbers_set() {
+        let takes_name =
+            argument.is_positional() || NAME_OPTIONS.contains(&argument.get_id().as_str());
+        if takes_name && !takes_more && !argument.is_allow_negative_numbers_set() {
             argument.allow_hyphen_values(true)
         } else {
             argument

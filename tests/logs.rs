@@ -4,6 +4,7 @@
 
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -96,6 +97,22 @@ async fn a_span_tells_how_its_call_ended() {
         captured.closed(),
         "operation=\"delete_document\" attempt=2 status=204"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_down_is_one_event() {
+    let (captured, _guard) = Captured::up_to(Level::INFO, FmtSpan::NONE);
+    let emulator = Emulator::builder().rate_limits(true).in_process().unwrap();
+    let sync = emulator.client().unwrap();
+    sync.maps().create("m").await.unwrap();
+    let map = sync.map::<serde_json::Value>("m");
+    for slowed in 1..3 {
+        let items = (0..400).map(|n| (format!("k{n}"), json!({})));
+        map.set_many(items).concurrency(16).await.unwrap();
+        let events = captured.text().matches("slowed down").count();
+        assert_eq!(events, slowed, "{}", captured.text());
+        tokio::time::sleep(Duration::from_secs(700)).await;
+    }
 }
 
 #[tokio::test]

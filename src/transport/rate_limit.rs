@@ -42,8 +42,13 @@ enum Mode {
 impl RateLimit {
     /// The default: no limit for an object until the service refuses a write to it for its rate. From
     /// then on the requests of that kind to that object go one after another, at a rate that each
-    /// refusal halves and each success raises slowly. Many clients share the rate of an object so,
-    /// without knowing of each other.
+    /// refusal lowers by a fifth and each success raises, faster the longer none was refused. Without a
+    /// refusal for some minutes, or a request for ten, the object has no limit again.
+    ///
+    /// Clients share the rate of an object without knowing of each other, and use all of it. Ten clients
+    /// have even shares over ten minutes, with less than a tenth of their requests refused. A thousand
+    /// need about ten minutes to find their shares, in which half of their requests are refused. Where
+    /// others stop, those that stay use the whole rate within five minutes.
     #[must_use]
     pub fn adaptive() -> Self {
         Self(Mode::Adaptive)
@@ -79,7 +84,7 @@ impl RateLimit {
 }
 
 /// The pause after a first refusal, before it is spread: from half of it to one and a half.
-pub(super) const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Twilio's code for the rate of an object, or of the objects of a Service. 20429 is the account's.
 const RATE_OF_OBJECT: i64 = 54009;

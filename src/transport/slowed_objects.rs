@@ -1,10 +1,14 @@
 //! The objects that a client has slowed down, since the service refused requests to them for their rate.
 //!
-//! A refusal halves the rate at which the client sends to the object, and holds the next request back
-//! for a second, or for the time between two requests if that is longer. Each success raises the rate a
-//! little. An object that was never refused is not here.
+//! A refusal is the only thing that a client learns of others, so its rate follows refusals alone. Each
+//! one lowers the rate by a fifth. Each success raises it, by so much that the rate is what it was when
+//! the next refusal is expected, and more and more once that is overdue. Clients that share an object
+//! have the same part of their requests refused; as one with a high rate expects fewer, it falls, and
+//! one with a low rate rises, until their rates are the same. An object that was never refused is not
+//! here.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,20 +16,31 @@ use std::time::Duration;
 use http::Method;
 use tokio::time::Instant;
 
-use super::rate_limit::FIRST_PAUSE;
 use crate::api::Request;
 
-/// The rate after the first refusal, in requests a second: half of what the service allows at most.
-const FIRST_RATE: f64 = 10.0;
-/// The lowest rate: a fleet of 2,000 clients can share the rate of one object.
+/// The rate after the first refusal, in requests a second: a fifth below what the service allows at most.
+/// A client that sent at exactly that rate would get each place as it becomes free, and others none.
+const FIRST_RATE: f64 = 16.0;
+/// The lowest rate: 2,000 clients can share the rate of one object.
 const LOWEST_RATE: f64 = 0.01;
 /// A rate above this is no limit any more, and is dropped.
 const HIGHEST_RATE: f64 = 1000.0;
-/// A success raises a rate by this many requests a second, whatever it was: a client with a low rate
-/// gains on one with a high rate.
-const RISE: f64 = 0.02;
-/// A success raises no rate by a larger part than this.
-const HIGHEST_RISE: f64 = 0.08;
+/// A refusal leaves this part of the rate. A larger cut takes more from a client that was refused by
+/// chance than it can win back.
+const CUT: f64 = 0.8;
+/// The number of refusals a second that a client expects: the part of its requests that is refused falls
+/// with its rate, which is what makes rates equal.
+const EXPECTED_REFUSALS: f64 = 1.0 / 60.0;
+/// The largest part of its requests that a client expects to be refused. Below a rate of 0.13 rates are
+/// no longer made equal.
+const MOST_REFUSED: f64 = 0.125;
+/// The shortest and the longest wait after a refusal, before it is spread. Between them it is the time
+/// between two requests. With a low rate a request that was refused is retried sooner, so that some
+/// refusals in a row do not exhaust the patience of a call.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// An object to which nothing was sent for this time is dropped.
+const DISUSE: Duration = Duration::from_secs(600);
 /// The number of objects with a rate. Where there are more, the one that was refused longest ago is
 /// dropped.
 const MAX_OBJECTS: usize = 1024;
@@ -84,26 +99,29 @@ struct PaceState {
     /// Nothing is sent before this.
     next: Instant,
     refused: Instant,
-    /// `true` if a request was accepted since the last refusal.
-    accepted: bool,
+    /// The number of refusals that were expected since the last one; none came.
+    overdue: f64,
 }
 
 impl Pace {
+    fn new(now: Instant) -> Self {
+        Self {
+            turn: tokio::sync::Mutex::default(),
+            state: Mutex::new(PaceState {
+                rate: FIRST_RATE,
+                next: now,
+                refused: now,
+                overdue: 0.0,
+            }),
+        }
+    }
+
     fn state(&self) -> MutexGuard<'_, PaceState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl PaceState {
-    fn new(now: Instant) -> Self {
-        Self {
-            rate: FIRST_RATE,
-            next: now,
-            refused: now,
-            accepted: false,
-        }
-    }
-
     fn interval(&self) -> Duration {
         Duration::from_secs_f64(self.rate.recip())
     }
@@ -118,21 +136,22 @@ impl PaceState {
         Some(wait)
     }
 
-    fn halve(&mut self, now: Instant) {
-        // Two refusals in a row: not even one request a second is accepted.
-        let rate = if self.accepted {
-            self.rate
-        } else {
-            self.rate.min(1.0)
-        };
-        self.rate = (rate / 2.0).max(LOWEST_RATE);
+    fn lower(&mut self, now: Instant) {
+        self.rate = (self.rate * CUT).max(LOWEST_RATE);
         self.refused = now;
-        self.accepted = false;
+        self.overdue = 0.0;
+        // The refused request took no place.
+        self.next = now;
     }
 
     fn raise(&mut self) {
-        self.accepted = true;
-        self.rate += RISE.min(HIGHEST_RISE * self.rate);
+        let expected = MOST_REFUSED.min(EXPECTED_REFUSALS / self.rate);
+        self.overdue += expected;
+        self.rate *= 1.0 + (1.0 - CUT) * expected * self.overdue.max(1.0);
+    }
+
+    fn is_disused(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.next) > DISUSE
     }
 }
 
@@ -152,7 +171,19 @@ impl SlowedObjects {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
-        self.paces().get(&Key::of(request)).cloned()
+        let key = Key::of(request);
+        let pace = self.paces().get(&key).cloned()?;
+        if pace.state().is_disused(Instant::now()) {
+            self.remove(&key);
+            return None;
+        }
+        Some(pace)
+    }
+
+    fn remove(&self, key: &Key) {
+        let mut paces = self.paces();
+        paces.remove(key);
+        self.any.store(!paces.is_empty(), Ordering::Relaxed);
     }
 
     /// Waits until a request may be sent.
@@ -177,7 +208,7 @@ impl SlowedObjects {
         state.raise();
         if state.rate > HIGHEST_RATE {
             drop(state);
-            self.paces().remove(&Key::of(request));
+            self.remove(&Key::of(request));
         }
     }
 
@@ -188,9 +219,9 @@ impl SlowedObjects {
         let mut state = pace.state();
         // A request that was under way at an earlier refusal says nothing new.
         if sent > state.refused {
-            state.halve(now);
+            state.lower(now);
         }
-        state.interval().max(FIRST_PAUSE)
+        state.interval().clamp(SHORTEST_PAUSE, LONGEST_PAUSE)
     }
 
     /// Holds the requests to an object back.
@@ -202,22 +233,25 @@ impl SlowedObjects {
     }
 
     fn add(&self, request: &Request, now: Instant) -> Arc<Pace> {
-        let key = Key::of(request);
-        tracing::info!(path = %key.path, kind = ?key.kind, "slowed down: refused for its rate");
-        self.any.store(true, Ordering::Relaxed);
         let mut paces = self.paces();
+        if paces.len() >= MAX_OBJECTS {
+            paces.retain(|_, pace| !pace.state().is_disused(now));
+        }
         if paces.len() >= MAX_OBJECTS {
             let oldest = paces.iter().min_by_key(|(_, pace)| pace.state().refused);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
                 paces.remove(&oldest);
             }
         }
-        let pace = paces.entry(key).or_insert_with(|| {
-            Arc::new(Pace {
-                turn: tokio::sync::Mutex::default(),
-                state: Mutex::new(PaceState::new(now)),
-            })
-        });
-        Arc::clone(pace)
+        self.any.store(true, Ordering::Relaxed);
+        match paces.entry(Key::of(request)) {
+            // Another request was refused meanwhile.
+            Entry::Occupied(pace) => Arc::clone(pace.get()),
+            Entry::Vacant(place) => {
+                let key = place.key();
+                tracing::info!(path = %key.path, kind = ?key.kind, "slowed down: refused for its rate");
+                Arc::clone(place.insert(Arc::new(Pace::new(now))))
+            }
+        }
     }
 }

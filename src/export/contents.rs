@@ -160,7 +160,7 @@ impl Contents {
         };
         let object = &mut self.objects[at];
         if let Some(data) = &line.entry.data {
-            checked_object("data", MAX_DATA_SIZE, data.as_str().to_owned())?;
+            checked_object("data", MAX_DATA_SIZE, data.as_str().into())?;
         }
         if let Some(key) = &line.entry.key {
             ItemKey::new(key)?;

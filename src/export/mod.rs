@@ -38,7 +38,7 @@ pub use counts::Counts;
 pub use entry::{Entry, Kind, Place};
 pub use plan::{Change, Plan, Verb, is_same_expiry};
 pub use record::{End, Heading, Record};
-pub use service::{Export, Written};
+pub use service::{Export, PartialExport};
 
 pub use crate::error::{LineError, ReadError};
 

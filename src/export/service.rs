@@ -53,7 +53,7 @@ use crate::error::{LineError, Result};
 pub struct Export {
     sync: SyncClient,
     heading: Heading,
-    written: Written,
+    written: PartialExport,
     objects: StoredStream,
     /// The List or Map that is being exported, and the rest of its items.
     items: Option<(Place, StoredStream)>,
@@ -73,7 +73,7 @@ impl std::fmt::Debug for Export {
 
 /// The lines that an export has written so far, from which it can be resumed.
 #[derive(Debug, Default)]
-pub struct Written {
+pub struct PartialExport {
     has_heading: bool,
     objects: HashSet<Place>,
     /// The last line. All objects before that of this line are complete.
@@ -81,7 +81,7 @@ pub struct Written {
     counts: Counts,
 }
 
-impl Written {
+impl PartialExport {
     /// The number of entries.
     #[must_use]
     pub const fn counts(&self) -> Counts {
@@ -143,7 +143,7 @@ impl SyncClient {
         Ok(Export {
             sync: self.clone(),
             heading: Heading::new(self.service_sid().await?, place),
-            written: Written::default(),
+            written: PartialExport::default(),
             objects,
             items: None,
             unnamed: 0,
@@ -172,7 +172,7 @@ impl Export {
 
     /// Continues an export from the lines that it has written: these are not in the stream. The heading
     /// must be the same.
-    pub fn resume(mut self, written: Written) -> Self {
+    pub fn resume(mut self, written: PartialExport) -> Self {
         if let Some(last) = &written.last
             && let Some(place) = last.place()
         {

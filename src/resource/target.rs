@@ -246,7 +246,7 @@ impl Target {
     /// JSON text that is to be written as data, if it is an object of a size that fits, as the contract
     /// wants it.
     pub(crate) fn checked(&self, json: String) -> Result<String> {
-        let json = checked_object("data", MAX_DATA_SIZE, json)?;
+        let json = checked_object("data", MAX_DATA_SIZE, json.into())?.into_owned();
         self.check("data", &json)?;
         Ok(json)
     }

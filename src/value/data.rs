@@ -1,7 +1,6 @@
 //! The JSON data of documents, items and messages: encoded within the service's limits, decoded
 //! straight from the text that came.
 
-#[cfg(feature = "schema")]
 use std::borrow::Cow;
 use std::fmt::{self, Debug, Display};
 
@@ -109,16 +108,16 @@ pub(crate) fn encode<T: Serialize + ?Sized>(
         what,
         reason: error.to_string(),
     })?;
-    checked_object(what, limit, text)
+    checked_object(what, limit, text.into()).map(Cow::into_owned)
 }
 
 /// Checks that JSON text is an object of at most `limit` bytes. A text over the limit is returned
 /// in its shortest form, if that is within it.
-pub(crate) fn checked_object(
+pub(crate) fn checked_object<'a>(
     what: &'static str,
     limit: usize,
-    json: String,
-) -> Result<String, InputError> {
+    json: Cow<'a, str>,
+) -> Result<Cow<'a, str>, InputError> {
     let found = match json.trim_ascii_start().as_bytes().first() {
         Some(b'{') => None,
         Some(b'[') => Some("an array"),
@@ -141,7 +140,7 @@ pub(crate) fn checked_object(
             size: json.len(),
         });
     }
-    Ok(json)
+    Ok(json.into())
 }
 
 #[cfg(test)]
@@ -151,19 +150,19 @@ mod tests {
     #[test]
     fn only_objects_are_data() {
         for json in ["[1]", "\"x\"", "1", "-1", "true", "false", "null", " [{}]"] {
-            let error = checked_object("data", 100, json.to_owned()).unwrap_err();
+            let error = checked_object("data", 100, json.into()).unwrap_err();
             assert!(matches!(error, InputError::NotAnObject { .. }), "{json}");
         }
-        assert!(checked_object("data", 100, " {}".to_owned()).is_ok());
+        assert!(checked_object("data", 100, " {}".into()).is_ok());
     }
 
     #[test]
     fn the_shortest_form_counts() {
         let long = format!("{{ \"x\": \"{}\" }}", "\\u00e9".repeat(10));
-        assert_eq!(checked_object("data", 100, long.clone()).unwrap(), long);
+        assert_eq!(checked_object("data", 100, (&long).into()).unwrap(), long);
         let short = format!("{{\"x\":\"{}\"}}", "é".repeat(10));
-        assert_eq!(checked_object("data", 28, long.clone()).unwrap(), short);
-        let error = checked_object("data", 27, long).unwrap_err();
+        assert_eq!(checked_object("data", 28, (&long).into()).unwrap(), short);
+        let error = checked_object("data", 27, long.into()).unwrap_err();
         let limit = 27;
         assert_eq!(
             error,

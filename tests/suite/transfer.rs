@@ -8,7 +8,7 @@ use twilio_sync::Error;
 use twilio_sync::call::Outcome;
 use twilio_sync::error::LineError;
 use twilio_sync::export::{
-    Contents, End, Entry, Heading, Kind, Place, Plan, Record, Verb, Written,
+    Contents, End, Entry, Heading, Kind, PartialExport, Place, Plan, Record, Verb,
 };
 
 use crate::{documents, start};
@@ -256,7 +256,7 @@ async fn a_service_there_and_back() {
 
     // Resumed after any number of its lines, it is the same.
     for count in 0..9 {
-        let mut written = Written::default();
+        let mut written = PartialExport::default();
         for record in &whole[..count] {
             match record {
                 Record::Entry(entry) => written.add(entry.clone()).unwrap(),

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use twilio_sync::export::{Heading, Record, Written};
+use twilio_sync::export::{Heading, PartialExport, Record};
 
 use super::files::{open_locked, private, with_suffix};
 use super::lines::{BUFFER, Line, Reader};
@@ -49,12 +49,15 @@ impl ExportFile {
         path: &Path,
         if_exists: IfExists,
         heading: &Heading,
-    ) -> Result<(Self, Written)> {
+    ) -> Result<(Self, PartialExport)> {
         let found = fs::metadata(path);
         if found.as_ref().is_ok_and(|file| !file.is_file()) {
             let file = File::options().write(true).open(path);
             let file = file.map_err(|error| Failure::io(path.display(), &error))?;
-            return Ok((Self::new(file, path.to_owned(), None), Written::default()));
+            return Ok((
+                Self::new(file, path.to_owned(), None),
+                PartialExport::default(),
+            ));
         }
         // An empty file may be replaced.
         if found.is_ok_and(|file| file.len() > 0) && !if_exists.force {
@@ -99,7 +102,7 @@ impl ExportFile {
             fs::remove_file(&part).map_err(failed)?;
         }
         let file = locked(private().create_new(true))?;
-        Ok((Self::new(file, path, Some(part)), Written::default()))
+        Ok((Self::new(file, path, Some(part)), PartialExport::default()))
     }
 
     fn new(file: File, path: PathBuf, part: Option<PathBuf>) -> Self {
@@ -137,9 +140,9 @@ impl ExportFile {
 }
 
 /// Reads a partial file, and cuts off an incomplete line.
-fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<Written> {
+fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<PartialExport> {
     let failed = |error: io::Error| Failure::io(path.display(), &error);
-    let (mut written, mut has_heading) = (Written::default(), false);
+    let (mut written, mut has_heading) = (PartialExport::default(), false);
     let mut complete = 0;
     let mut reader = Reader::new(BufReader::with_capacity(BUFFER, &mut *file));
     while let Some(line) = reader.next().map_err(failed)?.filter(Line::is_complete) {

@@ -8,7 +8,7 @@ use std::ops::{BitOr, BitOrAssign};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde::ser::{SerializeStruct, Serializer};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::api::{Call, Form, Operation, RawResponse, Read};
 use crate::documents::Document;
@@ -24,7 +24,8 @@ use crate::resource::record::Record;
 use crate::resource::target::{Target, unless_absent};
 use crate::value::{DocumentSid, Identity, InputError, ListSid, MapSid};
 
-/// The rights of an identity: any of reading, writing and managing.
+/// The rights of an identity: any of reading, writing and managing. In JSON it is an object with the
+/// members `read`, `write` and `manage`.
 ///
 /// ```
 /// use twilio_sync::permissions::Access;
@@ -118,6 +119,21 @@ impl Serialize for Access {
         rights.serialize_field("write", &self.contains(Self::WRITE))?;
         rights.serialize_field("manage", &self.contains(Self::MANAGE))?;
         rights.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Access {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Rights {
+            read: bool,
+            write: bool,
+            manage: bool,
+        }
+
+        let rights = Rights::deserialize(deserializer)?;
+        Ok(Self::of(rights.read, rights.write, rights.manage))
     }
 }
 

@@ -36,17 +36,17 @@ pub enum LineError {
     /// A name, key or data in it is not one that the service accepts.
     #[error(transparent)]
     Input(#[from] InputError),
-    /// An earlier line is for the same object or item.
+    /// An earlier line is for the same object, item or permission.
     #[error("the {what} has line {first} already")]
     #[non_exhaustive]
     Repeated {
-        /// The object, or the key of the item.
+        /// The object, or the key of the item, or the identity of the permission.
         what: String,
         /// The number of the earlier line.
         first: u64,
     },
-    /// Its object has a SID only, and cannot be created.
-    #[error("the {object} has no unique name")]
+    /// Its object has a SID only, or a name that this client cannot send, and cannot be created.
+    #[error("the {object} has no usable unique name")]
     #[non_exhaustive]
     Unnamed {
         /// The object.

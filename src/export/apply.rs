@@ -1,4 +1,4 @@
-//! Writing and removing objects and items of an export.
+//! Writing and removing the objects, permissions and items of an export, and its settings.
 
 use std::future::ready;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, TryFutureExt, stream};
 use super::contents::{Contents, Line, Object};
 use super::plan::{Change, Plan, Verb};
 use super::stored::{self, by_object, key};
-use super::{Counts, Entry, Kind, draft};
+use super::{Counts, Entry, Kind, Settings, draft, permissions};
 use crate::client::SyncClient;
 use crate::documents::Document;
 use crate::error::{Error, Result};
@@ -28,11 +28,12 @@ use crate::value::{Data, Ttl};
 /// The change that failed, with the reason. What was changed before it stays; to do the rest, compare
 /// again.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {source}", change.entry.place().map(|place| place.to_string()).unwrap_or_default())]
+#[error("{}: {source}", change.as_ref().and_then(|change| change.entry.place())
+    .map_or_else(|| "the settings".to_owned(), |place| place.to_string()))]
 #[non_exhaustive]
 pub struct ApplyError {
-    /// The change; if several failed, the first of them in the plan.
-    pub change: Box<Change>,
+    /// The change; if several failed, the first of them in the plan. `None` if it is that of the settings.
+    pub change: Option<Box<Change>>,
     /// The reason.
     pub source: Box<Error>,
 }
@@ -45,7 +46,7 @@ impl ApplyError {
         error.is_revision_conflict()
             || error.is_already_exists()
             || matches!(**error, Error::Refused(_))
-            || (self.change.sid.is_some() && error.is_not_found())
+            || (self.change.as_ref().is_some_and(|it| it.sid.is_some()) && error.is_not_found())
     }
 }
 
@@ -59,10 +60,15 @@ impl From<ApplyError> for Error {
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct Imported {
-    /// The objects and items that were written, or that exist.
+    /// The objects, items and permissions that were written, or that exist.
     pub counts: Counts,
     /// The number of lines that were left out since they have expired.
     pub expired: u64,
+    /// The number of objects that were left out since they have no usable unique name.
+    pub unnamed: u64,
+    /// The number of items and permissions that were left out since no path can carry their key or
+    /// identity.
+    pub unaddressable: u64,
 }
 
 impl Imported {
@@ -78,13 +84,15 @@ impl Imported {
 
 impl Plan {
     /// Makes the changes: objects first, then Documents and items, then additions to Lists in their order,
-    /// and removals last. `done` is called after each of them.
+    /// then permissions, and removals last. `done` is called after each of them. `acl_enabled` is set before
+    /// them, and cleared after them, as all other settings are: until then nothing that is written is
+    /// readable without a permission, or posted to a new webhook.
     ///
     /// Only what was compared is overwritten or removed: a Document is read again just before its removal,
     /// which the service cannot make conditional. Lists, Maps and Message Streams are removed with all
-    /// that is in them by then.
+    /// that is in them by then, and permissions and settings are written whatever they are by then.
     ///
-    /// Cost: one request for each change, two for the removal of a Document.
+    /// Cost: one request for each change, two for the removal of a Document, and at most two for settings.
     ///
     /// # Errors
     ///
@@ -94,7 +102,9 @@ impl Plan {
         sync: &SyncClient,
         mut done: impl FnMut(&Change) + Send,
     ) -> Result<(), ApplyError> {
-        let mut stages: [Vec<Change>; 4] = Default::default();
+        let [first, last] = Settings::of_changes(&self.settings).split();
+        first.apply(sync).await?;
+        let mut stages: [Vec<Change>; 5] = Default::default();
         for change in self.changes {
             stages[change.stage()].push(change);
         }
@@ -117,12 +127,22 @@ impl Plan {
                 && let Some((at, source)) = error.failed.into_iter().next()
             {
                 return Err(ApplyError {
-                    change: changes[at].clone().into(),
+                    change: Some(changes[at].clone().into()),
                     source: source.into(),
                 });
             }
         }
-        Ok(())
+        last.apply(sync).await
+    }
+}
+
+impl Settings {
+    async fn apply(self, sync: &SyncClient) -> Result<(), ApplyError> {
+        let written = self.write(sync).await;
+        written.map_err(|source| ApplyError {
+            change: None,
+            source: source.into(),
+        })
     }
 }
 
@@ -133,7 +153,8 @@ impl Change {
     /// The changes of a stage are made when those of the stages before it are done.
     fn stage(&self) -> usize {
         match (self.verb, self.entry.kind) {
-            (Verb::Remove, _) => 3,
+            (Verb::Remove, _) => 4,
+            (_, kind) if kind.is_permission() => 3,
             (Verb::Create, Kind::ListItem) => ADDITIONS,
             (_, Kind::List | Kind::Map | Kind::Stream) => 0,
             _ => 1,
@@ -142,14 +163,14 @@ impl Change {
 
     async fn make(&self, sync: &SyncClient) -> Result<()> {
         let name = self.entry.name().unwrap_or_default();
+        let object = self.sid.as_deref().unwrap_or(name);
+        if self.entry.kind.is_permission() {
+            let (access, options) = (self.entry.access, JobOptions::default());
+            return permissions::write(sync, object, &self.entry, access, &options).await;
+        }
         let old = self.old.as_ref();
         let index = old.and_then(|old| old.index);
-        let target = target(
-            sync,
-            self.sid.as_deref().unwrap_or(name),
-            &self.entry,
-            index,
-        );
+        let target = target(sync, object, &self.entry, index);
         match self.entry.kind {
             Kind::ListItem => self.make_at::<ListItem<Data>>(target).await,
             Kind::MapItem => self.make_at::<MapItem<Data>>(target).await,
@@ -207,21 +228,29 @@ fn target(sync: &SyncClient, object: &str, entry: &Entry, index: Option<i64>) ->
 }
 
 impl Contents {
-    /// Writes all of it, beside what the Service has: Documents and Map items replace what is there, List
-    /// items are added at the end. What has expired is left out.
+    /// Writes all of it, beside what the Service has: Documents, Map items, permissions and settings replace
+    /// what is there, List items are added at the end. What has expired, and what cannot be made in another
+    /// Service, is left out and counted.
     ///
-    /// Cost: one request for each line, two for an object that does not exist yet.
+    /// Cost: one request for each line, two for an object that does not exist yet, and at most two for
+    /// settings.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] before anything is written if an object has no unique name. After another error,
-    /// what was written stays.
+    /// [`Error::Read`] before anything is written if its only object has no usable unique name. After
+    /// another error, what was written stays.
     pub async fn import(mut self, sync: &SyncClient) -> Result<Imported> {
-        self.check_names()?;
-        let mut imported = Imported::default();
+        let mut imported = Imported {
+            unnamed: self.take_unnamed()?,
+            unaddressable: self.unaddressable,
+            ..Imported::default()
+        };
+        let [first, last] = self.take_settings();
+        first.write(sync).await?;
+        let permissions = self.import_permissions(sync);
         let documents = self.import_documents(sync);
         documents
-            .run(|_, is_written| imported.add(Kind::Document, is_written))
+            .run(|(_, kind), done| imported.add(*kind, done))
             .await?;
         for mut object in self.objects {
             if object.has_expired() {
@@ -229,22 +258,66 @@ impl Contents {
                 continue;
             }
             let sid = object.ensure(sync).await?;
-            let kind = object.place.kind;
-            imported.counts.add(kind);
+            imported.counts.add(object.place.kind);
             let items = object.import_items(sync, &sid, 0);
-            let kind = kind.items().unwrap_or(kind);
             items
-                .run(|_, is_written| imported.add(kind, is_written))
+                .run(|(_, kind), done| imported.add(*kind, done))
                 .await?;
         }
+        permissions
+            .run(|(_, kind), done| imported.add(*kind, done))
+            .await?;
+        last.write(sync).await?;
         Ok(imported)
     }
 
-    /// Takes the Documents out of it, and writes them. The keys of the [`Bulk`] are the numbers of lines,
-    /// and its results are `false` for Documents that have expired and were not written.
+    /// Takes the settings of the Service out of it: those to be written first, and those to be written
+    /// when all else is.
+    pub fn take_settings(&mut self) -> [Settings; 2] {
+        let heading = self.heading.as_mut();
+        let settings = heading.and_then(|heading| heading.settings.take());
+        settings.unwrap_or_default().split()
+    }
+
+    /// Takes the permissions out of it, and writes them: the objects must exist by then. The keys of the
+    /// [`Bulk`] are the numbers and kinds of lines, and its results are `false` for permissions for
+    /// objects that have expired.
+    ///
+    /// Cost: one request for each.
+    pub fn import_permissions(&mut self, sync: &SyncClient) -> Bulk<(u64, Kind), bool> {
+        let lines: Vec<_> = self
+            .objects
+            .iter_mut()
+            .flat_map(|object| {
+                let has_expired = object.has_expired();
+                let lines = std::mem::take(&mut object.permissions);
+                lines.into_iter().map(move |line| (has_expired, line))
+            })
+            .collect();
+        let sync = sync.clone();
+        let jobs = lines.into_iter().map(move |(has_expired, line)| {
+            let (sync, Line { number, entry }) = (sync.clone(), line);
+            let key = (number, entry.kind);
+            let job: Job<bool> = Box::new(move |options| {
+                let options = options.clone();
+                Box::pin(async move {
+                    let object = entry.name().unwrap_or_default();
+                    if !has_expired {
+                        permissions::write(&sync, object, &entry, entry.access, &options).await?;
+                    }
+                    Ok(!has_expired)
+                })
+            });
+            Ok((key, job))
+        });
+        Bulk::new(stream::iter(jobs))
+    }
+
+    /// Takes the Documents out of it, and writes them. The keys of the [`Bulk`] are the numbers and kinds of
+    /// lines, and its results are `false` for Documents that have expired and were not written.
     ///
     /// Cost: one request for each that exists, two for each that does not.
-    pub fn import_documents(&mut self, sync: &SyncClient) -> Bulk<u64, bool> {
+    pub fn import_documents(&mut self, sync: &SyncClient) -> Bulk<(u64, Kind), bool> {
         let is_document = |object: &mut Object| object.place.kind == Kind::Document;
         let documents = self.objects.extract_if(.., is_document);
         let lines = documents.filter_map(|object| Some((object.place.name, object.line?)));
@@ -279,25 +352,30 @@ impl Object {
     }
 
     /// Takes its items out of it, and writes them into the List or Map with a SID, but for the first ones
-    /// that are skipped. The keys of the [`Bulk`] are the numbers of lines, and its results are `false` for
+    /// that are skipped. The keys of the [`Bulk`] are the numbers and kinds of lines, and its results are `false` for
     /// items that have expired and were not written. List items are added one after the other.
     ///
     /// Cost: one request for each List item, and for each Map item that exists; two for each other Map
     /// item.
-    pub fn import_items(&mut self, sync: &SyncClient, sid: &str, skip: usize) -> Bulk<u64, bool> {
+    pub fn import_items(
+        &mut self,
+        sync: &SyncClient,
+        sid: &str,
+        skip: usize,
+    ) -> Bulk<(u64, Kind), bool> {
         let items = std::mem::take(&mut self.items).into_iter().skip(skip);
         import(sync, items.map(|line| (sid.to_owned(), line)).collect())
     }
 }
 
 /// Writes lines, each into an object with a unique name or SID.
-fn import(sync: &SyncClient, lines: Vec<(String, Line)>) -> Bulk<u64, bool> {
+fn import(sync: &SyncClient, lines: Vec<(String, Line)>) -> Bulk<(u64, Kind), bool> {
     let is_ordered = lines
         .first()
         .is_some_and(|(_, line)| line.entry.kind == Kind::ListItem);
     let sync = sync.clone();
     let jobs = stream::iter(lines).map(move |(name, Line { number, entry })| {
-        let sync = sync.clone();
+        let (sync, line) = (sync.clone(), (number, entry.kind));
         let job: Job<bool> = Box::new(move |options| {
             let Some(ttl) = Ttl::until(entry.date_expires) else {
                 return Box::pin(ready(Ok(false)));
@@ -316,7 +394,7 @@ fn import(sync: &SyncClient, lines: Vec<(String, Line)>) -> Bulk<u64, bool> {
                 ),
             }
         });
-        Ok((number, job))
+        Ok((line, job))
     });
     bulk(jobs, is_ordered)
 }

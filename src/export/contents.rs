@@ -1,11 +1,11 @@
-//! The contents of an export: objects with their items.
+//! The contents of an export: objects with their permissions and items.
 
 use std::collections::HashMap;
 use std::io::BufRead;
 
 use super::{Entry, Heading, Kind, Place, Record};
 use crate::error::{LineError, ReadError};
-use crate::value::{ItemKey, MAX_DATA_SIZE, UniqueName, checked_object};
+use crate::value::{InputError, MAX_DATA_SIZE, UniqueName, checked_object};
 
 /// The contents of one export or of several, or of lines that were written by hand.
 ///
@@ -25,40 +25,58 @@ use crate::value::{ItemKey, MAX_DATA_SIZE, UniqueName, checked_object};
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Contents {
-    /// The first line; `None` if there is none, or it is not the first one or one of several.
+    /// The first line, with the settings of the Service; `None` if there is none, or it is not the first
+    /// one or one of several.
     pub heading: Option<Heading>,
     /// `true` if it is one export with heading, end and all lines between them.
     pub is_complete: bool,
     /// The objects, in the order of their first lines.
     pub objects: Vec<Object>,
+    /// The number of lines of items and permissions that were left out since no path can carry their key
+    /// or identity: only another client can make `.` and `..`.
+    pub unaddressable: u64,
 }
 
-/// An object in an export, with its items.
+/// An object in an export, with its permissions and items.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Object {
     /// The object.
     pub place: Place,
-    /// Its line; `None` if there are only lines of its items.
+    /// Its line; `None` if there are only lines of its permissions and items.
     pub line: Option<Line>,
+    /// The lines of its permissions, in order.
+    pub permissions: Vec<Line>,
     /// The lines of its items, in order.
     pub items: Vec<Line>,
 }
 
-/// A line of an object or item, with its number, from 1.
+/// A line of an object, item or permission, with its number, from 1.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Line {
     /// The number, from 1.
     pub number: u64,
-    /// The object or item.
+    /// The object, item or permission.
     pub entry: Entry,
 }
 
 impl Object {
     /// All its lines.
     pub fn lines(&self) -> impl Iterator<Item = &Line> {
-        self.line.iter().chain(&self.items)
+        self.line.iter().chain(&self.permissions).chain(&self.items)
+    }
+
+    /// All its lines.
+    fn lines_mut(&mut self) -> impl Iterator<Item = &mut Line> {
+        let line = self.line.iter_mut().chain(&mut self.permissions);
+        line.chain(&mut self.items)
+    }
+
+    /// Returns `true` if an import can make it in any Service: it has a unique name that a path can carry.
+    #[must_use]
+    pub fn is_named(&self) -> bool {
+        UniqueName::new(&self.place.name).is_ok()
     }
 
     /// Returns `true` if the object has expired by the clock of this machine.
@@ -70,7 +88,7 @@ impl Object {
 
     /// Gives it another unique name or SID, in all its lines. Returns the one that it had.
     pub fn rename(&mut self, name: &str) -> String {
-        for line in self.line.iter_mut().chain(&mut self.items) {
+        for line in self.lines_mut() {
             line.entry.rename(name);
         }
         std::mem::replace(&mut self.place.name, name.to_owned())
@@ -82,8 +100,8 @@ impl Contents {
     ///
     /// # Errors
     ///
-    /// [`ReadError::Line`] for the first line that is not valid, or repeats an object or the key of an
-    /// item, and [`ReadError::Io`] if the source cannot be read.
+    /// [`ReadError::Line`] for the first line that is not valid, or repeats an object, the key of an item
+    /// or the identity of a permission, and [`ReadError::Io`] if the source cannot be read.
     pub fn read(mut from: impl BufRead) -> Result<Self, ReadError> {
         let mut contents = Self::default();
         let mut places = HashMap::new();
@@ -120,27 +138,47 @@ impl Contents {
         Ok(contents)
     }
 
-    /// Fails if an object has no valid unique name, as an import into another Service needs it.
+    /// Takes out the objects without a unique name, or with one that only another client can make: they
+    /// cannot be made in another Service. Their number.
     ///
     /// # Errors
     ///
-    /// [`ReadError::Line`] with the first line of the object.
-    pub fn check_names(&self) -> Result<(), ReadError> {
-        for object in &self.objects {
-            if let Err(error) = UniqueName::new(&object.place.name) {
-                let error = if object.place.is_sid() {
-                    LineError::unnamed(&object.place)
-                } else {
-                    error.into()
-                };
-                return Err(error.at(object.lines().next().map_or(0, |line| line.number)));
-            }
+    /// [`ReadError::Line`] with the first line of an object that has no other object beside it.
+    pub fn take_unnamed(&mut self) -> Result<u64, ReadError> {
+        if let [object] = &*self.objects
+            && !object.is_named()
+        {
+            let number = object.lines().next().map_or(0, |line| line.number);
+            return Err(LineError::unnamed(&object.place).at(number));
         }
-        Ok(())
+        let before = self.objects.len();
+        self.objects.retain(Object::is_named);
+        Ok((before - self.objects.len()) as u64)
+    }
+
+    /// Takes out all permissions, so that they are neither compared nor written.
+    pub fn remove_permissions(&mut self) {
+        for object in &mut self.objects {
+            object.permissions.clear();
+        }
+        // What was only in such lines is no object to be made.
+        self.objects
+            .retain(|object| object.lines().next().is_some());
+        if let Some(heading) = &mut self.heading {
+            heading.permissions = false;
+        }
     }
 
     fn add(&mut self, mut line: Line, places: &mut HashMap<Place, usize>) -> Result<(), LineError> {
         let (kind, name) = (line.entry.kind, line.entry.name().unwrap_or_default());
+        check_name(name)?;
+        match line.entry.check_path() {
+            Err(InputError::DotSegment { .. }) => {
+                self.unaddressable += 1;
+                return Ok(());
+            }
+            checked => checked?,
+        }
         // Most lines belong to the same object as the previous one.
         let at = match self.objects.last() {
             Some(Object { place, .. }) if place.kind == kind.object() && place.name == name => {
@@ -152,6 +190,7 @@ impl Contents {
                     self.objects.push(Object {
                         place,
                         line: None,
+                        permissions: Vec::new(),
                         items: Vec::new(),
                     });
                     self.objects.len() - 1
@@ -162,11 +201,12 @@ impl Contents {
         if let Some(data) = &line.entry.data {
             checked_object("data", MAX_DATA_SIZE, data.as_str().into())?;
         }
-        if let Some(key) = &line.entry.key {
-            ItemKey::new(key)?;
-        }
         if kind.is_item() {
             object.items.push(line);
+            return Ok(());
+        }
+        if kind.is_permission() {
+            object.permissions.push(line);
             return Ok(());
         }
         if let Some(first) = &object.line {
@@ -178,20 +218,32 @@ impl Contents {
     }
 }
 
+/// Fails for a name that no object has: other clients can make some that this one cannot use.
+fn check_name(name: &str) -> Result<(), LineError> {
+    match UniqueName::new(name) {
+        Ok(_) | Err(InputError::DotSegment { .. } | InputError::SidShaped { .. }) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 impl Object {
-    /// Fails if a Map has two items with the same key, since their order of writing is not defined.
+    /// Fails if two items of a Map have the same key, or two permissions the same identity, since the order
+    /// of writing is not defined.
     fn check_keys(&self) -> Result<(), ReadError> {
-        if self.place.kind != Kind::Map {
-            return Ok(());
-        }
-        let mut items: Vec<_> = self.items.iter().collect();
-        items.sort_by_key(|line| (line.entry.key.as_deref(), line.number));
-        for two in items.windows(2) {
-            if let Some(key) = &two[1].entry.key
-                && two[0].entry.key.as_ref() == Some(key)
-            {
-                let what = format!("key {key:?} of the {}", self.place);
-                return Err(LineError::repeated(&what, two[0].number).at(two[1].number));
+        let items = (self.place.kind == Kind::Map).then_some(&self.items);
+        for lines in items.into_iter().chain([&self.permissions]) {
+            let mut lines: Vec<_> = lines.iter().collect();
+            lines.sort_by_key(|line| (line.entry.key_or_identity(), line.number));
+            for two in lines.windows(2) {
+                let [one, other] = [two[0], two[1]].map(|line| line.entry.key_or_identity());
+                if let Some(key) = other.filter(|_| one == other) {
+                    let what = match two[1].entry.kind.is_permission() {
+                        true => "identity",
+                        false => "key",
+                    };
+                    let what = format!("{what} {key:?} of the {}", self.place);
+                    return Err(LineError::repeated(&what, two[0].number).at(two[1].number));
+                }
             }
         }
         Ok(())

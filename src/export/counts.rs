@@ -4,24 +4,24 @@ use std::fmt::{self, Display};
 
 use super::Kind;
 
-/// The number of objects and items of each kind. `Display` is for people: `2 Documents, 1 Map with 3
-/// items`.
+/// The number of objects, items and permissions of each kind. `Display` is for people: `2 Documents, 1
+/// Map with 3 items, 2 permissions`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts([u64; 6]);
+pub struct Counts([u64; 9]);
 
 impl Counts {
-    /// Counts one more object or item of a kind.
+    /// Counts one more object, item or permission of a kind.
     pub fn add(&mut self, kind: Kind) {
         self.0[kind as usize] += 1;
     }
 
-    /// The number of objects or items of a kind.
+    /// The number of objects, items or permissions of a kind.
     #[must_use]
     pub const fn of(&self, kind: Kind) -> u64 {
         self.0[kind as usize]
     }
 
-    /// The number of all objects and items.
+    /// The number of all objects, items and permissions.
     #[must_use]
     pub fn total(&self) -> u64 {
         self.0.iter().sum()
@@ -45,6 +45,11 @@ impl Display for Counts {
                 _ => {}
             }
         }
+        let permissions = Kind::OBJECTS.into_iter().filter_map(Kind::permissions);
+        let permissions: u64 = permissions.map(|kind| self.of(kind)).sum();
+        if permissions > 0 {
+            parts.push(plural(permissions, "permission"));
+        }
         if parts.is_empty() {
             return f.write_str("nothing");
         }
@@ -64,12 +69,13 @@ mod tests {
         for kind in kinds
             .into_iter()
             .chain([Kind::Map, Kind::Map, Kind::MapItem])
+            .chain([Kind::MapPermission, Kind::DocumentPermission])
         {
             counts.add(kind);
         }
         assert_eq!(
             counts.to_string(),
-            "2 Documents, 1 List with 0 items, 2 Maps with 1 item"
+            "2 Documents, 1 List with 0 items, 2 Maps with 1 item, 2 permissions"
         );
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::stored::Stored;
 use super::{Entry, Kind, LineError};
 use crate::documents::Document;
 use crate::error::Result;
@@ -23,11 +24,7 @@ where
     pub async fn export(&self, key: impl IntoKey<Document<T>>) -> Result<Entry> {
         let target = self.target.object(key).unchecked();
         let document: Document<Data> = target.fetch().await?;
-        let name = document.unique_name.unwrap_or(document.sid.into());
-        let mut entry = Entry::new(Kind::Document, name);
-        entry.data = Some(document.data);
-        entry.date_expires = document.date_expires;
-        Ok(entry)
+        Ok(Stored::document(document).entry)
     }
 
     /// Writes the Document of an export, under its own unique name; `None` if it has expired.

@@ -7,9 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::record::{one_line, parsed};
 use crate::error::LineError;
-use crate::value::{Data, DocumentSid, ListSid, MapSid, StreamSid, Ttl};
+use crate::permissions::Access;
+use crate::value::{
+    Data, DocumentSid, Identity, InputError, ItemKey, ListSid, MapSid, StreamSid, Ttl,
+};
 
-/// The kind of a line: that of an object, or of an item of a List or Map.
+/// The kind of a line: that of an object, of an item of a List or Map, or of the permission of an
+/// identity.
 ///
 /// In the order of an export of a Service. Another kind would come with another version of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -17,12 +21,18 @@ use crate::value::{Data, DocumentSid, ListSid, MapSid, StreamSid, Ttl};
 pub enum Kind {
     /// A Document.
     Document,
+    /// A permission for a Document.
+    DocumentPermission,
     /// A List.
     List,
+    /// A permission for a List.
+    ListPermission,
     /// An item of a List.
     ListItem,
     /// A Map.
     Map,
+    /// A permission for a Map.
+    MapPermission,
     /// An item of a Map.
     MapItem,
     /// A Message Stream.
@@ -33,20 +43,48 @@ impl Kind {
     /// The kinds of objects, in the order of an export of a Service.
     pub const OBJECTS: [Self; 4] = [Self::Document, Self::List, Self::Map, Self::Stream];
 
-    /// The kind of the object; of an item, that of its List or Map.
+    /// The kind of the object; of an item, that of its List or Map, and of a permission, that of what it
+    /// is for.
     #[must_use]
     pub const fn object(self) -> Self {
         match self {
-            Self::ListItem => Self::List,
-            Self::MapItem => Self::Map,
+            Self::DocumentPermission => Self::Document,
+            Self::ListItem | Self::ListPermission => Self::List,
+            Self::MapItem | Self::MapPermission => Self::Map,
             object => object,
         }
+    }
+
+    /// `true` for an object.
+    #[must_use]
+    pub const fn is_object(self) -> bool {
+        !self.is_item() && !self.is_permission()
     }
 
     /// `true` for an item of a List or Map.
     #[must_use]
     pub const fn is_item(self) -> bool {
         matches!(self, Self::ListItem | Self::MapItem)
+    }
+
+    /// `true` for a permission.
+    #[must_use]
+    pub const fn is_permission(self) -> bool {
+        matches!(
+            self,
+            Self::DocumentPermission | Self::ListPermission | Self::MapPermission
+        )
+    }
+
+    /// The kind of the permissions for a Document, List or Map; `None` for other kinds.
+    #[must_use]
+    pub const fn permissions(self) -> Option<Self> {
+        match self {
+            Self::Document => Some(Self::DocumentPermission),
+            Self::List => Some(Self::ListPermission),
+            Self::Map => Some(Self::MapPermission),
+            _ => None,
+        }
     }
 
     /// The kind of the items of a List or Map; `None` for other kinds.
@@ -77,6 +115,9 @@ impl Display for Kind {
             Self::ListItem => "List item",
             Self::Map => "Map",
             Self::MapItem => "Map item",
+            Self::DocumentPermission => "Document permission",
+            Self::ListPermission => "List permission",
+            Self::MapPermission => "Map permission",
             Self::Stream => "Message Stream",
         })
     }
@@ -89,14 +130,15 @@ impl Display for Kind {
 #[serde(into = "Entry", try_from = "Entry")]
 #[non_exhaustive]
 pub struct Place {
-    /// The kind of the object; not that of an item.
+    /// The kind of the object; not that of an item or permission.
     pub kind: Kind,
     /// Its unique name, or its SID.
     pub name: String,
 }
 
 impl Place {
-    /// An object of a kind, with a unique name or SID. For the kind of an item it is its List or Map.
+    /// An object of a kind, with a unique name or SID. For the kind of an item or permission it is the
+    /// object of that.
     pub fn new(kind: Kind, name: impl Into<String>) -> Self {
         Self {
             kind: kind.object(),
@@ -122,7 +164,7 @@ impl TryFrom<Entry> for Place {
 
     fn try_from(entry: Entry) -> Result<Self, Self::Error> {
         match entry.place() {
-            Some(place) if !entry.kind.is_item() => Ok(place),
+            Some(place) if entry.kind.is_object() => Ok(place),
             _ => Err("its `object` names none"),
         }
     }
@@ -135,7 +177,7 @@ impl Display for Place {
     }
 }
 
-/// The line of an object or item. `Display` is the line, without its line break.
+/// The line of an object, item or permission. `Display` is the line, without its line break.
 ///
 /// Unknown members are an error when it is parsed.
 ///
@@ -161,18 +203,27 @@ pub struct Entry {
     /// The SID of an object without a unique name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sid: Option<String>,
-    /// The List of an item: its unique name, or its SID if it has none.
+    /// The Document of a permission: its unique name, or its SID if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
+    /// The List of an item or permission: its unique name, or its SID if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub list: Option<String>,
     /// The index of a List item when it was exported; an import gives it another.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub index: Option<i64>,
-    /// The Map of an item: its unique name, or its SID if it has none.
+    /// The Map of an item or permission: its unique name, or its SID if it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub map: Option<String>,
     /// The key of a Map item.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+    /// The identity that has a permission.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// The rights that a permission gives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access: Option<Access>,
     /// The data of a Document or item.
     #[serde(
         default,
@@ -192,17 +243,20 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Data>, D::Error>
 }
 
 impl Entry {
-    /// The line of an object with a unique name or SID, or of an item of such a List or Map. It has no
-    /// data, key or index, and does not expire.
+    /// The line of an object with a unique name or SID, or of an item of such a List or Map, or of a
+    /// permission for such an object. It has nothing else, and does not expire.
     pub fn new(kind: Kind, name: impl Into<String>) -> Self {
         let mut entry = Self {
             kind,
             unique_name: None,
             sid: None,
+            document: None,
             list: None,
             index: None,
             map: None,
             key: None,
+            identity: None,
+            access: None,
             data: None,
             date_expires: None,
         };
@@ -210,12 +264,13 @@ impl Entry {
         entry
     }
 
-    /// Gives the object another unique name or SID; for an item, names another List or Map.
+    /// Gives the object another unique name or SID; for an item or permission, names another object.
     pub fn rename(&mut self, name: impl Into<String>) {
         let name = Some(name.into());
         match self.kind {
-            Kind::ListItem => self.list = name,
-            Kind::MapItem => self.map = name,
+            Kind::DocumentPermission => self.document = name,
+            Kind::ListItem | Kind::ListPermission => self.list = name,
+            Kind::MapItem | Kind::MapPermission => self.map = name,
             kind if name.as_ref().is_some_and(|name| kind.is_sid(name)) => {
                 (self.unique_name, self.sid) = (None, name);
             }
@@ -235,17 +290,18 @@ impl Entry {
         Ok(entry)
     }
 
-    /// The unique name or SID of the object; of an item, that of its List or Map.
+    /// The unique name or SID of the object; of an item or permission, that of its object.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         match self.kind {
-            Kind::ListItem => self.list.as_deref(),
-            Kind::MapItem => self.map.as_deref(),
+            Kind::DocumentPermission => self.document.as_deref(),
+            Kind::ListItem | Kind::ListPermission => self.list.as_deref(),
+            Kind::MapItem | Kind::MapPermission => self.map.as_deref(),
             _ => self.unique_name.as_deref().or(self.sid.as_deref()),
         }
     }
 
-    /// The object; of an item, its List or Map.
+    /// The object; of an item or permission, the one that it belongs to.
     #[must_use]
     pub fn place(&self) -> Option<Place> {
         Some(Place::new(self.kind, self.name()?))
@@ -257,12 +313,37 @@ impl Entry {
         Ttl::until(self.date_expires).is_none()
     }
 
+    /// The key of a Map item, or the identity of a permission.
+    pub(super) fn key_or_identity(&self) -> Option<&str> {
+        self.key.as_deref().or(self.identity.as_deref())
+    }
+
+    /// Fails if no path can carry its key or identity.
+    pub(super) fn check_path(&self) -> Result<(), InputError> {
+        if let Some(key) = &self.key {
+            ItemKey::new(key)?;
+        }
+        if let Some(identity) = &self.identity {
+            Identity::new(identity)?;
+        }
+        Ok(())
+    }
+
+    /// Returns `true` if only another client can have made the key or identity: no path can carry it.
+    #[must_use]
+    pub fn is_unaddressable(&self) -> bool {
+        matches!(self.check_path(), Err(InputError::DotSegment { .. }))
+    }
+
     /// Fails if it lacks a member that lines of its kind have.
     pub(crate) fn check(&self) -> Result<(), LineError> {
         let lacks = |member: &str| Err(LineError::invalid(format!("it has no `{member}`")));
         match self.kind {
-            Kind::ListItem if self.list.is_none() => lacks("list"),
-            Kind::MapItem if self.map.is_none() => lacks("map"),
+            Kind::DocumentPermission if self.document.is_none() => lacks("document"),
+            Kind::ListItem | Kind::ListPermission if self.list.is_none() => lacks("list"),
+            Kind::MapItem | Kind::MapPermission if self.map.is_none() => lacks("map"),
+            kind if kind.is_permission() && self.identity.is_none() => lacks("identity"),
+            kind if kind.is_permission() && self.access.is_none() => lacks("access"),
             Kind::MapItem if self.key.is_none() => lacks("key"),
             _ if self.name().is_none() => lacks("unique_name"),
             Kind::Document | Kind::ListItem | Kind::MapItem if self.data.is_none() => lacks("data"),
@@ -291,6 +372,16 @@ mod tests {
             (r#"{"kind":"map_item","map":"m","data":{}}"#, "`key`"),
             (r#"{"kind":"list_item","data":{}}"#, "`list`"),
             (r#"{"kind":"stream"}"#, "`unique_name`"),
+            (r#"{"kind":"list_permission","identity":"a"}"#, "`list`"),
+            (r#"{"kind":"map_permission","map":"m"}"#, "`identity`"),
+            (
+                r#"{"kind":"document_permission","document":"d","identity":"a"}"#,
+                "`access`",
+            ),
+            (
+                r#"{"kind":"map_permission","map":"m","identity":"a","access":{"read":true}}"#,
+                "`write`",
+            ),
             (
                 r#"{"change":"remove","kind":"stream","unique_name":"s"}"#,
                 "unknown field",

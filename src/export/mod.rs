@@ -1,18 +1,27 @@
 //! Export, import and copies of Documents and items: as lines of JSON, or from one object to another.
 //!
-//! An export is a text of lines: a [`Heading`], an [`Entry`] for each object and item, and an [`End`]
-//! that counts the entries. The program `twilio-sync` writes and reads the same. An object comes before
-//! its items:
+//! An export is a text of lines: a [`Heading`] with the [`Settings`] of the Service, an [`Entry`] for each
+//! object, permission and item, and an [`End`] that counts the entries. The program `twilio-sync` writes
+//! and reads the same. An object comes before its permissions, and these before its items:
 //!
 //! ```json
-//! {"kind":"export","version":1,"service_sid":"IS…"}
+//! {"kind":"export","version":1,"service_sid":"IS…","settings":{"acl_enabled":true},"permissions":true}
 //! {"kind":"document","unique_name":"desk-7","data":{"busy":true},"date_expires":"2030-01-01T00:00:00Z"}
 //! {"kind":"map","unique_name":"phonebook"}
+//! {"kind":"map_permission","map":"phonebook","identity":"bob","access":{"read":true,"write":false,"manage":false}}
 //! {"kind":"map_item","map":"phonebook","key":"alice","data":{"calls":0}}
-//! {"kind":"end","lines":3}
+//! {"kind":"end","lines":4}
 //! ```
 //!
-//! Heading and end may be left out. [`Record`] parses any of these lines.
+//! Heading and end may be left out. [`Record`] parses any of these lines. A setting that the heading does
+//! not have is neither compared nor changed, and without `"permissions":true` only the permissions that
+//! have a line are.
+//!
+//! Objects without a unique name, or with one that only another client can make, such as `..` or a text
+//! shaped like a SID, are in an export under their SIDs. Without a name they cannot be made in another
+//! Service: comparisons and imports leave them out, and so they do Map items and permissions whose key or
+//! identity is `.` or `..`. All are counted. An import of one object can give it a name. Sync does not store
+//! the messages of Message Streams, so no export has them.
 //!
 //! | for | there is |
 //! | --- | --- |
@@ -27,9 +36,11 @@ mod counts;
 mod documents;
 mod entry;
 mod items;
+mod permissions;
 mod plan;
 mod record;
 mod service;
+mod settings;
 mod stored;
 
 pub use apply::{ApplyError, Imported};
@@ -39,6 +50,7 @@ pub use entry::{Entry, Kind, Place};
 pub use plan::{Change, Plan, Verb, is_same_expiry};
 pub use record::{End, Heading, Record};
 pub use service::{Export, PartialExport};
+pub use settings::{SettingChange, Settings};
 
 pub use crate::error::{LineError, ReadError};
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::contents::{Contents, Line, Object};
 use super::stored::{self, Stored, StoredStream};
-use super::{Entry, Kind, Place};
+use super::{Entry, Kind, Place, SettingChange, permissions};
 use crate::client::SyncClient;
 use crate::error::Result;
 use crate::value::Revision;
@@ -22,9 +22,14 @@ const TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 /// The differences between a Service, or an object of it, and an export: what
 /// [`apply`](Self::apply) changes.
 ///
-/// Map items are compared by key, List items by position, since indexes are not reused. Data is compared
-/// as JSON, with exact numbers, and dates of expiry within five seconds. Expired lines are neither created
-/// nor removed, and objects without a unique name stay as they are.
+/// Map items are compared by key, permissions by identity, and List items by position, since indexes are
+/// not reused. Data is compared as JSON, with exact numbers, and dates of expiry within five seconds.
+/// Expired lines are neither created nor removed. Objects without a usable unique name, and items and
+/// permissions whose key or identity no path can carry, stay as they are.
+///
+/// Settings are compared where the heading has them, and only in a comparison of the whole Service.
+/// Permissions are compared where the heading says that the export has all of them; otherwise only those
+/// are that have a line.
 ///
 /// ```
 /// # #[cfg(feature = "emulator")]
@@ -52,27 +57,36 @@ const TOLERANCE: TimeDelta = TimeDelta::seconds(5);
 pub struct Plan {
     /// The changes, by the kind of their object.
     pub changes: Vec<Change>,
+    /// The settings that differ, by name.
+    pub settings: Vec<SettingChange>,
     /// `true` if the export has an object that has not expired.
     pub has_any: bool,
     /// The unique name, in the Service, of the object that is compared alone.
     pub unique_name: Option<String>,
-    /// The number of objects in the Service without a unique name.
+    /// The number of objects in the Service without a usable unique name.
     pub unnamed: u64,
+    /// The number of objects in the export without a usable unique name.
+    pub unnamed_in_export: u64,
+    /// The number of items and permissions, in the Service and in the export, whose key or identity no
+    /// path can carry.
+    pub unaddressable: u64,
     /// The number of expired lines.
     pub expired: u64,
 }
 
-/// A change of an object or item. An object is removed with its items, which are not listed.
+/// A change of an object, item or permission. An object is removed with its permissions and items, which
+/// are not listed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Change {
     /// The kind of change.
     pub verb: Verb,
-    /// The object or item, as it is in the export; without data and expiry if it is removed.
+    /// The object, item or permission, as it is in the export; without data, expiry and rights if it is
+    /// removed.
     pub entry: Entry,
     /// The same in the Service; `None` if it is created.
     pub old: Option<Entry>,
-    /// The SID of the object, or of the List or Map of an item, if it exists: another one may get its
+    /// The SID of the object, or of that of an item or permission, if it exists: another one may get its
     /// name.
     pub(super) sid: Option<String>,
     /// The old revision of a Document or item.
@@ -92,7 +106,7 @@ pub enum Verb {
 }
 
 impl Change {
-    /// The creation of an object or item, or its addition to a List.
+    /// The creation of an object, item or permission, or the addition of an item to a List.
     #[must_use]
     pub fn create(entry: Entry) -> Self {
         Self {
@@ -125,7 +139,9 @@ impl Entry {
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        self.has_same_data(other) && is_same_expiry(self.date_expires, other.date_expires)
+        self.has_same_data(other)
+            && is_same_expiry(self.date_expires, other.date_expires)
+            && self.access == other.access
     }
 }
 
@@ -133,21 +149,31 @@ impl Plan {
     /// Compares an export with the Service, or with one object in it. `read` is called for each object
     /// and item of the Service that is read.
     ///
-    /// Cost: that of an [`Export`](super::Export), without the items of Lists and Maps that the export
-    /// does not have.
+    /// Cost: that of an [`Export`](super::Export), without the permissions and items of objects that the
+    /// export does not have; one more for settings.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`](crate::Error::Read) if an object in the export has no unique name, and
+    /// [`Error::Read`](crate::Error::Read) if the only object in the export has no usable unique name, and
     /// [`is_not_found`](crate::Error::is_not_found) if the object is given by a SID and does not exist.
     pub async fn new(
         sync: &SyncClient,
-        contents: Contents,
+        mut contents: Contents,
         object: Option<&Place>,
         read: impl FnMut(&Entry) + Send,
     ) -> Result<Self> {
+        let mut plan = Self {
+            unaddressable: contents.unaddressable,
+            ..Self::default()
+        };
+        let heading = contents.heading.take();
+        let has_permissions = heading.as_ref().is_some_and(|heading| heading.permissions);
         if object.is_none() {
-            contents.check_names()?;
+            plan.unnamed_in_export = contents.take_unnamed()?;
+            if let Some(settings) = heading.and_then(|heading| heading.settings) {
+                let service = sync.services().get(sync.service().clone()).await?;
+                plan.settings = settings.changes(service);
+            }
         }
         let mut objects = contents.objects;
         objects.retain(|it| object.is_none_or(|place| it.place == *place));
@@ -155,8 +181,9 @@ impl Plan {
             sync,
             read,
             places: HashMap::with_capacity(objects.len()),
-            plan: Self::default(),
+            plan,
             is_single: object.is_some(),
+            has_permissions,
             wanted: Vec::with_capacity(objects.len()),
         };
         for object in objects {
@@ -198,6 +225,8 @@ struct Planner<'a, F> {
     places: HashMap<Place, usize>,
     /// `true` if one object is compared, not the Service.
     is_single: bool,
+    /// `true` if all permissions of an object are in the export.
+    has_permissions: bool,
 }
 
 impl<F: FnMut(&Entry) + Send> Planner<'_, F> {
@@ -231,13 +260,17 @@ impl<F: FnMut(&Entry) + Send> Planner<'_, F> {
             return Ok(());
         }
         let sid = old.sid.clone();
-        // Without a line of the object, only items are compared.
+        // Without a line of the object, only permissions and items are compared.
         if let Some(line) = object.line {
             self.compare(old, Some(line.entry));
         }
+        if self.has_permissions || !object.permissions.is_empty() {
+            let stored = permissions::stored(self.sync, &object.place, &sid);
+            self.by_key(&sid, stored, object.permissions).await?;
+        }
         let stored = stored::items(self.sync, &object.place, &sid, None);
         match object.place.kind {
-            Kind::Map => self.map_items(&sid, stored, object.items).await,
+            Kind::Map => self.by_key(&sid, stored, object.items).await,
             _ => self.list_items(&sid, stored, object.items).await,
         }
     }
@@ -273,19 +306,28 @@ impl<F: FnMut(&Entry) + Send> Planner<'_, F> {
         Ok(())
     }
 
-    /// Compares the items of a Map by key.
-    async fn map_items(
+    /// Compares the items of a Map by key, or permissions by identity.
+    async fn by_key(
         &mut self,
         sid: &str,
         mut stored: StoredStream,
-        items: Vec<Line>,
+        lines: Vec<Line>,
     ) -> Result<()> {
-        let mut items: Vec<_> = items.into_iter().map(|line| Some(line.entry)).collect();
-        let keys = items.iter().flatten().map(|entry| entry.key.clone());
+        let mut items: Vec<_> = lines.into_iter().map(|line| Some(line.entry)).collect();
+        let key = |entry: &Entry| entry.key_or_identity().map(str::to_owned);
+        let keys = items.iter().flatten().map(key);
         let places: HashMap<_, _> = keys.zip(0_usize..).collect();
         while let Some(old) = stored.try_next().await? {
             (self.read)(&old.entry);
-            let item = places.get(&old.entry.key).and_then(|at| items[*at].take());
+            if old.entry.is_unaddressable() {
+                self.plan.unaddressable += 1;
+                continue;
+            }
+            let item = places.get(&key(&old.entry));
+            let item = item.and_then(|at| items[*at].take());
+            if item.is_none() && old.entry.kind.is_permission() && !self.has_permissions {
+                continue;
+            }
             self.compare(old, item);
         }
         for item in items.into_iter().flatten() {
@@ -311,6 +353,7 @@ impl<F: FnMut(&Entry) + Send> Planner<'_, F> {
             None => {
                 let mut entry = Entry::new(old.kind, old.name().unwrap_or_default());
                 entry.key.clone_from(&old.key);
+                entry.identity.clone_from(&old.identity);
                 (Verb::Remove, entry)
             }
         };
@@ -337,7 +380,7 @@ impl<F: FnMut(&Entry) + Send> Planner<'_, F> {
         });
     }
 
-    /// Adds an object that does not exist, with its items.
+    /// Adds an object that does not exist, with its permissions and items.
     fn create(&mut self, object: Object) {
         if object.has_expired() {
             self.plan.expired += object.lines().count() as u64;
@@ -345,10 +388,12 @@ impl<F: FnMut(&Entry) + Send> Planner<'_, F> {
         }
         match object.line {
             Some(line) => self.add(None, line.entry),
+            // A Document cannot be created without data.
+            None if object.place.kind == Kind::Document => {}
             None => self.add(None, object.place.into()),
         }
-        for item in object.items {
-            self.add(None, item.entry);
+        for line in object.permissions.into_iter().chain(object.items) {
+            self.add(None, line.entry);
         }
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::{self, Display};
 use serde::{Deserialize, Serialize};
 
 use super::entry::{Entry, Place};
+use super::settings::Settings;
 use crate::error::LineError;
 
 /// The version of the format.
@@ -17,7 +18,7 @@ const VERSION: u32 = 1;
 pub enum Record {
     /// The first line.
     Heading(Heading),
-    /// The line of an object or item.
+    /// The line of an object, item or permission.
     Entry(Entry),
     /// The last line.
     End(End),
@@ -35,6 +36,12 @@ pub struct Heading {
     /// The object; `None` for an export of the whole Service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<Place>,
+    /// The settings of the Service; `None` for an export of one object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<Settings>,
+    /// `true` if all permissions of the objects are in the export: those that it lacks are extra.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub permissions: bool,
 }
 
 /// The last line, without which an export is incomplete.
@@ -55,14 +62,24 @@ enum Frame {
 }
 
 impl Heading {
-    /// The first line of an export of a Service, or of one object in it.
+    /// The first line of an export of a Service, or of one object in it, without settings and permissions.
     pub fn new(service_sid: impl Into<String>, object: Option<Place>) -> Self {
         Self {
             kind: Frame::Export,
             version: VERSION,
             service_sid: service_sid.into(),
             object,
+            settings: None,
+            permissions: false,
         }
+    }
+
+    /// Returns `true` if another first line is of the same Service or object, with permissions or without
+    /// as this one. Settings may have been changed between the two.
+    #[must_use]
+    pub fn is_same_export(&self, other: &Self) -> bool {
+        let parts = |it: &Self| (it.service_sid.clone(), it.object.clone(), it.permissions);
+        parts(self) == parts(other)
     }
 }
 

@@ -6,22 +6,23 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
-use futures_util::StreamExt;
-use futures_util::stream;
+use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::stored::{self, Stored, StoredStream};
-use super::{Counts, End, Entry, Heading, Kind, Place, Record};
+use super::{Counts, End, Entry, Heading, Kind, Place, Record, permissions};
 use crate::client::SyncClient;
 use crate::error::{LineError, Result};
 
 /// An export of a Service or object: the stream of its lines, heading and end included.
 ///
-/// Objects without a unique name are left out of the export of a Service. What is removed while it is
-/// read may be in it or not. After an error the stream has no more lines; [`resume`](Self::resume)
-/// continues the export.
+/// It has the permissions of the objects if the Service has `acl_enabled`, or
+/// [`with_permissions`](Self::with_permissions) says so. Objects without a usable unique name are under
+/// their SIDs, and [counted](Self::unnamed). What is removed while it is read may be in it or not. After
+/// an error the stream has no more lines; [`resume`](Self::resume) continues the export.
 ///
 /// Cost: one request for each 100 objects of a kind, and for each 100 items of a List or Map; at least
-/// one for each kind, List and Map.
+/// one for each kind, List and Map. With permissions, one more for each Document, List and Map, and for
+/// each further 100 permissions of one.
 ///
 /// ```
 /// # #[cfg(feature = "emulator")]
@@ -55,9 +56,8 @@ pub struct Export {
     heading: Heading,
     written: PartialExport,
     objects: StoredStream,
-    /// The List or Map that is being exported, and the rest of its items.
-    items: Option<(Place, StoredStream)>,
-    unnamed: u64,
+    /// The object that is being exported, and the rest of its permissions and items.
+    parts: Option<(Place, StoredStream)>,
     removed: Vec<Place>,
     has_ended: bool,
 }
@@ -78,7 +78,11 @@ pub struct PartialExport {
     objects: HashSet<Place>,
     /// The last line. All objects before that of this line are complete.
     last: Option<Entry>,
+    /// The identities in the permissions of the last object.
+    identities: HashSet<String>,
     counts: Counts,
+    unnamed: u64,
+    unaddressable: u64,
 }
 
 impl PartialExport {
@@ -97,21 +101,29 @@ impl PartialExport {
         let Some(place) = entry.place() else {
             return Err(LineError::invalid("it has no name"));
         };
-        if entry.kind.is_item() {
+        if entry.kind.is_object() {
+            self.objects.insert(place);
+            self.identities.clear();
+        } else {
             let last = self.last.as_ref().and_then(Entry::place);
             if last.as_ref() != Some(&place) {
-                return Err(LineError::invalid("it does not follow on its List or Map"));
+                return Err(LineError::invalid("it does not follow on its object"));
             }
             if entry.kind == Kind::ListItem && entry.index.is_none() {
                 return Err(LineError::invalid("it has no `index`"));
             }
-        } else {
-            self.objects.insert(place);
+            self.identities.extend(entry.identity.clone());
         }
         self.has_heading = true;
-        self.counts.add(entry.kind);
+        self.count(&entry);
         self.last = Some(entry);
         Ok(())
+    }
+
+    fn count(&mut self, entry: &Entry) {
+        self.counts.add(entry.kind);
+        self.unnamed += u64::from(entry.sid.is_some());
+        self.unaddressable += u64::from(entry.is_unaddressable());
     }
 
     /// Adds the heading.
@@ -123,13 +135,14 @@ impl PartialExport {
 impl SyncClient {
     /// Begins the export of the Service, or of one object in it: a stream of lines.
     ///
-    /// Cost: one request if the Service is not given by its SID, and one if an object is given. The
-    /// stream makes more: [`Export`] has the account.
+    /// Cost: one request for the settings of the Service, and one if an object is given. The stream makes
+    /// more: [`Export`] has the account.
     ///
     /// # Errors
     ///
     /// [`is_not_found`](crate::Error::is_not_found) if there is no such object.
     pub async fn export(&self, object: Option<&Place>) -> Result<Export> {
+        let service = self.services().get(self.service().clone()).await?;
         let (place, objects) = match object {
             None => (None, all(self, None)),
             Some(place) => {
@@ -140,13 +153,15 @@ impl SyncClient {
                 )
             }
         };
+        let mut heading = Heading::new(service.sid.clone(), place);
+        heading.permissions = service.acl_enabled;
+        heading.settings = object.is_none().then(|| service.into());
         Ok(Export {
             sync: self.clone(),
-            heading: Heading::new(self.service_sid().await?, place),
+            heading,
             written: PartialExport::default(),
             objects,
-            items: None,
-            unnamed: 0,
+            parts: None,
             removed: Vec::new(),
             has_ended: false,
         })
@@ -170,8 +185,15 @@ impl Export {
         &self.heading
     }
 
-    /// Continues an export from the lines that it has written: these are not in the stream. The heading
-    /// must be the same.
+    /// Sets whether the export has the permissions of Documents, Lists and Maps. Default: if the Service
+    /// has `acl_enabled`, as they have no effect otherwise.
+    pub fn with_permissions(mut self, has_permissions: bool) -> Self {
+        self.heading.permissions = has_permissions;
+        self
+    }
+
+    /// Continues an export from the lines that it has written: these are not in the stream. Their heading
+    /// must be [that of the same export](Heading::is_same_export).
     pub fn resume(mut self, written: PartialExport) -> Self {
         if let Some(last) = &written.last
             && let Some(place) = last.place()
@@ -181,11 +203,32 @@ impl Export {
                 self.objects = all(&self.sync, Some(place.kind));
             }
             // First, so that all objects but the last are complete if this is interrupted too.
-            let items = stored::items(&self.sync, &place, &place.name, Some(last));
-            self.items = Some((place, items));
+            let parts = if last.kind.is_item() {
+                stored::items(&self.sync, &place, &place.name, Some(last))
+            } else {
+                // A list of permissions can be read from its beginning only.
+                let identities = written.identities.clone();
+                let is_new = move |part: &Stored| {
+                    let identity = part.entry.identity.as_ref();
+                    ready(identity.is_none_or(|it| !identities.contains(it)))
+                };
+                let parts = self.parts_of(&place, &place.name);
+                parts.try_filter(is_new).boxed()
+            };
+            self.parts = Some((place, parts));
         }
         self.written = written;
         self
+    }
+
+    /// The permissions and items of an object, by a unique name or SID.
+    fn parts_of(&self, place: &Place, name: &str) -> StoredStream {
+        let items = stored::items(&self.sync, place, name, None);
+        if self.heading.permissions {
+            let permissions = permissions::stored(&self.sync, place, name);
+            return permissions.chain(items).boxed();
+        }
+        items
     }
 
     /// The number of entries, with those before it was resumed.
@@ -194,13 +237,21 @@ impl Export {
         self.written.counts
     }
 
-    /// The number of objects that were left out since they have no unique name.
+    /// The number of objects without a unique name, or with one that only another client can make. An
+    /// import leaves them out.
     #[must_use]
     pub const fn unnamed(&self) -> u64 {
-        self.unnamed
+        self.written.unnamed
     }
 
-    /// Takes the Lists and Maps that were removed before all their items were read.
+    /// The number of items and permissions whose key or identity only another client can make: `.` or
+    /// `..`. An import leaves them out.
+    #[must_use]
+    pub const fn unaddressable(&self) -> u64 {
+        self.written.unaddressable
+    }
+
+    /// Takes the objects that were removed before all their permissions and items were read.
     pub fn take_removed(&mut self) -> Vec<Place> {
         std::mem::take(&mut self.removed)
     }
@@ -212,37 +263,33 @@ impl Export {
         }
         let is_single = self.heading.object.is_some();
         loop {
-            if let Some((place, items)) = &mut self.items {
-                match ready!(items.poll_next_unpin(cx)) {
+            if let Some((place, parts)) = &mut self.parts {
+                match ready!(parts.poll_next_unpin(cx)) {
                     Some(Err(error)) if error.is_not_found() && !is_single => {
                         self.removed.push(place.clone());
                     }
                     Some(stored) => return Poll::Ready(stored.map(|it| self.entry(it))),
                     None => {}
                 }
-                self.items = None;
+                self.parts = None;
                 continue;
             }
             let Some(stored) = ready!(self.objects.poll_next_unpin(cx)).transpose()? else {
                 let end = End::after(self.written.counts.total());
                 return Poll::Ready(Ok(Record::End(end)));
             };
-            if stored.entry.unique_name.is_none() && !is_single {
-                self.unnamed += 1;
-                continue;
-            }
             if let Some(place) = stored.entry.place()
                 && !self.written.objects.contains(&place)
             {
-                let items = stored::items(&self.sync, &place, &stored.sid, None);
-                self.items = Some((place, items));
+                let parts = self.parts_of(&place, &stored.sid);
+                self.parts = Some((place, parts));
                 return Poll::Ready(Ok(self.entry(stored)));
             }
         }
     }
 
     fn entry(&mut self, stored: Stored) -> Record {
-        self.written.counts.add(stored.entry.kind);
+        self.written.count(&stored.entry);
         Record::Entry(stored.entry)
     }
 }

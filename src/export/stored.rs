@@ -17,19 +17,19 @@ use crate::maps::Map;
 use crate::objects::Objects;
 use crate::resource::key::Key;
 use crate::resource::kind;
-use crate::value::{Data, Revision};
+use crate::value::{Data, Revision, UniqueName};
 
-/// An object or item of a Service.
+/// An object, item or permission of a Service.
 #[derive(Debug)]
 pub(super) struct Stored {
     pub(super) entry: Entry,
-    /// The SID of the object; of an item, that of its List or Map.
+    /// The SID of the object; of an item or permission, that of its object.
     pub(super) sid: String,
     /// The revision of a Document or item.
     pub(super) revision: Option<Revision>,
 }
 
-/// Objects or items, page by page.
+/// Objects, items or permissions, page by page.
 pub(super) type StoredStream = BoxStream<'static, Result<Stored>>;
 
 /// Evaluates an expression with the type of a kind of object; items stand for their List or Map.
@@ -64,7 +64,11 @@ impl Stored {
     /// An object without its data.
     fn new<K: kind::Kind>(kind: Kind, object: &K) -> Self {
         let sid = object.sid().to_string();
-        let mut entry = Entry::new(kind, object.unique_name().unwrap_or(&sid));
+        // Other clients can make names that address nothing, or another object.
+        let name = object
+            .unique_name()
+            .filter(|name| UniqueName::new(*name).is_ok());
+        let mut entry = Entry::new(kind, name.unwrap_or(&sid));
         entry.date_expires = object.date_expires();
         Self {
             entry,

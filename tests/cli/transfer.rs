@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use twilio_sync::api::Operation;
 use twilio_sync::emulator::{Fault, LoggedRequest};
+use twilio_sync::permissions::Access;
 use twilio_sync::value::Data;
 use twilio_sync::{Emulator, SyncClient};
 
@@ -41,6 +42,9 @@ impl Program {
 
     fn seed(&self, mut service: Value) {
         service["unique_name"] = json!("default");
+        if service["friendly_name"].is_null() {
+            service["friendly_name"] = json!("Default Service");
+        }
         self.emulator.seed(json!({"services": [service]})).unwrap();
     }
 
@@ -289,10 +293,11 @@ async fn what_has_no_name_is_counted_and_can_be_named_by_its_sid() {
     list.add(&json!({"n": 1})).await.unwrap();
 
     let (code, out, err) = program.run("export");
-    assert_eq!((code, out.lines().count()), (0, 2));
-    assert!(
-        err.starts_with("Left out 1 object without a unique name"),
-        "{err}"
+    assert_eq!((code, out.lines().count()), (0, 4));
+    assert_eq!(
+        err,
+        "Exported 1 List with 1 item.\nExported 1 object without a usable unique name, which \
+         `import`, `diff` and `apply` leave out.\n"
     );
     program.done(&format!("export list {sid} -o a.jsonl"));
     assert_eq!(program.read("a.jsonl").lines().count(), 4);
@@ -306,7 +311,7 @@ async fn what_has_no_name_is_counted_and_can_be_named_by_its_sid() {
     let (code, _, err) = program.run("import -f a.jsonl");
     assert_eq!(code, 64);
     assert!(
-        err.contains("line 2: the List") && err.contains("has no unique name"),
+        err.contains("line 2: the List") && err.contains("has no usable unique name"),
         "{err}"
     );
     program.done("import list copy -f a.jsonl");
@@ -418,8 +423,12 @@ async fn a_wrong_line_is_told_before_anything_is_written() {
             "`change`",
         ),
         (
-            json!({"kind": "list", "unique_name": ".."}),
-            "cannot be sent",
+            json!({"kind": "list", "unique_name": ""}),
+            "the unique name is empty",
+        ),
+        (
+            json!({"kind": "list_permission", "list": "l", "identity": "alice"}),
+            "`access`",
         ),
         (
             json!({"kind": "document", "unique_name": "d", "data": {}}),
@@ -1165,4 +1174,147 @@ async fn a_failure_says_first_what_is_in_the_way() {
     assert!(err.contains("--file a.jsonl"), "{err}");
     let (_, _, err) = program.run("export a.jsonl");
     assert!(err.contains("--output a.jsonl"), "{err}");
+}
+
+/// A Service with an ACL, settings and permissions, and with what only other clients can make.
+fn everything() -> Value {
+    let rights = |identity: &str, write: bool| json!({"identity": identity, "read": true, "write": write, "manage": false});
+    let mut service = something();
+    let settings = json!({
+        "friendly_name": "Desks",
+        "acl_enabled": true,
+        "webhook_url": "https://user:secret@example.com/sync?token=secret",
+        "reachability_webhooks_enabled": true,
+        "reachability_debouncing_enabled": true,
+        "reachability_debouncing_window": 7000,
+    });
+    for (name, value) in settings.as_object().unwrap() {
+        service[name] = value.clone();
+    }
+    for (kind, at, identity) in [
+        ("documents", 0, "alice"),
+        ("lists", 1, "bob"),
+        ("maps", 1, "é/.."),
+    ] {
+        service[kind][at]["permissions"] = json!([rights(identity, true), rights("..", false)]);
+    }
+    for (kind, object) in [
+        ("documents", json!({"unique_name": "..", "data": {}})),
+        (
+            "documents",
+            json!({"data": {}, "permissions": [rights("alice", true)]}),
+        ),
+        ("lists", json!({"items": [{"data": {}}]})),
+        (
+            "maps",
+            json!({"unique_name": "odd", "items": [{"key": "..", "data": {}}]}),
+        ),
+        ("streams", json!({})),
+    ] {
+        service[kind].as_array_mut().unwrap().push(object);
+    }
+    service
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn permissions_and_settings_there_and_back() {
+    let program = Program::with(everything()).await;
+    let other = program.sync.services().create("other").await.unwrap();
+    let there = |arguments: &str| format!("--service {} {arguments}", other.sid);
+    let err = program.done("export -o a.jsonl --quiet");
+    assert_eq!(
+        err,
+        "Exported 4 objects without a usable unique name, which `import`, `diff` and `apply` leave \
+         out.\nExported 4 records whose key or identity no path can carry, which \
+         `import`, `diff` and `apply` leave out.\n"
+    );
+    let left_out = "Left out 4 objects without a usable unique name, of the export.\n";
+    let unaddressable = "Left out 4 records whose key or identity no path can carry.\n";
+    let all_left_out = format!("{left_out}{unaddressable}");
+    assert_eq!(program.diff("a.jsonl"), (0, vec![]));
+    let dry_run = there("apply -f a.jsonl --dry-run --quiet");
+    let (code, out, err) = program.run(&dry_run);
+    assert_eq!((code, err), (2, all_left_out.clone()));
+    assert!(!out.contains("secret"), "{out}");
+    assert!(out.contains("~ service webhook_url \"\" -> \"https://***@example.com/sync?***\"\n"));
+    assert!(
+        out.contains("+ map last permission \"é/..\" read, write\n"),
+        "{out}"
+    );
+    assert_eq!(
+        program.done(&there("apply -f a.jsonl --quiet")),
+        all_left_out
+    );
+    assert_eq!(program.done(&there("diff -f a.jsonl")), all_left_out);
+
+    // An import does the same, also when it is resumed.
+    program.emulator.reset();
+    let fault = Fault::status(400).on(Operation::UpdateSyncMapPermission);
+    program.emulator.inject(fault);
+    let (code, _, err) = program.run("import -f a.jsonl");
+    assert_eq!(code, 1, "{err}");
+    let service = program.sync.services().get("default").await.unwrap();
+    assert!(service.acl_enabled && service.webhook_url.is_none());
+    program.done("import -f a.jsonl --resume");
+    assert_eq!(program.done("diff -f a.jsonl"), all_left_out);
+
+    // What changes is a difference, and what is extra goes with --prune.
+    let permissions = program.sync.documents::<Value>().permissions("desk-7");
+    permissions.grant("alice", Access::READ).await.unwrap();
+    permissions.grant("dave", Access::READ).await.unwrap();
+    let update = program.sync.services().update("default").acl_enabled(false);
+    update.await.unwrap();
+    let lines = [
+        "~ service acl_enabled false -> true",
+        "~ doc desk-7 permission \"alice\" read -> read, write",
+        "- doc desk-7 permission \"dave\" read",
+    ];
+    assert_eq!(
+        program.diff("a.jsonl"),
+        (2, lines.map(str::to_owned).to_vec())
+    );
+    let (_, out, _) = program.run("diff -f a.jsonl --json");
+    let json: Vec<Value> = out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let rights = |write: bool| json!({"read": true, "write": write, "manage": false});
+    assert_eq!(
+        json[..2],
+        [
+            json!({
+                "change": "update", "kind": "setting", "name": "acl_enabled", "value": true, "was": false,
+            }),
+            json!({
+                "change": "update", "kind": "document_permission", "document": "desk-7",
+                "identity": "alice", "access": rights(true), "was": {"access": rights(false)},
+            }),
+        ]
+    );
+    // Either can be left alone.
+    let (_, out, _) = program.run("diff -f a.jsonl --settings false");
+    assert_eq!(out.lines().count(), 2);
+    assert_eq!(
+        program
+            .run("diff -f a.jsonl --settings false --permissions false")
+            .0,
+        0
+    );
+    program.done("apply -f a.jsonl --quiet");
+    assert_eq!(program.diff("a.jsonl"), (2, vec![lines[2].to_owned()]));
+    let (code, _, err) = program.run("apply -f a.jsonl --prune");
+    assert_eq!(code, 64);
+    assert!(
+        err.contains("Remove 1 permission from the Service"),
+        "{err}"
+    );
+    program.done("apply -f a.jsonl --prune --yes");
+    assert_eq!(program.diff("a.jsonl"), (0, vec![]));
+    // One object says nothing of the settings.
+    program.done("export map last -o m.jsonl --quiet");
+    assert!(!program.read("m.jsonl").contains("settings"));
+    let update = program.sync.services().update("default").acl_enabled(false);
+    update.await.unwrap();
+    program.done("apply -f m.jsonl --prune --yes");
+    assert_eq!(program.diff("m.jsonl"), (0, vec![]));
 }

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
-use twilio_sync::Error;
+use twilio_sync::api::Operation;
 use twilio_sync::call::Outcome;
 use twilio_sync::error::LineError;
 use twilio_sync::export::{
-    Contents, End, Entry, Heading, Kind, PartialExport, Place, Plan, Record, Verb,
+    Change, Contents, End, Entry, Heading, Kind, PartialExport, Place, Plan, Record, Verb,
 };
+use twilio_sync::permissions::Access;
+use twilio_sync::{Error, SyncClient};
 
 use crate::{documents, start};
 
@@ -332,4 +334,275 @@ async fn an_export_ends_with_its_error() {
     let records: Vec<_> = futures_util::StreamExt::collect(export).await;
     assert_eq!(records.len(), 3, "{records:?}");
     assert!(records[2].is_err(), "{records:?}");
+}
+
+/// A Service of everything, with what only other clients can make: objects without a name or named `..`,
+/// and a key and an identity that no path can carry.
+fn everything() -> Value {
+    let rights = |identity: &str, read: bool, write: bool, manage: bool| json!({"identity": identity, "read": read, "write": write, "manage": manage});
+    json!({
+        "unique_name": "default",
+        "friendly_name": "Desks",
+        "acl_enabled": true,
+        "webhook_url": "https://user:secret@example.com/sync?token=secret",
+        "webhooks_from_rest_enabled": false,
+        "reachability_webhooks_enabled": true,
+        "reachability_debouncing_enabled": true,
+        "reachability_debouncing_window": 7000,
+        "documents": [
+            {"unique_name": "desk", "data": {"n": 1.50}, "permissions": [
+                rights("alice", true, false, false), rights("bob/é", true, true, true),
+            ]},
+            {"unique_name": "..", "data": {"n": 2}},
+            {"data": {"n": 3}, "permissions": [rights("alice", true, false, false)]},
+        ],
+        "lists": [
+            {"unique_name": "log", "items": [{"data": {"n": 1}}, {"data": {"n": 2}}],
+             "permissions": [rights("alice", false, false, false), rights("..", true, true, true)]},
+            {"items": [{"data": {"n": 9}}]},
+        ],
+        "maps": [
+            {"unique_name": "phones", "permissions": [rights("carol", true, true, false)], "items": [
+                {"key": "a", "data": {"n": 1}}, {"key": "..", "data": {"n": 2}}, {"key": "b", "data": {}},
+            ]},
+        ],
+        "streams": [{"unique_name": "events"}, {"unique_name": "."}, {}],
+    })
+}
+
+async fn exported(sync: &SyncClient) -> String {
+    let records: Vec<Record> = sync
+        .export(None)
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
+    records.iter().map(|record| format!("{record}\n")).collect()
+}
+
+/// What a plan of a file has: the number of changes, and the names of the settings.
+async fn differences(sync: &SyncClient, text: &str) -> (Vec<String>, Vec<String>) {
+    let contents = Contents::read(text.as_bytes()).unwrap();
+    let plan = Plan::new(sync, contents, None, |_| ()).await.unwrap();
+    let change = |change: &Change| {
+        let (entry, verb) = (&change.entry, change.verb);
+        let identity = entry.identity.as_deref().unwrap_or_default();
+        format!("{verb:?} {} {identity}", entry.kind)
+    };
+    let settings = plan.settings.iter().map(|setting| setting.name.clone());
+    (
+        plan.changes.iter().map(change).collect(),
+        settings.collect(),
+    )
+}
+
+async fn apply(sync: &SyncClient, text: &str) {
+    let contents = Contents::read(text.as_bytes()).unwrap();
+    let plan = Plan::new(sync, contents, None, |_| ()).await.unwrap();
+    plan.apply(sync, |_| ()).await.unwrap();
+}
+
+async fn empty_service(sync: &SyncClient) -> SyncClient {
+    let service = sync.services().create("empty").await.unwrap();
+    sync.with_service(service.sid.as_str()).unwrap()
+}
+
+#[tokio::test]
+async fn permissions_and_settings_are_exported_and_restored() {
+    let (emulator, sync) = start().await;
+    emulator.seed(json!({"services": [everything()]})).unwrap();
+    let mut export = sync.export(None).await.unwrap();
+    let mut text = String::new();
+    while let Some(record) = export.try_next().await.unwrap() {
+        text += &format!("{record}\n");
+    }
+    // Two Documents, a List and two Message Streams have no name that can be sent.
+    assert_eq!((export.unnamed(), export.unaddressable()), (5, 2));
+    assert_eq!(
+        export.counts().to_string(),
+        "3 Documents, 2 Lists with 3 items, 1 Map with 3 items, 3 Message Streams, 6 permissions"
+    );
+    assert!(text.contains(
+        r#"{"kind":"map_permission","map":"phones","identity":"carol","access":{"read":true,"write":true,"manage":false}}"#
+    ));
+    let none = || (Vec::new(), Vec::new());
+    assert_eq!(differences(&sync, &text).await, none());
+
+    // By comparison, and by an import, into an empty Service.
+    let other = empty_service(&sync).await;
+    let contents = Contents::read(text.as_bytes()).unwrap();
+    let plan = Plan::new(&other, contents.clone(), None, |_| ())
+        .await
+        .unwrap();
+    assert_eq!((plan.unnamed_in_export, plan.unaddressable), (5, 2));
+    plan.apply(&other, |_| ()).await.unwrap();
+    assert_eq!(differences(&other, &text).await, none());
+    let third = empty_service(&sync).await;
+    let imported = contents.import(&third).await.unwrap();
+    assert_eq!((imported.unnamed, imported.unaddressable), (5, 2));
+    assert_eq!(
+        imported.counts.to_string(),
+        "1 Document, 1 List with 2 items, 1 Map with 2 items, 1 Message Stream, 4 permissions"
+    );
+    assert_eq!(differences(&third, &text).await, none());
+    for sync in [&other, &third] {
+        let service = sync.services().get(sync.service().clone()).await.unwrap();
+        let source = everything();
+        assert_eq!(json!(service.webhook_url), source["webhook_url"]);
+        assert_eq!(json!(service.friendly_name), source["friendly_name"]);
+        assert_eq!(service.reachability_debouncing_window, 7000);
+        assert!(service.acl_enabled);
+        let permission = sync.lists().permissions("log").get("alice").await.unwrap();
+        assert_eq!(permission.access, Access::NONE);
+    }
+
+    // What only other clients can make is in the way of nothing.
+    let service = other.services().get(other.service().clone()).await.unwrap();
+    let form = [("UniqueName", ".."), ("Data", "{}")];
+    let create = Operation::CreateDocument;
+    let create = other.api().operation(create, [service.sid.as_str()]);
+    create.with_form(&form).await.unwrap();
+    assert_eq!(differences(&other, &text).await, none());
+}
+
+#[tokio::test]
+async fn each_change_of_a_permission_or_setting_is_a_difference() {
+    let (emulator, sync) = start().await;
+    emulator.seed(json!({"services": [everything()]})).unwrap();
+    let text = exported(&sync).await;
+    let permissions = documents(&sync).permissions("desk");
+    permissions.revoke("alice").await.unwrap();
+    permissions.grant("bob/é", Access::READ).await.unwrap();
+    permissions.grant("dave", Access::READ).await.unwrap();
+    let update = sync.services().update(sync.service().clone());
+    let update = update.acl_enabled(false).webhook_url("");
+    update.await.unwrap();
+    let (mut changes, settings) = differences(&sync, &text).await;
+    changes.sort();
+    assert_eq!(
+        changes,
+        [
+            "Create Document permission alice",
+            "Remove Document permission dave",
+            "Update Document permission bob/é",
+        ]
+    );
+    assert_eq!(settings, ["acl_enabled", "webhook_url"]);
+
+    // Without its first line it says nothing of settings, and of permissions only what it has.
+    let (_, rest) = text.split_once('\n').unwrap();
+    let (mut changes, settings) = differences(&sync, rest).await;
+    changes.sort();
+    assert_eq!((changes.len(), settings.len()), (2, 0), "{changes:?}");
+    // A file of a program that knew neither says nothing of them.
+    let old: Vec<_> = rest
+        .lines()
+        .filter(|line| !line.contains("permission"))
+        .collect();
+    let old = format!("{}\n{}", Heading::new("IS1", None), old.join("\n"));
+    assert_eq!(differences(&sync, &old).await, (vec![], vec![]));
+
+    emulator.clear_requests();
+    apply(&sync, &text).await;
+    let operations = crate::operations(&emulator);
+    assert_eq!(differences(&sync, &text).await, (vec![], vec![]));
+    // The ACL is on before a permission is changed, and all else is set when all is done.
+    let at = |name: &str| operations.iter().position(|it| it == name).unwrap();
+    let updates = operations
+        .iter()
+        .filter(|it| *it == "UpdateService")
+        .count();
+    assert!(at("UpdateService") < at("UpdateDocumentPermission"));
+    assert_eq!(updates, 2);
+}
+
+/// Permissions take a request for each object, so they are read only where they have an effect.
+#[tokio::test]
+async fn permissions_are_exported_if_the_service_needs_them() {
+    let (emulator, sync) = start().await;
+    let mut service = everything();
+    service["acl_enabled"] = json!(false);
+    emulator.seed(json!({"services": [service]})).unwrap();
+    assert!(!exported(&sync).await.contains("permission"));
+    let is_listed = |name: &String| name.ends_with("Permission");
+    assert!(!crate::operations(&emulator).iter().any(is_listed));
+    for place in [None, Some(Place::new(Kind::Map, "phones"))] {
+        let export = sync
+            .export(place.as_ref())
+            .await
+            .unwrap()
+            .with_permissions(true);
+        let records: Vec<_> = export.try_collect().await.unwrap();
+        let is_permission = |record: &&Record| record.to_string().contains("_permission");
+        let count = records.iter().filter(is_permission).count();
+        assert_eq!(count, if place.is_none() { 6 } else { 1 });
+        let Record::Heading(heading) = &records[0] else {
+            panic!("{records:?}")
+        };
+        assert_eq!(
+            (heading.permissions, heading.settings.is_some()),
+            (true, place.is_none())
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_export_with_permissions_is_resumed() {
+    let (emulator, sync) = start().await;
+    emulator.seed(json!({"services": [everything()]})).unwrap();
+    let text = exported(&sync).await;
+    let lines: Vec<_> = text.lines().collect();
+    for count in 1..lines.len() {
+        let mut written = PartialExport::default();
+        written.add_heading();
+        for line in &lines[1..count] {
+            written.add(Entry::parse(line).unwrap()).unwrap();
+        }
+        let export = sync.export(None).await.unwrap().resume(written);
+        let rest: Vec<Record> = export.try_collect().await.unwrap();
+        let rest: Vec<_> = rest.iter().map(Record::to_string).collect();
+        assert_eq!(rest, lines[count..], "after {count}");
+    }
+}
+
+/// Files may have names that this client refuses, and are read nevertheless.
+#[tokio::test]
+async fn names_that_only_another_client_can_make_are_left_out() {
+    let (_emulator, sync) = start().await;
+    let sid = |prefix: &str| format!("{prefix}{}", "5".repeat(32));
+    for name in [
+        "..".to_owned(),
+        ".".to_owned(),
+        sid("ET"),
+        sid("MP"),
+        sid("XX"),
+    ] {
+        let lines = [
+            json!({"kind": "document", "unique_name": name, "data": {}}),
+            json!({"kind": "map", "unique_name": name}),
+            json!({"kind": "map_item", "map": name, "key": "a", "data": {}}),
+            json!({"kind": "map", "unique_name": "phones"}),
+        ];
+        let text = lines.map(|line| format!("{line}\n")).concat();
+        let contents = Contents::read(text.as_bytes()).unwrap();
+        let plan = Plan::new(&sync, contents.clone(), None, |_| ())
+            .await
+            .unwrap();
+        assert_eq!(plan.unnamed_in_export, 2, "{name}");
+        let imported = contents.import(&sync).await.unwrap();
+        assert_eq!(imported.unnamed, 2, "{name}");
+        assert_eq!(imported.counts.to_string(), "1 Map with 0 items", "{name}");
+        // Alone it can only be given another name.
+        let contents = Contents::read(lines_of(&text, 1).as_bytes()).unwrap();
+        let error = contents.import(&sync).await.unwrap_err();
+        assert!(
+            error.to_string().contains("has no usable unique name"),
+            "{error}"
+        );
+    }
+}
+
+fn lines_of(text: &str, count: usize) -> String {
+    text.lines().take(count).collect::<Vec<_>>().join("\n")
 }

@@ -159,6 +159,12 @@ impl Output {
         }
     }
 
+    /// Says what a result lacks, on standard error, also to those who want no notices.
+    #[expect(clippy::unused_self, reason = "all output goes through this type")]
+    pub(crate) fn warning(&self, text: impl std::fmt::Display) {
+        note(text);
+    }
+
     /// A notice for people only, of what a script sees by the exit code.
     pub(crate) fn done(&self, text: impl std::fmt::Display) {
         if self.is_table() {

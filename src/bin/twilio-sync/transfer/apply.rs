@@ -1,12 +1,12 @@
 //! `twilio-sync apply`
 
 use clap::Args;
-use twilio_sync::export::{ApplyError, Plan, Verb};
+use twilio_sync::export::{ApplyError, Kind, Plan, Verb};
 
 use super::contents::Contents;
 use super::diff::{plan, print_changes, subject};
 use super::progress::Progress;
-use super::{FileOption, Scope, plural, with_hint};
+use super::{FileOption, Parts, Scope, plural, with_hint};
 use crate::io::failure::{Exit, Failure, Result};
 use crate::shell::session::Session;
 
@@ -17,7 +17,8 @@ const NAMED: usize = 5;
 ///
 /// Only what differs is written, and only over what was compared: exit code 4 if somebody else wrote
 /// meanwhile. Items of a List are compared by position. An export of one object is applied to that one.
-/// What has expired since the export is left alone.
+/// What has expired since the export is left alone. Settings and permissions are written whatever they
+/// are by then: acl_enabled is set first, permissions after the data, all other settings last.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -25,6 +26,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     file: FileOption,
+
+    #[command(flatten)]
+    parts: Parts,
 
     /// Remove what the export, which must be whole, does not have. A Document is read again just
     /// before, and stays if somebody wrote it; Lists, Maps and Message Streams go with whatever is in
@@ -41,7 +45,7 @@ impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<Exit> {
         let out = &session.out;
         let (path, target) = (self.file.path(), self.scope.place());
-        let (contents, target) = Contents::read_to_compare(path, target).await?;
+        let (contents, target) = Contents::read_to_compare(path, self.parts, target).await?;
         if self.prune {
             contents.check_prune(target.as_ref())?;
         }
@@ -62,7 +66,7 @@ impl Arguments {
                 .hint("without --prune it can be applied"));
         }
         if self.dry_run {
-            return print_changes(session, &plan.changes);
+            return print_changes(session, &plan);
         }
         let [created, updated, removed] =
             [Verb::Create, Verb::Update, Verb::Remove].map(|verb| count(&plan, verb));
@@ -71,6 +75,7 @@ impl Arguments {
             let service = sync.service_sid().await?;
             session.confirm(&question(&plan, service.as_str())).await?;
         }
+        let updated = updated + plan.settings.len() as u64;
         let progress = Progress::of(out, plan.changes.len() as u64);
         let applied = plan.apply(sync, |_| progress.advance(1)).await;
         applied.map_err(failed)?;
@@ -101,10 +106,15 @@ fn question(plan: &Plan, service: &str) -> String {
         .iter()
         .filter(|change| change.verb == Verb::Remove)
         .collect();
-    let items = removals.iter().filter(|change| change.entry.kind.is_item());
-    let items = items.count() as u64;
-    let objects = removals.len() as u64 - items;
-    let parts = [(objects, "object"), (items, "item")];
+    let count = |is_it: fn(Kind) -> bool| {
+        let counted = removals.iter().filter(|change| is_it(change.entry.kind));
+        counted.count() as u64
+    };
+    let parts = [
+        (count(Kind::is_object), "object"),
+        (count(Kind::is_item), "item"),
+        (count(Kind::is_permission), "permission"),
+    ];
     let parts: Vec<_> = parts
         .into_iter()
         .filter(|(count, _)| *count > 0)
@@ -127,7 +137,9 @@ fn question(plan: &Plan, service: &str) -> String {
 
 /// The failure to make a change.
 fn failed(error: ApplyError) -> Failure {
-    let (is_conflict, subject) = (error.is_conflict(), subject(&error.change));
+    let is_conflict = error.is_conflict();
+    let change = error.change.as_deref();
+    let subject = change.map_or_else(|| "the settings".to_owned(), subject);
     let mut failure = Failure::from(twilio_sync::Error::from(error)).about(subject);
     if is_conflict {
         failure.exit = Exit::Conflict;

@@ -11,7 +11,7 @@ use twilio_sync::error::ReadError;
 use twilio_sync::export::{self, Place};
 
 use super::lines::BUFFER;
-use super::{invalid_line, scope, word};
+use super::{Parts, invalid_line, scope, word};
 use crate::io::blocking::blocking;
 use crate::io::failure::{Failure, Result};
 use crate::io::output::{Output, shell_quoted, visible};
@@ -27,6 +27,8 @@ pub(crate) struct Contents {
     pub(crate) export: export::Contents,
     /// The name of the only object in the file, if it is to have another one.
     pub(crate) renamed: Option<String>,
+    /// The number of objects that were left out since they have no usable unique name.
+    pub(crate) unnamed: u64,
     pub(crate) fingerprint: Fingerprint,
 }
 
@@ -56,24 +58,29 @@ impl<R: Read> Read for Fingerprinting<R> {
 
 impl Contents {
     /// Reads a file or standard input, for the whole Service or for one object.
-    pub(crate) async fn read(path: Option<&Path>, target: Option<&Place>) -> Result<Self> {
-        Self::read_all(path).await?.select(target)
+    pub(crate) async fn read(
+        path: Option<&Path>,
+        parts: Parts,
+        target: Option<&Place>,
+    ) -> Result<Self> {
+        Self::read_all(path, parts).await?.select(target)
     }
 
     /// Reads a file or standard input, with its target: the one given, or else the one in the heading.
     pub(crate) async fn read_to_compare(
         path: Option<&Path>,
+        parts: Parts,
         target: Option<Place>,
     ) -> Result<(Self, Option<Place>)> {
-        let contents = Self::read_all(path).await?;
+        let contents = Self::read_all(path, parts).await?;
         let target = target.or_else(|| contents.export.heading.as_ref()?.object.clone());
         let contents = contents.select(target.as_ref())?;
         Ok((contents, target))
     }
 
-    async fn read_all(path: Option<&Path>) -> Result<Self> {
+    async fn read_all(path: Option<&Path>, parts: Parts) -> Result<Self> {
         let path = path.map(PathBuf::from);
-        blocking(move || {
+        let contents = blocking(move || {
             if let Some(path) = path {
                 let title = path.display().to_string();
                 let file = File::open(&path).map_err(|error| Failure::io(&title, &error))?;
@@ -85,8 +92,10 @@ impl Contents {
                     .hint("--file FILE names it, or it comes on standard input"));
             }
             Self::parse("standard input".to_owned(), input.lock())
-        })
-        .await
+        });
+        let mut contents = contents.await?;
+        parts.select(&mut contents.export);
+        Ok(contents)
     }
 
     fn parse(title: String, from: impl Read) -> Result<Self> {
@@ -103,19 +112,19 @@ impl Contents {
             title,
             export,
             renamed: None,
+            unnamed: 0,
             fingerprint: Fingerprint { size, sha256 },
         })
     }
 
     /// Keeps what is for one object, or all.
-    fn select(self, target: Option<&Place>) -> Result<Self> {
-        match target {
-            Some(target) => self.narrow(target),
-            None => match self.export.check_names() {
-                Ok(()) => Ok(self),
-                Err(error) => Err(unread(&self.title, &error)),
-            },
+    fn select(mut self, target: Option<&Place>) -> Result<Self> {
+        if let Some(target) = target {
+            return self.narrow(target);
         }
+        let unnamed = self.export.take_unnamed();
+        self.unnamed = unnamed.map_err(|error| unread(&self.title, &error))?;
+        Ok(self)
     }
 
     /// Prints a notice if it is an export that was interrupted or changed.
@@ -178,6 +187,10 @@ impl Contents {
 
     /// Keeps one object: the one with this name, or else the only one, which gets this name.
     fn narrow(mut self, target: &Place) -> Result<Self> {
+        // Those of the Service.
+        if let Some(heading) = &mut self.export.heading {
+            heading.settings = None;
+        }
         let objects = &mut self.export.objects;
         if let Some(at) = objects.iter().position(|it| it.place == *target) {
             *objects = vec![objects.swap_remove(at)];

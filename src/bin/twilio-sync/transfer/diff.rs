@@ -7,12 +7,16 @@ use anstyle::{AnsiColor, Style};
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 use twilio_sync::export::{Change, Entry, Kind, Place, Plan, Verb, is_same_expiry};
+use twilio_sync::permissions::Access;
 use twilio_sync::value::Data;
 
 use super::contents::Contents;
 use super::progress::Progress;
-use super::{FileOption, Scope, absent, plural, word};
+use super::{
+    EXPIRED, FileOption, Parts, Scope, UNADDRESSABLE, UNNAMED, absent, plural, warn_left_out, word,
+};
 use crate::io::failure::{Exit, Result};
 use crate::io::output::{json_line, on_one_line, unprinted};
 use crate::shell::session::Session;
@@ -25,7 +29,8 @@ const REMOVE: Style = AnsiColor::Red.on_default();
 ///
 /// Prints + for what is in the file only, - for what is in the Service only, and ~ for what is not the
 /// same. Items of a List are compared by position. An export of one object is compared with that one.
-/// What has expired since the export, and objects without a unique name, are left out.
+/// Settings are compared where the file has them, and permissions of all objects if it has all. What has
+/// expired since the export, and objects without a usable unique name, are left out.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -33,15 +38,18 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     file: FileOption,
+
+    #[command(flatten)]
+    parts: Parts,
 }
 
 impl Arguments {
     pub(crate) async fn run(self, session: &Session) -> Result<Exit> {
         let (path, target) = (self.file.path(), self.scope.place());
-        let (contents, target) = Contents::read_to_compare(path, target).await?;
+        let (contents, target) = Contents::read_to_compare(path, self.parts, target).await?;
         contents.warn_if_incomplete(&session.out);
         let plan = plan(session, contents, target.as_ref()).await?;
-        print_changes(session, &plan.changes)
+        print_changes(session, &plan)
     }
 }
 
@@ -52,10 +60,11 @@ pub(crate) async fn plan(
     target: Option<&Place>,
 ) -> Result<Plan> {
     let (sync, out) = (session.sync().await?, &session.out);
+    let unnamed = contents.unnamed;
     let progress = Progress::counting(out);
     let read = |entry: &Entry| {
         progress.advance(1);
-        if let (false, Some(place)) = (entry.kind.is_item(), entry.place()) {
+        if let (true, Some(place)) = (entry.kind.is_object(), entry.place()) {
             progress.at(&place);
         }
     };
@@ -64,40 +73,62 @@ pub(crate) async fn plan(
         (plan, _) => plan?,
     };
     drop(progress);
-    for (count, noun, why) in [
-        (plan.unnamed, "object", "without a unique name"),
-        (plan.expired, "line", "that expired meanwhile"),
-    ] {
-        if count > 0 {
-            out.notice(format_args!("Left out {} {why}.", plural(count, noun)));
-        }
+    let of = |of: &str| format!("{UNNAMED}, of the {of}");
+    warn_left_out(
+        out,
+        &[
+            (unnamed, "object", &of("export")),
+            (plan.unnamed, "object", &of("Service")),
+            (plan.unaddressable, "record", UNADDRESSABLE),
+        ],
+    );
+    if plan.expired > 0 {
+        out.notice(format_args!(
+            "Left out {} {EXPIRED}.",
+            plural(plan.expired, "line")
+        ));
     }
     Ok(plan)
 }
 
 /// Prints changes. The exit code says whether there are any.
-pub(crate) fn print_changes(session: &Session, changes: &[Change]) -> Result<Exit> {
+pub(crate) fn print_changes(session: &Session, plan: &Plan) -> Result<Exit> {
     let out = &session.out;
-    if changes.is_empty() {
+    let count = plan.changes.len() + plan.settings.len();
+    if count == 0 {
         out.done("No differences.");
         return Ok(Exit::Done);
     }
-    match print_all(changes, out.is_json()) {
+    match print_all(plan, out.is_json()) {
         // A reader that has closed the pipe still gets the exit code.
         Err(failure) if failure.is_unread => {}
         printed => printed?,
     }
-    out.notice(format_args!(
-        "{}.",
-        plural(changes.len() as u64, "difference")
-    ));
+    out.notice(format_args!("{}.", plural(count as u64, "difference")));
     Ok(Exit::Difference)
 }
 
-fn print_all(changes: &[Change], is_json: bool) -> Result<()> {
+fn print_all(plan: &Plan, is_json: bool) -> Result<()> {
     // Removes colours unless standard output is a terminal.
     let mut to = BufWriter::new(anstream::stdout().lock());
-    for change in changes {
+    for change in &plan.settings {
+        let [was, value] = change.shown();
+        let name = &change.name;
+        let line = if is_json {
+            json_line(&SettingDifference {
+                change: Verb::Update,
+                kind: "setting",
+                name,
+                value,
+                was,
+            })?
+        } else {
+            let text = on_one_line(&format!("~ service {name} {was} -> {value}"));
+            format!("{UPDATE}{text}{UPDATE:#}")
+        };
+        writeln!(to, "{line}").map_err(unprinted)?;
+    }
+    for change in &plan.changes {
         let line = if is_json {
             json_line(&Difference::from(change))?
         } else {
@@ -118,6 +149,16 @@ struct Difference<'a> {
     was: Option<State<'a>>,
 }
 
+/// The change of a setting as JSON, without secrets.
+#[derive(Serialize)]
+struct SettingDifference<'a> {
+    change: Verb,
+    kind: &'static str,
+    name: &'a str,
+    value: Value,
+    was: Value,
+}
+
 /// The state in the Service.
 #[derive(Serialize)]
 struct State<'a> {
@@ -125,6 +166,8 @@ struct State<'a> {
     data: Option<&'a Data>,
     #[serde(skip_serializing_if = "Option::is_none")]
     date_expires: Option<DateTime<Utc>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    access: Option<Access>,
 }
 
 impl<'a> From<&'a Change> for Difference<'a> {
@@ -135,6 +178,7 @@ impl<'a> From<&'a Change> for Difference<'a> {
             was: change.old.as_ref().map(|old| State {
                 data: old.data.as_ref(),
                 date_expires: old.date_expires,
+                access: old.access,
             }),
         }
     }
@@ -155,7 +199,7 @@ fn text(change: &Change) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// The object or item of a change.
+/// The object, item or permission of a change.
 pub(crate) fn subject(change: &Change) -> String {
     let entry = &change.entry;
     let name = plain(entry.name().unwrap_or_default());
@@ -167,6 +211,10 @@ pub(crate) fn subject(change: &Change) -> String {
             format!("{object} {index}")
         }
         (Kind::ListItem, ..) => format!("{object} item"),
+        (kind, ..) if kind.is_permission() => {
+            let identity = entry.identity.as_deref().unwrap_or_default();
+            format!("{object} permission {identity:?}")
+        }
         _ => object,
     }
 }
@@ -174,6 +222,9 @@ pub(crate) fn subject(change: &Change) -> String {
 fn describe(text: &mut String, state: &Entry) {
     if let Some(data) = &state.data {
         let _ = write!(text, " {}", on_one_line(data.as_str()));
+    }
+    if let Some(access) = state.access {
+        let _ = write!(text, " {access}");
     }
     if state.date_expires.is_some() {
         let _ = write!(text, " expires {}", expiry(state.date_expires));
@@ -190,6 +241,9 @@ fn describe_update(text: &mut String, old: &Entry, new: &Entry) {
             on_one_line(old.as_str()),
             on_one_line(new.as_str())
         );
+    }
+    if let (Some(old), Some(new)) = (old.access, new.access) {
+        let _ = write!(text, " {old} -> {new}");
     }
     if !is_same_expiry(old.date_expires, new.date_expires) {
         let (old, new) = (expiry(old.date_expires), expiry(new.date_expires));

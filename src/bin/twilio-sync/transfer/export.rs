@@ -10,7 +10,7 @@ use twilio_sync::export::{Export, Record};
 use super::export_file::{ExportFile, IfExists};
 use super::lines::Writer;
 use super::progress::Progress;
-use super::{Scope, absent, plural, unless_dash, with_hint};
+use super::{Scope, UNADDRESSABLE, UNNAMED, absent, plural, unless_dash, with_hint};
 use crate::io::blocking::blocking;
 use crate::io::failure::{Failure, Result};
 use crate::io::output::{Output, unprinted};
@@ -18,7 +18,9 @@ use crate::shell::session::Session;
 
 /// Write the Service, or one object, as lines of JSON
 ///
-/// Objects without a unique name are left out, unless one is named by its SID.
+/// The settings of the Service come first, a password in the address of its webhook included. Objects
+/// without a unique name are under their SIDs, and only an import of one object can give it a name. Sync
+/// does not store the messages of Message Streams.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -28,6 +30,11 @@ pub(crate) struct Arguments {
     /// FILE.part
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
+
+    /// With the permissions of Documents, Lists and Maps, which takes one more request for each.
+    /// Default: if the Service has acl_enabled
+    #[arg(long, value_name = "true|false")]
+    permissions: Option<bool>,
 
     /// Continue an export that was interrupted
     #[arg(long, requires = "output")]
@@ -53,6 +60,9 @@ impl Arguments {
             (Err(error), Some(place)) if error.is_not_found() => return Err(absent(&place)),
             (export, _) => export?,
         };
+        if let Some(permissions) = self.permissions {
+            export = export.with_permissions(permissions);
+        }
         let out = &session.out;
         let Some(path) = path else {
             let is_terminal = io::stdout().is_terminal();
@@ -119,7 +129,7 @@ async fn write<W: Write>(
         }
         if let Record::Entry(entry) = &record {
             progress.advance(1);
-            if let (false, Some(place)) = (entry.kind.is_item(), entry.place()) {
+            if let (true, Some(place)) = (entry.kind.is_object(), entry.place()) {
                 progress.at(&place);
             }
         }
@@ -130,11 +140,22 @@ async fn write<W: Write>(
 }
 
 fn print_summary(out: &Output, export: &Export) {
-    if export.unnamed() > 0 {
-        out.notice(format_args!(
-            "Left out {} without a unique name; export KIND SID exports one.",
-            plural(export.unnamed(), "object")
-        ));
-    }
     out.notice(format_args!("Exported {}.", export.counts()));
+    // An export of one object is imported under the name that is given.
+    let unnamed = if export.heading().object.is_some() {
+        0
+    } else {
+        export.unnamed()
+    };
+    for (count, noun, why) in [
+        (unnamed, "object", UNNAMED),
+        (export.unaddressable(), "record", UNADDRESSABLE),
+    ] {
+        if count > 0 {
+            out.warning(format_args!(
+                "Exported {} {why}, which `import`, `diff` and `apply` leave out.",
+                plural(count, noun)
+            ));
+        }
+    }
 }

@@ -153,7 +153,7 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<PartialExport
             Failure::usage(format!("{}, is not of this export: {why}", title())).hint(HINT)
         };
         match record {
-            Record::Heading(found) if found == *heading && !has_heading => {
+            Record::Heading(found) if found.is_same_export(heading) && !has_heading => {
                 has_heading = true;
                 written.add_heading();
             }

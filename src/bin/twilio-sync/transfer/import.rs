@@ -1,5 +1,6 @@
 //! `twilio-sync import`
 
+use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 use futures_util::TryStreamExt;
 use twilio_sync::bulk::Bulk;
-use twilio_sync::export::{Entry, Imported, Kind, Object};
+use twilio_sync::export::{Entry, Imported, Kind, Object, Settings};
 use twilio_sync::listing::Order;
 use twilio_sync::value::Data;
 use twilio_sync::{ListItems, SyncClient};
@@ -15,7 +16,9 @@ use twilio_sync::{ListItems, SyncClient};
 use super::contents::Contents;
 use super::journal::{IfUnfinished, Journal, Mark};
 use super::progress::Progress;
-use super::{FileOption, Scope, plural, with_hint};
+use super::{
+    EXPIRED, FileOption, Parts, Scope, UNADDRESSABLE, UNNAMED, plural, warn_left_out, with_hint,
+};
 use crate::io::blocking::blocking;
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::input::Reference;
@@ -28,7 +31,8 @@ const SKEW: TimeDelta = TimeDelta::minutes(1);
 
 /// Write what an export has into the Service, or one object of it into an object
 ///
-/// Documents and Map items replace what is there; List items are added at the end.
+/// Documents, Map items, permissions and settings replace what is there; List items are added at the end.
+/// acl_enabled is set first, permissions after the data, all other settings last.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -36,6 +40,9 @@ pub(crate) struct Arguments {
 
     #[command(flatten)]
     file: FileOption,
+
+    #[command(flatten)]
+    parts: Parts,
 
     /// Continue an import that was interrupted; its Documents are written again
     #[arg(long, requires = "file", conflicts_with = "restart")]
@@ -58,7 +65,7 @@ impl Arguments {
                     .hint("--file FILE names the file"),
             );
         }
-        let contents = Contents::read(path, target.as_ref()).await?;
+        let contents = Contents::read(path, self.parts, target.as_ref()).await?;
         contents.warn_if_incomplete(&session.out);
         let journal = match file {
             Some(file) => {
@@ -77,6 +84,10 @@ impl Arguments {
             }
             None => None,
         };
+        let left_out = [
+            (contents.unnamed, "object", UNNAMED),
+            (contents.export.unaddressable, "record", UNADDRESSABLE),
+        ];
         let mut import = Import {
             sync: session.sync().await?,
             title: contents.title.clone(),
@@ -108,10 +119,11 @@ impl Arguments {
         }
         if imported.expired > 0 {
             out.notice(format_args!(
-                "Left out {} that expired meanwhile.",
+                "Left out {} {EXPIRED}.",
                 plural(imported.expired, "line")
             ));
         }
+        warn_left_out(out, &left_out);
         Ok(())
     }
 }
@@ -137,8 +149,11 @@ struct Import<'a> {
 impl Import<'_> {
     async fn all(&mut self, contents: Contents) -> Result<()> {
         let mut export = contents.export;
+        let [first, last] = export.take_settings();
+        self.settings(first).await?;
+        let permissions = export.import_permissions(self.sync);
         let documents = export.import_documents(self.sync);
-        self.run(Kind::Document, documents).await?;
+        self.run(documents).await?;
         for object in export.objects {
             self.progress.at(&object.place);
             let lines = object.lines().count() as u64;
@@ -153,33 +168,39 @@ impl Import<'_> {
                 self.object(object).await?;
             }
         }
-        Ok(())
+        self.run(permissions).await?;
+        self.settings(last).await
     }
 
-    /// Writes lines of a kind.
-    async fn run(&mut self, kind: Kind, writes: Bulk<u64, bool>) -> Result<()> {
+    async fn settings(&self, settings: Settings) -> Result<()> {
+        let written = settings.write(self.sync).await;
+        written.map_err(|error| self.failed("the settings", error))
+    }
+
+    /// Writes lines, with their numbers and kinds.
+    async fn run(&mut self, writes: Bulk<(u64, Kind), bool>) -> Result<()> {
         let (imported, progress) = (&mut self.imported, &self.progress);
-        let done = writes.run(|_, is_written| {
-            imported.add(kind, is_written);
+        let done = writes.run(|(_, kind), is_written| {
+            imported.add(*kind, is_written);
             progress.advance(1);
         });
         let Err(error) = done.await else {
             return Ok(());
         };
-        let line = error.failed.first().map_or(0, |(line, _)| *line);
-        Err(self.failed(line, twilio_sync::Error::from(error)))
+        let line = error.failed.first().map_or(0, |((line, _), _)| *line);
+        Err(self.failed(at(line), twilio_sync::Error::from(error)))
     }
 
     /// Ensures that an object exists, and writes its items.
     async fn object(&mut self, mut object: Object) -> Result<()> {
         let line = object.lines().next().map_or(0, |line| line.number);
         let ensured = object.ensure(self.sync).await;
-        let sid = ensured.map_err(|error| self.failed(line, error))?;
+        let sid = ensured.map_err(|error| self.failed(at(line), error))?;
         self.imported.counts.add(object.place.kind);
         self.progress.advance(u64::from(object.line.is_some()));
-        let Some(items) = object.place.kind.items() else {
+        if object.place.kind.items().is_none() {
             return Ok(());
-        };
+        }
         let before = match object.place.kind {
             Kind::List => self.before(&object, &sid).await?,
             _ => 0,
@@ -187,7 +208,7 @@ impl Import<'_> {
         self.before += before as u64;
         self.progress.advance(before as u64);
         let writes = object.import_items(self.sync, &sid, before);
-        self.run(items, writes).await?;
+        self.run(writes).await?;
         if let Some(journal) = &mut self.journal {
             journal.complete(object.place)?;
         }
@@ -213,9 +234,9 @@ impl Import<'_> {
         Ok(0)
     }
 
-    /// The failure to write a line.
-    fn failed(&self, line: u64, error: twilio_sync::Error) -> Failure {
-        let failure = Failure::from(error).about(format_args!("{}, line {line}", self.title));
+    /// The failure to write a part of the file.
+    fn failed(&self, part: impl Display, error: twilio_sync::Error) -> Failure {
+        let failure = Failure::from(error).about(format_args!("{}, {part}", self.title));
         let what_next = if self.journal.is_some() {
             "run the same with --resume: it continues with what is missing"
         } else {
@@ -224,6 +245,10 @@ impl Import<'_> {
         };
         with_hint(failure, what_next)
     }
+}
+
+fn at(line: u64) -> String {
+    format!("line {line}")
 }
 
 /// The number of lines of a List that an interrupted import has handled, found by comparing them with the

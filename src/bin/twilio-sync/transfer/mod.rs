@@ -20,14 +20,14 @@ use std::ffi::OsStr;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
+use clap::{ArgAction, Args};
 use twilio_sync::error::LineError;
-use twilio_sync::export::{Heading, Kind, Place};
+use twilio_sync::export::{Contents, Heading, Kind, Place};
 
 use crate::io::failure::{Failure, Result};
-use crate::io::output::visible;
+use crate::io::output::{Output, visible};
 
 /// What is transferred: all, or one object.
 #[derive(Args, Debug)]
@@ -113,6 +113,24 @@ impl Scope {
     }
 }
 
+/// The reason why an object cannot be made in another Service.
+const UNNAMED: &str = "without a usable unique name";
+
+/// The reason why an item or permission cannot be made anywhere.
+const UNADDRESSABLE: &str = "whose key or identity no path can carry";
+
+/// The reason why a line was left out.
+const EXPIRED: &str = "that expired meanwhile";
+
+/// Prints how much was left out, and why, also for those who want no notices.
+fn warn_left_out(out: &Output, counts: &[(u64, &str, &str)]) {
+    for (count, noun, why) in counts {
+        if *count > 0 {
+            out.warning(format_args!("Left out {} {why}.", plural(*count, noun)));
+        }
+    }
+}
+
 /// The failure that an object does not exist.
 fn absent(place: &Place) -> Failure {
     Failure::not_found(format!("there is no {place}"))
@@ -150,6 +168,30 @@ impl FileOption {
     /// The path of the file; none for standard input.
     fn path(&self) -> Option<&Path> {
         unless_dash(self.file.as_deref())
+    }
+}
+
+/// What is read of an export.
+#[derive(Args, Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    /// With the permissions that it has
+    #[arg(long, value_name = "true|false", action = ArgAction::Set, default_value_t = true)]
+    permissions: bool,
+
+    /// With the settings of the Service that it has
+    #[arg(long, value_name = "true|false", action = ArgAction::Set, default_value_t = true)]
+    settings: bool,
+}
+
+impl Parts {
+    /// Takes out of an export what is not to be read.
+    fn select(self, export: &mut Contents) {
+        if !self.permissions {
+            export.remove_permissions();
+        }
+        if let (false, Some(heading)) = (self.settings, &mut export.heading) {
+            heading.settings = None;
+        }
     }
 }
 

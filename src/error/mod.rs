@@ -32,7 +32,7 @@ pub use response::ResponseError;
 pub use service::ServiceError;
 pub use summary::CallSummary;
 
-pub use crate::value::InputError;
+pub use crate::value::{InputError, PatchError};
 
 /// A result with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::input_error::InputError;
-use super::json::{is_same_json, shortest};
+use super::json::{is_same_json, merge_patch, shortest};
 
 /// Most bytes of JSON text in a document, list item or map item: 16 KiB.
 pub const MAX_DATA_SIZE: usize = 16 * 1024;
@@ -65,6 +65,24 @@ impl Data {
         is_same_json(self.as_str(), other.as_str())
     }
 
+    /// The data with a [JSON Merge Patch](https://www.rfc-editor.org/rfc/rfc7396) applied: what the patch
+    /// does not name keeps its text and its place.
+    ///
+    /// ```
+    /// use twilio_sync::value::Data;
+    ///
+    /// let data = |text: &str| Data::from_json(text.to_owned());
+    /// let merged = data(r#"{"n":1.0,"on":true}"#)?.merge(&data(r#"{"on":null,"m":2}"#)?);
+    /// assert_eq!(merged.as_str(), r#"{"n":1.0,"m":2}"#);
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub fn merge(&self, patch: &Self) -> Self {
+        let merged = merge_patch(Some(self.as_str()), patch.as_str());
+        // Of JSON texts it is one.
+        Self::from_json(merged).unwrap_or_else(|_| self.clone())
+    }
+
     /// Decodes the text into a type.
     ///
     /// # Errors
@@ -72,6 +90,13 @@ impl Data {
     /// If the data does not fit the type.
     pub fn decode<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_str(self.as_str())
+    }
+}
+
+/// An object without members, `{}`.
+impl Default for Data {
+    fn default() -> Self {
+        Self(serde_json::from_str("{}").unwrap_or_else(|_| RawValue::NULL.to_owned()))
     }
 }
 

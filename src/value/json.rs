@@ -14,23 +14,23 @@ use similar::{Algorithm, DiffTag, capture_diff_slices};
 const MAX_DEPTH: usize = 128;
 
 /// One value, with its parts as text.
-enum Level<'a> {
+pub(super) enum Level<'a> {
     Object(Members<'a>),
     Array(Vec<&'a str>),
     Scalar(&'a str),
 }
 
 /// A member of an object.
-struct Member<'a> {
+pub(super) struct Member<'a> {
     /// The name, decoded where possible.
-    name: String,
+    pub(super) name: String,
     /// The name as text, in quotes.
-    key: &'a str,
-    value: Cow<'a, str>,
+    pub(super) key: Cow<'a, str>,
+    pub(super) value: Cow<'a, str>,
 }
 
 /// The members of an object, in their order.
-struct Members<'a>(Vec<Member<'a>>);
+pub(super) struct Members<'a>(pub(super) Vec<Member<'a>>);
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -50,7 +50,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
                     members.push(Member {
                         // A name with a lone surrogate is JSON, and no text.
                         name: serde_json::from_str(key).unwrap_or_else(|_| key.to_owned()),
-                        key,
+                        key: key.into(),
                         value: value.get().into(),
                     });
                 }
@@ -64,7 +64,7 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
 impl<'a> Members<'a> {
     /// The place of a member; of the last one, if the name is repeated.
-    fn position(&self, name: &str) -> Option<usize> {
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
         self.0.iter().rposition(|member| member.name == name)
     }
 
@@ -72,7 +72,7 @@ impl<'a> Members<'a> {
         self.position(name).map(|at| &self.0[at])
     }
 
-    fn remove(&mut self, name: &str) {
+    pub(super) fn remove(&mut self, name: &str) {
         self.0.retain(|member| member.name != name);
     }
 }
@@ -89,7 +89,7 @@ impl fmt::Display for Members<'_> {
 }
 
 /// Reads one level of a JSON text.
-fn level(json: &str, depth: usize) -> Level<'_> {
+pub(super) fn level(json: &str, depth: usize) -> Level<'_> {
     let json = json.trim_ascii();
     let read = match json.as_bytes().first() {
         _ if depth >= MAX_DEPTH => None,
@@ -115,7 +115,7 @@ fn canonical(json: &str, depth: usize) -> String {
             // Repeated names stay, in their order.
             members.0.sort_by(|one, other| one.name.cmp(&other.name));
             let members = members.0.iter().map(|member| {
-                let (name, value) = (canonical(member.key, depth), &member.value);
+                let (name, value) = (canonical(&member.key, depth), &member.value);
                 format!("{name}:{}", canonical(value, depth + 1))
             });
             format!("{{{}}}", members.collect::<Vec<_>>().join(","))
@@ -364,7 +364,7 @@ mod tests {
         );
     }
 
-    /// Cases in the manner of the RFC's appendix, with texts of our own.
+    /// The table of RFC 7396, appendix A, and numbers that no type has.
     #[test]
     fn merge_patches() {
         for (target, patch, expected) in [
@@ -475,7 +475,92 @@ mod tests {
         })
     }
 
+    /// A text: one spelling, another of the same value, and one of another value.
+    type Spelled = [String; 3];
+
+    fn numbers() -> impl Strategy<Value = Spelled> {
+        ("-?[1-9][0-9]{0,29}", -30_i32..30).prop_map(|(digits, exponent)| {
+            let other = format!("{digits}00.0E{}", exponent - 2);
+            [
+                format!("{digits}e{exponent}"),
+                other,
+                format!("{digits}1e{}", exponent - 1),
+            ]
+        })
+    }
+
+    fn strings() -> impl Strategy<Value = Spelled> {
+        "[ -~é😀\n]{0,6}".prop_map(|text| {
+            let escape = |unit| format!("\\u{unit:04x}");
+            let escaped: String = text.encode_utf16().map(escape).collect();
+            let json = |text: &str| Value::from(text).to_string();
+            [
+                json(&text),
+                format!("\"{escaped}\""),
+                json(&format!("{text}.")),
+            ]
+        })
+    }
+
+    /// JSON of any depth, with white space, in two spellings, and with one other value in it.
+    fn spelled() -> impl Strategy<Value = Spelled> {
+        let words = prop_oneof![
+            Just(["true".into(), " true".into(), "false".into()]),
+            Just(["null".into(), "null\n".into(), "0".into()]),
+        ];
+        let scalars = prop_oneof![numbers(), strings(), words];
+        scalars.prop_recursive(3, 16, 4, |inner| {
+            let several = prop::collection::vec(inner, 1..4);
+            (several, any::<bool>()).prop_map(|(parts, is_array)| {
+                let joined = |which: usize, space: &str| {
+                    let parts = parts.iter().enumerate().map(|(at, part)| {
+                        // One part has another value; the others have the spelling of the first.
+                        let part = &part[if which == 2 && at > 0 { 0 } else { which }];
+                        let name = if is_array {
+                            String::new()
+                        } else {
+                            format!("\"k{at}\":{space}")
+                        };
+                        format!("{name}{part}{space}")
+                    });
+                    let parts: Vec<_> = parts.collect();
+                    let (open, close) = if is_array { ('[', ']') } else { ('{', '}') };
+                    format!("{open}{}{close}", parts.join(","))
+                };
+                [joined(0, ""), joined(1, " "), joined(2, "\t")]
+            })
+        })
+    }
+
     proptest! {
+        #[test]
+        fn equality_sees_every_change_of_a_value_and_none_of_spelling([one, same, other] in spelled()) {
+            prop_assert!(is_same_json(&one, &same), "{one} {same}");
+            prop_assert!(!is_same_json(&one, &other), "{one} {other}");
+            prop_assert!(!is_same_json(&same, &other), "{same} {other}");
+        }
+
+        /// A member keeps its text, whatever it is, when another one is changed.
+        #[test]
+        fn any_json_survives_a_change_beside_it([one, same, other] in spelled()) {
+            let data = |n: u32| format!("{{\"a\":{same},\"n\":{n},\"\\u007a\":{other}}}");
+            let (stored, expected) = (data(1), data(2));
+            let read = format!("{{\"z\":{other},\"n\":1,\"a\":{one}}}");
+            let changed = read.replace("\"n\":1", "\"n\":2");
+            let results = [
+                merge_patch(Some(&stored), r#"{"n":2}"#),
+                apply_change(&stored, &read, &changed).unwrap(),
+                apply_change(&stored, &stored, &expected).unwrap(),
+            ];
+            // White space around a value is none of it.
+            let (same, other) = (same.trim_ascii(), other.trim_ascii());
+            let expected = format!("{{\"a\":{same},\"n\":2,\"\\u007a\":{other}}}");
+            for result in results {
+                prop_assert_eq!(&result, &expected);
+            }
+            prop_assert_eq!(apply_change(&stored, &read, &read), None);
+        }
+
         #[test]
         fn a_change_of_all_that_is_stored_leaves_what_is_to_be(before in value(), after in value()) {
             let (before, after) = (before.to_string(), after.to_string());

@@ -4,6 +4,7 @@
 mod data;
 mod input_error;
 mod json;
+mod json_patch;
 mod name;
 mod reference;
 mod revision;
@@ -15,6 +16,7 @@ pub use data::{Data, MAX_DATA_SIZE, MAX_MESSAGE_SIZE};
 pub(crate) use data::{checked_object, encode};
 pub use input_error::InputError;
 pub(crate) use json::{apply_change, is_same_json, merge_patch};
+pub use json_patch::{JsonPatch, PatchError};
 pub use name::{Identity, ItemKey, MAX_IDENTITY_LENGTH, MAX_NAME_LENGTH, UniqueName};
 pub use reference::{ObjectReference, ServiceReference};
 pub use revision::Revision;

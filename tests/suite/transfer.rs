@@ -311,14 +311,28 @@ async fn numbers_are_compared_exactly() {
         let line = format!(r#"{{"kind":"document","unique_name":"desk","data":{data}}}"#);
         Contents::read(line.as_bytes()).unwrap()
     };
-    let stored = r#"{"n":1,"large":12345678901234567890}"#;
+    let stored = r#"{"n":1,"large":12345678901234567890,"text":"A"}"#;
     line(stored).import(&sync).await.unwrap();
     for (data, changes) in [
-        (r#"{"large":12345678901234567890,"n":1.0}"#, 0),
-        (r#"{"n":1,"large":12345678901234567891}"#, 1),
+        (r#"{"text":"A","large":12345678901234567890,"n":1.0}"#, 0),
+        (
+            r#"{"n":1e0,"large":1234567890123456789.0E1,"text":"\u0041"}"#,
+            0,
+        ),
+        (r#"{"n":1,"large":12345678901234567891,"text":"A"}"#, 1),
+        (
+            r#"{"n":1.00000000000000000001,"large":12345678901234567890,"text":"A"}"#,
+            1,
+        ),
+        (r#"{"n":1,"large":12345678901234567890,"text":"\u0042"}"#, 1),
     ] {
         let plan = Plan::new(&sync, line(data), None, |_| ()).await.unwrap();
         assert_eq!(plan.changes.len(), changes, "{data}");
+        plan.apply(&sync, |_| ()).await.unwrap();
+        let plan = Plan::new(&sync, line(data), None, |_| ()).await.unwrap();
+        assert_eq!(plan.changes.len(), 0, "{data}");
+        // As it was, for the next one.
+        line(stored).import(&sync).await.unwrap();
     }
 }
 

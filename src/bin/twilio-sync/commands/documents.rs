@@ -1,7 +1,6 @@
 //! `twilio-sync doc`
 
 use clap::Subcommand;
-use serde_json::{Value, json};
 use twilio_sync::value::{Data, DocumentSid};
 use twilio_sync::{Document, Documents};
 
@@ -114,10 +113,10 @@ impl Run for Command {
                 may_create,
             } => {
                 let patch = patch.read().await?;
-                let documents = session.sync().await?.documents::<Value>();
+                let documents = documents(session).await?;
                 let call = documents.mutate(name, |data| patch.apply(data));
                 let document = if may_create {
-                    call.or_insert_with(|| json!({})).await?
+                    call.or_default().await?
                 } else {
                     call.await?
                 };

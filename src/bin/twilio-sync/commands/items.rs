@@ -5,7 +5,6 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use serde_json::{Value, json};
 use twilio_sync::kind::{Collection, Items, Position, Versioned};
 use twilio_sync::value::Data;
 use twilio_sync::{List, ListItems, Map, MapItems, SyncClient};
@@ -319,7 +318,7 @@ impl Run for ListCommand {
             }
             Self::Mutate { list, index, patch } => {
                 let patch = patch.read().await?;
-                let items = list.items::<Value>(session).await?;
+                let items = list.items::<Data>(session).await?;
                 let call = items.mutate(index.place, |data| patch.apply(data));
                 written(out, &call.await?)
             }
@@ -435,10 +434,10 @@ impl Run for MapCommand {
                 may_create,
             } => {
                 let patch = patch.read().await?;
-                let items = map.items::<Value>(session).await?;
+                let items = map.items::<Data>(session).await?;
                 let call = items.mutate(key.place, |data| patch.apply(data));
                 let item = if may_create {
-                    call.or_insert_with(|| json!({})).await?
+                    call.or_default().await?
                 } else {
                     call.await?
                 };

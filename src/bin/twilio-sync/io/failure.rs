@@ -7,7 +7,7 @@ use http::StatusCode;
 use twilio_sync::Error;
 use twilio_sync::bulk::BulkError;
 use twilio_sync::emulator::EmulatorError;
-use twilio_sync::error::{ConfigurationError, InputError};
+use twilio_sync::error::{ConfigurationError, InputError, PatchError};
 
 /// An exit code. `docs/cli.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,8 +154,8 @@ impl<K> From<Box<BulkError<K>>> for Failure {
 
 /// Returns true if a `test` of a JSON Patch failed.
 fn is_failed_test(cause: &(dyn std::error::Error + Send + Sync + 'static)) -> bool {
-    let error = cause.downcast_ref::<json_patch::PatchError>();
-    error.is_some_and(|error| matches!(error.kind, json_patch::PatchErrorKind::TestFailed))
+    let error = cause.downcast_ref::<PatchError>();
+    matches!(error, Some(PatchError::Test { .. }))
 }
 
 impl From<InputError> for Failure {

@@ -7,10 +7,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use serde_json::Value;
+use twilio_sync::error::PatchError;
 use twilio_sync::kind::{Key, Kind};
 use twilio_sync::listing::Order;
-use twilio_sync::value::Data;
+use twilio_sync::value::{Data, JsonPatch};
 use twilio_sync::{Revision, Ttl};
 
 use super::blocking::blocking;
@@ -98,21 +98,21 @@ pub(crate) struct PatchArgument {
 /// A change of data, as it is applied.
 #[derive(Debug)]
 pub(crate) enum Patch {
-    Merge(Value),
-    Steps(json_patch::Patch),
+    Merge(Data),
+    Steps(JsonPatch),
 }
 
 impl PatchArgument {
     pub(crate) async fn read(self) -> Result<Patch> {
         let text = Text::new(self.patch, "patch").read().await?;
         let json = text.trim();
-        let value: Value =
-            serde_json::from_str(json).map_err(|error| not_json("patch", json, &error))?;
-        match value {
-            Value::Object(_) => Ok(Patch::Merge(value)),
-            Value::Array(_) => serde_json::from_value(value)
-                .map(Patch::Steps)
-                .map_err(|error| Failure::usage(format!("the array is no JSON Patch: {error}"))),
+        let data = Data::from_json(json.to_owned());
+        let data = data.map_err(|error| not_json("patch", json, &error))?;
+        match json.as_bytes().first() {
+            Some(b'{') => Ok(Patch::Merge(data)),
+            Some(b'[') => json.parse().map(Patch::Steps).map_err(|error: PatchError| {
+                Failure::usage(format!("the patch is an array, but {error}"))
+            }),
             _ => Err(Failure::usage(
                 "the patch is neither an object, a JSON Merge Patch, nor an array, a JSON Patch",
             )),
@@ -121,14 +121,12 @@ impl PatchArgument {
 }
 
 impl Patch {
-    pub(crate) fn apply(&self, data: &mut Value) -> Result<(), json_patch::PatchError> {
-        match self {
-            Self::Merge(patch) => {
-                json_patch::merge(data, patch);
-                Ok(())
-            }
-            Self::Steps(steps) => json_patch::patch(data, steps),
-        }
+    pub(crate) fn apply(&self, data: &mut Data) -> Result<(), PatchError> {
+        *data = match self {
+            Self::Merge(patch) => data.merge(patch),
+            Self::Steps(steps) => steps.apply(data)?,
+        };
+        Ok(())
     }
 }
 

@@ -85,8 +85,8 @@ impl Imported {
 impl Plan {
     /// Makes the changes: objects first, then Documents and items, then additions to Lists in their order,
     /// then permissions, and removals last. `done` is called after each of them. `acl_enabled` is set before
-    /// them, and cleared after them, as all other settings are: until then nothing that is written is
-    /// readable without a permission, or posted to a new webhook.
+    /// them, and cleared after them, when all other settings are written too, so that no change is posted to a
+    /// webhook that is new.
     ///
     /// Only what was compared is overwritten or removed: a Document is read again just before its removal,
     /// which the service cannot make conditional. Lists, Maps and Message Streams are removed with all

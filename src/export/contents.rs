@@ -237,10 +237,8 @@ impl Object {
             for two in lines.windows(2) {
                 let [one, other] = [two[0], two[1]].map(|line| line.entry.key_or_identity());
                 if let Some(key) = other.filter(|_| one == other) {
-                    let what = match two[1].entry.kind.is_permission() {
-                        true => "identity",
-                        false => "key",
-                    };
+                    let is_permission = two[1].entry.kind.is_permission();
+                    let what = if is_permission { "identity" } else { "key" };
                     let what = format!("{what} {key:?} of the {}", self.place);
                     return Err(LineError::repeated(&what, two[0].number).at(two[1].number));
                 }

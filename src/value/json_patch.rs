@@ -82,10 +82,10 @@ impl FromStr for Pointer {
         }
         let unescaped = |part: &str| {
             let rest = part.replace("~0", "").replace("~1", "");
-            match rest.contains('~') {
-                true => Err("in a path, ~ is written ~0, and / in a name ~1"),
-                false => Ok(part.replace("~1", "/").replace("~0", "~")),
+            if rest.contains('~') {
+                return Err("in a path, ~ is written ~0, and / in a name ~1");
             }
+            Ok(part.replace("~1", "/").replace("~0", "~"))
         };
         parts.map(unescaped).collect::<Result<_, _>>().map(Self)
     }
@@ -477,8 +477,11 @@ mod tests {
         // An operation that fails undoes those before it.
         let patch = r#"[{"op":"remove","path":"/a"},{"op":"remove","path":"/a"}]"#;
         let error = patched(r#"{"a":1}"#, patch).unwrap_err();
-        let path = "/a".to_owned();
-        assert_eq!(error, PatchError::NoPlace { operation: 1, path });
+        let expected = PatchError::NoPlace {
+            operation: 1,
+            path: "/a".to_owned(),
+        };
+        assert_eq!(error, expected);
     }
 
     proptest::proptest! {

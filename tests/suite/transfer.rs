@@ -392,7 +392,8 @@ async fn exported(sync: &SyncClient) -> String {
         .try_collect()
         .await
         .unwrap();
-    records.iter().map(|record| format!("{record}\n")).collect()
+    let lines: Vec<_> = records.iter().map(Record::to_string).collect();
+    lines.join("\n")
 }
 
 /// What a plan of a file has: the number of changes, and the names of the settings.
@@ -429,7 +430,8 @@ async fn permissions_and_settings_are_exported_and_restored() {
     let mut export = sync.export(None).await.unwrap();
     let mut text = String::new();
     while let Some(record) = export.try_next().await.unwrap() {
-        text += &format!("{record}\n");
+        text.push_str(&record.to_string());
+        text.push('\n');
     }
     // Two Documents, a List and two Message Streams have no name that can be sent.
     assert_eq!((export.unnamed(), export.unaddressable()), (5, 2));

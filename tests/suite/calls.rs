@@ -253,5 +253,5 @@ async fn a_refusal_for_the_rate_is_repeated_by_the_policy_of_the_call() {
     let patient = RetryPolicy::default().patience(Duration::from_secs(20));
     let error = list.add(&json!({})).retry(patient).await.unwrap_err();
     assert!(!error.is_outcome_unknown());
-    assert!((3..10).contains(&http.count()));
+    assert!((3..25).contains(&http.count()), "{}", http.count());
 }

@@ -144,6 +144,8 @@ mod streams;
 #[cfg(feature = "tokens")]
 pub mod tokens;
 mod transport;
+#[cfg(feature = "emulator")]
+mod twilsock;
 pub mod value;
 #[cfg(feature = "webhooks")]
 pub mod webhooks;

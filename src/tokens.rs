@@ -292,6 +292,18 @@ pub enum TokenError {
     /// It is no token, its signature is wrong, it is not valid yet or any more.
     #[error("the access token is not valid: {0}")]
     Invalid(#[from] jsonwebtoken::errors::Error),
+    /// It has expired.
+    #[error("the access token is not valid: it expired {seconds} seconds ago")]
+    Expired {
+        /// The seconds since then.
+        seconds: u64,
+    },
+    /// It is not valid yet.
+    #[error("the access token is not valid: it becomes valid in {seconds} seconds")]
+    NotYetValid {
+        /// The seconds until then.
+        seconds: u64,
+    },
     /// It says something that does not hold.
     #[error("the access token is not valid: {0}")]
     Claim(String),
@@ -324,11 +336,13 @@ pub(crate) fn verify(
     }
     let claims = token.claims;
     if claims.exp <= now {
-        return refuse(format!("it expired {} seconds ago", now - claims.exp));
+        let seconds = now - claims.exp;
+        return Err(TokenError::Expired { seconds });
     }
     let begins = claims.nbf.or(claims.iat).unwrap_or(now);
     if begins > now {
-        return refuse(format!("it becomes valid in {} seconds", begins - now));
+        let seconds = begins - now;
+        return Err(TokenError::NotYetValid { seconds });
     }
     if claims.exp - begins > MAX_TOKEN_LIFETIME.as_secs() {
         return refuse("it is valid for more than 24 hours".to_owned());

@@ -39,7 +39,12 @@ const ORDER: &[&[&str]] = &[
 const PROGRAM: &[&[&str]] = &[&["io"], &["shell"], &["transfer"], &["commands"]];
 
 /// The floors of the emulator. The files beside these folders are on top of them.
-const EMULATOR: &[&[&str]] = &[&["store"], &["subscribers"], &["core"], &["http"]];
+const EMULATOR: &[&[&str]] = &[
+    &["store"],
+    &["subscribers"],
+    &["core"],
+    &["http", "realtime"],
+];
 
 /// A root and the floors of its rooms.
 type House = (&'static str, &'static [&'static [&'static str]]);
@@ -61,7 +66,7 @@ const TOP: &[&str] = &[
 /// Rooms that may import only some of the rooms before them: the room, and what it may import.
 #[rustfmt::skip]
 const LIMITED: &[(&str, &[&str])] = &[
-    ("emulator", &["value", "error", "api", "transport", "client", "tokens", "webhooks"]),
+    ("emulator", &["value", "error", "api", "transport", "client", "tokens", "webhooks", "twilsock"]),
 ];
 
 /// The text of each file, by its path in the package.

@@ -29,6 +29,7 @@ pub struct EmulatorBuilder {
     data_file: Option<PathBuf>,
     observer: Option<Observer>,
     rate_limits: bool,
+    page_tokens: bool,
 }
 
 impl Default for EmulatorBuilder {
@@ -41,6 +42,7 @@ impl Default for EmulatorBuilder {
             data_file: None,
             observer: None,
             rate_limits: false,
+            page_tokens: false,
         }
     }
 }
@@ -127,6 +129,16 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Gives access tokens of any identity to web pages of this machine, without credentials: those whose
+    /// origin is `localhost` or a loopback address, with any port. `POST /_emulator/token` is the way for
+    /// them. By default it needs credentials.
+    ///
+    /// Any program of this machine can then have a token. It is for the development of a page.
+    pub fn page_tokens(mut self, give: bool) -> Self {
+        self.page_tokens = give;
+        self
+    }
+
     /// Seeds the emulator's random numbers, so that its SIDs, secrets and request ids are the same
     /// each time. By default they differ.
     ///
@@ -192,6 +204,7 @@ impl EmulatorBuilder {
             clock: self.clock.clone().unwrap_or_else(default_clock),
             observer: self.observer.clone(),
             rate_limits: self.rate_limits,
+            page_tokens: self.page_tokens,
             random: self
                 .random_seed
                 .map_or_else(Random::default, Random::seeded),
@@ -237,6 +250,7 @@ impl fmt::Debug for EmulatorBuilder {
             .field("random_seed", &self.random_seed)
             .field("data_file", &self.data_file)
             .field("rate_limits", &self.rate_limits)
+            .field("page_tokens", &self.page_tokens)
             .finish_non_exhaustive()
     }
 }

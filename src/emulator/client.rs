@@ -25,33 +25,11 @@ impl Emulator {
     /// # Errors
     ///
     /// If it is not; the error says why.
-    #[cfg(feature = "tokens")]
     pub fn verify_token(
         &self,
         token: &str,
     ) -> std::result::Result<crate::tokens::TokenClaims, crate::tokens::TokenError> {
-        let now = u64::try_from(self.clock().now().timestamp()).unwrap_or_default();
-        let claims = crate::tokens::verify(
-            token,
-            self.account_sid().as_str(),
-            self.api_key().as_str(),
-            self.api_secret(),
-            now,
-        )?;
-        let service = claims.grants["data_sync"]["service_sid"].as_str();
-        match service {
-            Some(service)
-                if self
-                    .core()
-                    .store
-                    .read(|store| store.service(service).is_ok()) =>
-            {
-                Ok(claims)
-            }
-            service => Err(crate::tokens::TokenError::Claim(format!(
-                "it is for the Service {service:?}, which does not exist"
-            ))),
-        }
+        self.core().verify_token(token).map(|(claims, _)| claims)
     }
 
     /// The builder of a client of this emulator, for more settings. As for [`client`](Self::client),

@@ -30,6 +30,7 @@ mod client;
 mod core;
 mod http;
 mod in_process;
+mod realtime;
 mod server;
 mod store;
 mod subscribers;
@@ -45,7 +46,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub use self::builder::EmulatorBuilder;
-pub use self::core::{EmulatorError, Fault, LoggedRequest};
+pub use self::core::{EmulatorError, Fault, LiveFault, LoggedFrame, LoggedRequest};
 pub use self::in_process::EmulatorService;
 pub use self::store::Clock;
 pub use self::subscribers::LoggedWebhook;
@@ -162,6 +163,43 @@ impl Emulator {
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// The URL for live clients, Twilio's realtime SDKs: `ws://127.0.0.1:PORT/v3/wsconnect`.
+    ///
+    /// JavaScript takes it as the option `Twilsock: {uri}` of its `SyncClient`, with a token of
+    /// [`access_token`](crate::SyncClient::access_token).
+    #[must_use]
+    pub fn realtime_url(&self) -> String {
+        let authority = self.url.strip_prefix("http://").unwrap_or(&self.url);
+        format!("ws://{authority}{}", realtime::PATH)
+    }
+
+    /// Injects a fault for live clients.
+    pub fn inject_live(&self, fault: LiveFault) {
+        self.core().inject_live(fault);
+    }
+
+    /// Drops the faults for live clients that were injected.
+    pub fn clear_live_faults(&self) {
+        self.core().live_faults.clear();
+    }
+
+    /// The number of live clients that are connected.
+    #[must_use]
+    pub fn live_clients(&self) -> usize {
+        self.core().live.clients()
+    }
+
+    /// The frames that live clients and the emulator have exchanged, in their order.
+    #[must_use]
+    pub fn frames(&self) -> Vec<LoggedFrame> {
+        self.core().frames.entries()
+    }
+
+    /// Empties the log of frames.
+    pub fn clear_frames(&self) {
+        self.core().frames.clear();
     }
 
     /// The account SID, `AC…`: the user name that goes with the auth token.

@@ -1,10 +1,13 @@
 //! The sockets of an emulator: its listener and its connections.
 
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures_util::future::{Either, select};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -13,7 +16,8 @@ use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::http::Api;
+use super::http::{Api, ResponseBody};
+use super::realtime::{self, Realtime};
 
 /// The time to wait when no connection can be accepted, as when too many files are open.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -30,6 +34,10 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// sender is dropped, which ends all connections at once.
 pub(super) async fn serve(listener: TcpListener, api: Arc<Api>, mut stop: oneshot::Receiver<()>) {
     let mut connections = JoinSet::new();
+    let sockets = Arc::new(Sockets {
+        realtime: Arc::new(Realtime::new(Arc::clone(&api.core))),
+        open: Mutex::default(),
+    });
     let (ending, ends) = watch::channel(());
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = loop {
@@ -39,7 +47,8 @@ pub(super) async fn serve(listener: TcpListener, api: Arc<Api>, mut stop: onesho
         };
         match select(pin!(accept), &mut stop).await {
             Either::Left(((Ok((stream, _)), place), _)) => {
-                let serving = serve_connection(stream, Arc::clone(&api), ends.clone());
+                let serving =
+                    serve_connection(stream, Arc::clone(&api), Arc::clone(&sockets), ends.clone());
                 connections.spawn(async move {
                     serving.await;
                     drop(place);
@@ -57,30 +66,88 @@ pub(super) async fn serve(listener: TcpListener, api: Arc<Api>, mut stop: onesho
     drop(listener);
     if graceful {
         drop(ending);
-        let all = async { while connections.join_next().await.is_some() {} };
+        let all = async {
+            while connections.join_next().await.is_some() {}
+            let mut open = sockets.take();
+            while open.join_next().await.is_some() {}
+        };
         if timeout(PATIENCE, all).await.is_err() {
             tracing::warn!("the emulator ends with requests under way");
         }
     }
     connections.shutdown().await;
+    sockets.take().shutdown().await;
+}
+
+/// The sockets of live clients, which outlive the connections that they began with.
+struct Sockets {
+    realtime: Arc<Realtime>,
+    open: Mutex<JoinSet<()>>,
+}
+
+impl Sockets {
+    /// Takes the tasks of those that are open.
+    fn take(&self) -> JoinSet<()> {
+        std::mem::take(&mut *self.open.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Opens a `WebSocket`, or responds to a request that opens none.
+    fn open(
+        &self,
+        mut request: Request<Incoming>,
+        ends: watch::Receiver<()>,
+    ) -> Response<ResponseBody> {
+        let empty = ResponseBody::whole(Bytes::new());
+        match self.realtime.accept(&mut request) {
+            Ok((response, accepted)) => {
+                let serving = Arc::clone(&self.realtime).serve(accepted, ends);
+                let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+                // Those that have ended are dropped.
+                while open.try_join_next().is_some() {}
+                open.spawn(serving);
+                response.map(|()| empty)
+            }
+            Err(status) => {
+                let mut response = Response::new(empty);
+                *response.status_mut() = status;
+                if status == StatusCode::UPGRADE_REQUIRED {
+                    let websocket = HeaderValue::from_static("websocket");
+                    response.headers_mut().insert(header::UPGRADE, websocket);
+                }
+                response
+            }
+        }
+    }
 }
 
 /// Serves a connection until it ends, or until the sender of `ends` is dropped and its request under
 /// way is complete.
-async fn serve_connection(stream: TcpStream, api: Arc<Api>, mut ends: watch::Receiver<()>) {
+async fn serve_connection(
+    stream: TcpStream,
+    api: Arc<Api>,
+    sockets: Arc<Sockets>,
+    mut ends: watch::Receiver<()>,
+) {
     // Responses are written in one piece, so waiting for more to send only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY cannot be set");
     }
-    let service = service_fn(|request| {
-        let api = Arc::clone(&api);
-        async move { api.respond(request).await }
+    let ending = ends.clone();
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (api, sockets, ending) = (Arc::clone(&api), Arc::clone(&sockets), ending.clone());
+        async move {
+            if request.uri().path() == realtime::PATH {
+                return Ok(sockets.open(request, ending));
+            }
+            api.respond(request).await
+        }
     });
     // An error of the service, `Cut`, makes hyper drop the connection.
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let mut connection = pin!(connection);
     let served = match select(connection.as_mut(), pin!(ends.changed())).await {
         Either::Left((served, _)) => served,

@@ -26,6 +26,8 @@ pub struct LoggedRequest {
     body: Box<[u8]>,
     if_match: Option<Box<str>>,
     user_agent: Option<Box<str>>,
+    /// The identity of a live client; none for a request over HTTP.
+    identity: Option<Box<str>>,
     status: Option<StatusCode>,
     code: Option<u32>,
     request_id: RequestId,
@@ -58,6 +60,7 @@ impl LoggedRequest {
             body: Box::default(),
             if_match: text(header::IF_MATCH),
             user_agent: text(header::USER_AGENT),
+            identity: None,
             status: None,
             code: None,
             request_id,
@@ -65,6 +68,26 @@ impl LoggedRequest {
             started: Instant::now(),
             duration: Duration::ZERO,
         }
+    }
+
+    /// Makes it a request that a live client has sent through its connection.
+    pub(crate) fn set_tunnelled(&mut self, identity: &str, body: &[u8]) {
+        self.identity = Some(identity.into());
+        self.body = body.into();
+    }
+
+    /// The identity of the live client that sent it through its connection; none for a request over HTTP.
+    ///
+    /// The operation of such a request is the one of the REST API that does the same.
+    #[must_use]
+    pub fn identity(&self) -> Option<&str> {
+        self.identity.as_deref()
+    }
+
+    /// The body as it was received: JSON of a live client, a form over HTTP.
+    #[must_use]
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
     /// The operation; none for a path or method the API does not have.
@@ -95,7 +118,10 @@ impl LoggedRequest {
     /// The form parameters, decoded.
     #[must_use]
     pub fn form(&self) -> Vec<(String, String)> {
-        decoded(&self.body)
+        match self.identity {
+            Some(_) => Vec::new(),
+            None => decoded(&self.body),
+        }
     }
 
     /// The value of a form parameter.
@@ -191,6 +217,7 @@ impl recent::Entry for LoggedRequest {
     fn size(&self) -> usize {
         let header = |value: &Option<Box<str>>| value.as_ref().map_or(0, |value| value.len());
         self.method.as_str().len()
+            + header(&self.identity)
             + self.target.len()
             + self.body.len()
             + header(&self.if_match)

@@ -7,10 +7,13 @@ mod account;
 mod credentials;
 mod error;
 mod faults;
+mod frames;
+mod live_faults;
 mod log;
 mod open;
 mod parameters;
 mod rate_limits;
+mod tokens;
 
 use std::sync::{Arc, Once};
 
@@ -21,6 +24,10 @@ pub(crate) use self::credentials::Credentials;
 pub use self::error::EmulatorError;
 pub use self::faults::Fault;
 pub(crate) use self::faults::{Action, Effect, FaultResponse, Faults, is_of_connection};
+pub use self::frames::LoggedFrame;
+pub(crate) use self::frames::{FrameLog, Sender};
+pub use self::live_faults::LiveFault;
+pub(crate) use self::live_faults::{LiveFaults, OnEvent};
 pub use self::log::LoggedRequest;
 pub(crate) use self::log::{Observer, RequestId, RequestLog};
 pub(crate) use self::open::{Contents, OpenDataFile, open};
@@ -29,6 +36,7 @@ pub(crate) use self::rate_limits::{Limited, RateLimits};
 use super::store::{Clock, Flaw, Random, Records, Service, ServiceError, Store, Subscribers};
 use super::subscribers::LoggedWebhook;
 use super::subscribers::data_file::DataFile;
+use super::subscribers::live::{self, Live};
 use super::subscribers::webhooks::{self, Endpoints, Outbox, WebhookLog};
 use crate::value::ServiceSid;
 use crate::webhooks::Validator;
@@ -45,9 +53,15 @@ pub(crate) struct Core {
     pub(crate) faults: Faults,
     /// None where the emulator does not apply them.
     pub(crate) rate_limits: Option<RateLimits>,
+    /// Live clients and their subscriptions.
+    pub(crate) live: Arc<Live>,
+    pub(crate) live_faults: LiveFaults,
     pub(crate) log: RequestLog,
+    pub(crate) frames: FrameLog,
     webhooks: Arc<WebhookLog>,
     pub(crate) random: Random,
+    /// True if web pages of this machine may have access tokens without credentials.
+    pub(crate) page_tokens: bool,
     endpoints: Endpoints,
     data_file: Option<Arc<DataFile>>,
     /// The runtime for delayed events, which may be caused outside of it.
@@ -60,6 +74,7 @@ pub(crate) struct Settings {
     pub(crate) observer: Option<Observer>,
     pub(crate) random: Random,
     pub(crate) rate_limits: bool,
+    pub(crate) page_tokens: bool,
 }
 
 impl Core {
@@ -80,6 +95,7 @@ impl Core {
             observer,
             random,
             rate_limits,
+            page_tokens,
         } = settings;
         let credentials = Credentials::new(&account)?;
         let webhooks = Arc::new(WebhookLog::default());
@@ -93,8 +109,12 @@ impl Core {
         if let Some(file) = data_file.clone() {
             subscribers.push(file);
         }
+        let store_random = random.fork();
+        let live = Arc::new(Live::new(random.fork(), data_file.clone()));
+        live::follow(&live, &clock);
+        subscribers.push(Arc::clone(&live) as _);
         subscribers.push(Arc::new(outbox));
-        state.set_random(random.fork());
+        state.set_random(store_random);
         let store = Store::new(state, clock.clone(), default_service, subscribers);
         let core = Self {
             store,
@@ -104,9 +124,13 @@ impl Core {
             clock,
             faults: Faults::default(),
             rate_limits: rate_limits.then(RateLimits::default),
+            live,
+            live_faults: LiveFaults::default(),
             log: RequestLog::observed_by(observer),
+            frames: FrameLog::default(),
             webhooks,
             random,
+            page_tokens,
             endpoints: Endpoints::default(),
             data_file,
             runtime: Handle::try_current().ok(),
@@ -128,12 +152,14 @@ impl Core {
     /// Drops all Services but the default one, which becomes empty, and all endpoints.
     pub(crate) fn reset(&self) {
         self.store.reset();
+        self.live.renew();
         self.endpoints.clear();
     }
 
     /// Replaces all Services by those of a seed, and drops all endpoints.
     pub(crate) fn seed(&self, seed: Records) -> Result<(), Flaw> {
         self.store.seed(seed)?;
+        self.live.renew();
         self.endpoints.clear();
         Ok(())
     }
@@ -204,6 +230,24 @@ impl Core {
             Some(file) => file.stored(file.queued()).await,
             None => Ok(()),
         }
+    }
+
+    /// The number of writes that were queued for the data file so far.
+    pub(crate) fn queued(&self) -> u64 {
+        self.data_file.as_ref().map_or(0, |file| file.queued())
+    }
+
+    /// Waits until the first `queued` writes are in the data file, if there is one.
+    pub(crate) async fn stored(&self, queued: u64) -> Result<(), ServiceError> {
+        match &self.data_file {
+            Some(file) => file.stored(queued).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Injects a fault for live clients. Those that strike at once do.
+    pub(crate) fn inject_live(&self, fault: LiveFault) {
+        self.live_faults.inject(fault, &self.live);
     }
 
     /// The SID of the default Service as it is now: a seed may have changed it.

@@ -1,7 +1,5 @@
 //! The page that a query requests, and the URLs of the pages beside it.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
@@ -18,7 +16,6 @@ const DEFAULT_SIZE: u64 = 50;
 const MAX_SIZE: u64 = 100;
 /// The largest `PageSize` that is accepted, as the API once had pages of that size.
 const MAX_REQUESTED_SIZE: u64 = 1_000;
-const TOKEN_PREFIX: &str = "PT";
 
 /// The page that a query requests.
 #[derive(Debug)]
@@ -134,17 +131,11 @@ impl<K: Serialize> PageRequest<K> {
 
 /// The `PageToken` parameter that leads to a page.
 fn token<K: Serialize>(walk: &Walk<K>) -> String {
-    // Neither indexes nor keys can fail to serialise.
-    let json = serde_json::to_vec(walk).unwrap_or_default();
-    format!("&PageToken={TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(json))
+    format!("&PageToken={}", walk.token())
 }
 
 fn read_token<K: DeserializeOwned>(token: &str) -> Result<Walk<K>, ServiceError> {
-    token
-        .strip_prefix(TOKEN_PREFIX)
-        .and_then(|token| URL_SAFE_NO_PAD.decode(token).ok())
-        .and_then(|json| serde_json::from_slice(&json).ok())
-        .ok_or(ServiceError::InvalidPageToken)
+    Walk::from_token(token).ok_or(ServiceError::InvalidPageToken)
 }
 
 /// A page of the API.

@@ -21,6 +21,8 @@ pub(crate) struct Event {
     /// The Service after the change; before it, where it was removed.
     pub(crate) service: Arc<ServiceState>,
     pub(crate) actor: Actor,
+    /// The endpoint of the actor, where it is client software.
+    pub(crate) endpoint: Option<Arc<str>>,
     pub(crate) cause: Cause,
     pub(crate) subject: Subject,
 }
@@ -95,6 +97,8 @@ pub(crate) struct ItemState {
     pub(crate) collection: ObjectState,
     pub(crate) name: ItemName,
     pub(crate) item: Item,
+    /// The item whose removal is dropped, as this removal is one too many to remember.
+    pub(crate) forgotten: Option<ItemName>,
 }
 
 /// A permission after the change; before it, where it was removed.
@@ -138,6 +142,7 @@ impl ItemState {
             collection,
             name,
             item: item.clone(),
+            forgotten: None,
         }
     }
 }
@@ -174,6 +179,7 @@ pub(crate) type Subscribers = Vec<Arc<dyn Subscriber>>;
 pub(super) struct Events {
     subscribers: Arc<Subscribers>,
     actor: Actor,
+    endpoint: Option<Arc<str>>,
     cause: Cause,
     list: Vec<Arc<Event>>,
 }
@@ -195,9 +201,15 @@ impl Events {
         }
     }
 
-    /// Sets the actor of the events from now on.
+    /// Sets the actor of the events from now on, which has no endpoint.
     pub(super) fn set_actor(&mut self, actor: &Actor) {
         self.actor = actor.clone();
+        self.endpoint = None;
+    }
+
+    /// Sets the endpoint of the actor.
+    pub(super) fn set_endpoint(&mut self, endpoint: Option<&Arc<str>>) {
+        self.endpoint = endpoint.cloned();
     }
 
     /// Adds an event, which is built only if a subscriber wants it.
@@ -211,6 +223,7 @@ impl Events {
             Arc::new(Event {
                 service: Arc::clone(&service.state),
                 actor: actor.clone(),
+                endpoint: self.endpoint.clone(),
                 cause,
                 subject,
             })

@@ -6,6 +6,8 @@ use super::inputs::{self, Data, IfMatch, Ttl};
 use super::model::{Collection, History, Item, List, Map, Object, Place};
 use super::paging::Walk;
 use super::service_error::ServiceError;
+use super::sid::Sid;
+use super::time::Millis;
 use super::views::{Contents, ItemView};
 
 /// The maximum number of items in a List or Map.
@@ -56,6 +58,18 @@ pub(crate) struct ItemChange {
     /// A new TTL of the list or map itself.
     pub(crate) collection_ttl: Option<Ttl>,
 }
+
+/// An item that was removed: itself, the number of the event, and its date.
+#[derive(Debug)]
+pub(crate) struct Removed {
+    pub(crate) item: Item,
+    pub(crate) event: u64,
+    pub(crate) date: Millis,
+}
+
+/// The condition that there is no item of a key yet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absent;
 
 impl<'a> Reader<'a> {
     pub(crate) fn item<C: Collection>(
@@ -122,6 +136,44 @@ impl<'a> Writer<'a> {
         self.insert_item(place, &key.into(), new)
     }
 
+    /// Sets the item of a key: replaces its data, or adds it to the map. Returns whether it was added.
+    ///
+    /// The condition is an expected revision, or that there is no such item.
+    pub(crate) fn set_map_item(
+        self,
+        service: &str,
+        map: &str,
+        key: &str,
+        condition: Option<Result<IfMatch, Absent>>,
+        new: NewItem,
+    ) -> Result<(ItemView<'a, Map>, bool), ServiceError> {
+        let place = self.reader().find::<Map>(service, map, Right::Write)?;
+        let exists = self
+            .state
+            .object::<Map>(place)?
+            .body
+            .items
+            .contains_key(key);
+        let if_match = match (condition, exists) {
+            (Some(Ok(_)), false) | (Some(Err(Absent)), true) => {
+                return Err(Map::REVISION_MISMATCH);
+            }
+            (None | Some(Err(Absent)), _) => None,
+            (Some(Ok(if_match)), true) => Some(if_match),
+        };
+        let key = key.into();
+        if !exists {
+            return Ok((self.insert_item(place, &key, new)?, true));
+        }
+        let change = ItemChange {
+            data: Some(new.data),
+            ttl: new.ttl,
+            collection_ttl: new.collection_ttl,
+        };
+        let view = self.update_item::<Map>(service, map, &key, if_match, change)?;
+        Ok((view, false))
+    }
+
     fn insert_item<C: Collection>(
         mut self,
         place: Place,
@@ -177,9 +229,26 @@ impl<'a> Writer<'a> {
         collection: &str,
         key: &C::Key,
         if_match: Option<IfMatch>,
-    ) -> Result<Item, ServiceError> {
+    ) -> Result<Removed, ServiceError> {
         let place = self.find_item::<C>(service, collection, key, if_match)?;
-        self.state.remove_item::<C>(place, key, self.now)
+        let item = self.state.remove_item::<C>(place, key, self.now)?;
+        let next = self.state.object::<C>(place)?.body.events;
+        Ok(Removed {
+            item,
+            event: next.saturating_sub(1),
+            date: self.now,
+        })
+    }
+
+    /// The SIDs of a collection that the actor may write to: of its Service, and its own.
+    pub(crate) fn place<C: Collection>(
+        &self,
+        service: &str,
+        collection: &str,
+    ) -> Result<(Sid, Sid), ServiceError> {
+        let place = self.reader().find::<C>(service, collection, Right::Write)?;
+        let view = self.state.view::<C>(place)?;
+        Ok((view.service, view.sid))
     }
 
     /// Finds the collection of an item that is there in the expected revision, to change it.

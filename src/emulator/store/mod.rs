@@ -23,6 +23,7 @@ mod permissions;
 mod random;
 mod records;
 mod registry;
+mod replay;
 mod restore;
 mod service_error;
 mod services;
@@ -48,16 +49,17 @@ pub(crate) use inputs::{
     Data, IfMatch, Ttl, debouncing_window, friendly_name, identity, map_key, unique_name,
     webhook_url, whole_number,
 };
-pub(crate) use items::{ItemChange, ItemRules, NewItem};
+pub(crate) use items::{Absent, ItemChange, ItemRules, NewItem, Removed};
 pub(crate) use keys::RecordKey;
 pub(crate) use model::{
-    Actor, Collection, Document, Grant, History, ItemName, Items, List, Map, Permitted, Resource,
-    Service, ServiceState, Stream,
+    Actor, Collection, Document, Grant, History, Item, ItemName, Items, Key, List, Map, Permitted,
+    Resource, Service, ServiceState, Stream,
 };
 pub(crate) use objects::NewObject;
 pub(crate) use paging::{Bounds, Edge, Order, Page, Position, Walk};
 pub(crate) use random::Random;
 pub(crate) use records::{Flaw, GrantRecord, ItemRecord, ObjectRecord, Records, ServiceRecord};
+pub(crate) use replay::LastEvent;
 pub(crate) use restore::Damage;
 pub(crate) use service_error::ServiceError;
 pub(crate) use services::SettingsChange;
@@ -66,7 +68,7 @@ pub(crate) use state::State;
 pub(crate) use time::Millis;
 pub(crate) use views::{GrantView, ItemView, ObjectView};
 
-use self::clock::OnMove;
+pub(crate) use self::clock::OnMove;
 use self::events::Events;
 
 /// All Services of the account.
@@ -164,7 +166,17 @@ impl Store {
     }
 
     pub(crate) fn write_as<R>(&self, actor: &Actor, write: impl FnOnce(Writer<'_>) -> R) -> R {
-        self.0.write_as(actor, write)
+        self.0.write_from(actor, None, write)
+    }
+
+    /// Writes as an actor, with an endpoint of its own where it is client software.
+    pub(crate) fn write_from<R>(
+        &self,
+        actor: &Actor,
+        endpoint: Option<&Arc<str>>,
+        write: impl FnOnce(Writer<'_>) -> R,
+    ) -> R {
+        self.0.write_from(actor, endpoint, write)
     }
 
     /// Removes objects and items when they expire, also while nobody uses the store.
@@ -202,13 +214,20 @@ impl Shared {
         self.state.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_as<R>(&self, actor: &Actor, write: impl FnOnce(Writer<'_>) -> R) -> R {
+    fn write_from<R>(
+        &self,
+        actor: &Actor,
+        endpoint: Option<&Arc<str>>,
+        write: impl FnOnce(Writer<'_>) -> R,
+    ) -> R {
         let mut state = self.lock_for_write();
         // Read under the lock, so that later writes have later dates.
         let now = self.clock.millis();
         let removed = Writer::new(&mut state, now, &Actor::System).expire();
         let before = state.next_expiry();
-        let written = write(Writer::new(&mut state, now, actor));
+        let writer = Writer::new(&mut state, now, actor);
+        writer.state.events.set_endpoint(endpoint);
+        let written = write(writer);
         let after = state.next_expiry();
         state.events.emit();
         // Large objects take time to drop: not under the lock.
@@ -222,7 +241,7 @@ impl Shared {
 
     fn expire(&self) {
         if self.lock().is_overdue(self.clock.millis()) {
-            self.write_as(&Actor::System, |_| ());
+            self.write_from(&Actor::System, None, |_| ());
         }
     }
 

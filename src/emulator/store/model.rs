@@ -197,6 +197,11 @@ impl Document {
             ttl_writes: 0,
         }
     }
+
+    /// The number of its last event: its creation is event 0.
+    pub(crate) fn last_event(&self) -> u64 {
+        self.revision.saturating_add(self.ttl_writes)
+    }
 }
 
 /// The kind of Lists, whose items are found by index.
@@ -213,11 +218,69 @@ pub(crate) struct Stream;
 
 /// The items of a List or Map.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the items are its first subject")]
 pub(crate) struct Items<K> {
     /// The number of items added, changed and removed so far, which is also
     /// the number of the next such event.
     pub(crate) events: u64,
     pub(super) items: BTreeMap<K, Item>,
+    /// The items that were removed, for clients that were away meanwhile.
+    pub(super) removals: Removals<K>,
+    /// A description of the List by the client software that created it.
+    pub(crate) context: Option<Data>,
+}
+
+impl<K> Items<K> {
+    /// No items, in a List with this description.
+    pub(crate) fn with_context(context: Option<Data>) -> Self {
+        Self {
+            context,
+            ..Self::default()
+        }
+    }
+}
+
+/// The latest removals of a List or Map, by index or key: the number of the event, and its date.
+#[derive(Debug)]
+pub(crate) struct Removals<K>(BTreeMap<K, (u64, Millis)>);
+
+/// The number of removals that a List or Map remembers.
+const MAX_REMOVALS: usize = 1_000;
+
+impl<K> Default for Removals<K> {
+    fn default() -> Self {
+        Self(BTreeMap::new())
+    }
+}
+
+impl<K: Key> Removals<K> {
+    /// Adds a removal. Returns the key of the oldest one if that is dropped for it.
+    pub(super) fn add(&mut self, key: &K, event: u64, date: Millis) -> Option<K> {
+        self.0.insert(key.clone(), (event, date));
+        if self.0.len() <= MAX_REMOVALS {
+            return None;
+        }
+        let oldest = self.0.iter().min_by_key(|(_, (event, _))| *event);
+        let oldest = oldest.map(|(key, _)| key.clone())?;
+        self.0.remove(&oldest);
+        Some(oldest)
+    }
+
+    /// Drops the removal of an item that is there again.
+    pub(super) fn forget(&mut self, key: &K) {
+        if !self.0.is_empty() {
+            self.0.remove(key);
+        }
+    }
+
+    pub(super) fn get(&self, key: &K) -> Option<(u64, Millis)> {
+        self.0.get(key).copied()
+    }
+
+    /// The removals with the numbers of their events.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&K, u64)> {
+        self.0.iter().map(|(key, (event, _))| (key, *event))
+    }
 }
 
 impl<K> Default for Items<K> {
@@ -225,6 +288,8 @@ impl<K> Default for Items<K> {
         Self {
             events: 0,
             items: BTreeMap::new(),
+            removals: Removals::default(),
+            context: None,
         }
     }
 }
@@ -330,6 +395,8 @@ pub(crate) struct Parts {
     pub(crate) ttl_writes: Option<u64>,
     /// Only Documents have it.
     pub(crate) data: Option<Data>,
+    /// Only Lists have it.
+    pub(crate) context: Option<Data>,
 }
 
 /// A kind of object that takes permissions.
@@ -407,6 +474,7 @@ impl Content for Document {
             revision: Some(self.revision),
             ttl_writes: Some(self.ttl_writes),
             data: Some(self.data.clone()),
+            context: None,
         }
     }
 
@@ -430,6 +498,7 @@ impl<K: Key> Content for Items<K> {
     fn parts(&self) -> Parts {
         Parts {
             revision: Some(self.events),
+            context: self.context.clone(),
             ..Parts::default()
         }
     }
@@ -437,7 +506,8 @@ impl<K: Key> Content for Items<K> {
     fn from_parts(parts: &mut Parts) -> Result<Self, ServiceError> {
         Ok(Self {
             events: parts.revision.take().unwrap_or_default(),
-            items: BTreeMap::new(),
+            context: parts.context.take(),
+            ..Self::default()
         })
     }
 

@@ -8,7 +8,12 @@
 use std::collections::BTreeMap;
 use std::ops::Bound;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+const TOKEN_PREFIX: &str = "PT";
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Order {
@@ -71,6 +76,23 @@ impl<K> Default for Walk<K> {
             from: None,
             position: Position::Start,
         }
+    }
+}
+
+impl<K: Serialize> Walk<K> {
+    /// The page token that leads to this page.
+    pub(crate) fn token(&self) -> String {
+        // Neither indexes nor keys can fail to serialise.
+        let json = serde_json::to_vec(self).unwrap_or_default();
+        format!("{TOKEN_PREFIX}{}", URL_SAFE_NO_PAD.encode(json))
+    }
+}
+
+impl<K: DeserializeOwned> Walk<K> {
+    /// Reads a page token.
+    pub(crate) fn from_token(token: &str) -> Option<Self> {
+        let token = token.strip_prefix(TOKEN_PREFIX)?;
+        serde_json::from_slice(&URL_SAFE_NO_PAD.decode(token).ok()?).ok()
     }
 }
 

@@ -69,6 +69,9 @@ pub(crate) struct ObjectRecord {
     /// Only Documents have it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) data: Option<Data>,
+    /// Only Lists have it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<Data>,
     /// Only Lists and Maps have them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) items: Vec<ItemRecord>,
@@ -179,6 +182,7 @@ impl From<ObjectState> for ObjectRecord {
             revision,
             ttl_writes,
             data,
+            context,
         } = object.parts;
         Self {
             sid: Some(object.sid),
@@ -187,6 +191,7 @@ impl From<ObjectState> for ObjectRecord {
             revision: revision.map(Revision),
             ttl_writes: ttl_writes.filter(|writes| *writes > 0),
             data,
+            context,
             ..Self::default()
         }
     }
@@ -270,6 +275,7 @@ impl ObjectRecord {
             revision: self.revision.map(|revision| revision.0),
             ttl_writes: self.ttl_writes,
             data: self.data,
+            context: self.context,
         };
         let object = Object {
             id: known_sid(self.sid, T::KIND)?.id,
@@ -283,6 +289,7 @@ impl ObjectRecord {
             ("revision", parts.revision.is_some()),
             ("ttl_writes", parts.ttl_writes.is_some()),
             ("data", parts.data.is_some()),
+            ("context", parts.context.is_some()),
             ("items", !self.items.is_empty()),
             ("permissions", !self.permissions.is_empty()),
         ];

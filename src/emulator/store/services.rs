@@ -96,6 +96,7 @@ impl State {
         Some(Event {
             service: Arc::clone(&self.service(seq).ok()?.state),
             actor: Actor::System,
+            endpoint: None,
             cause: Cause::Write,
             subject: Subject::Service(change, seq),
         })

@@ -57,6 +57,10 @@ impl Sid {
         }
     }
 
+    pub(crate) fn kind(self) -> Kind {
+        self.kind
+    }
+
     /// Reads a SID of this kind.
     pub(crate) fn parse(kind: Kind, text: &str) -> Option<Self> {
         let digits = text.strip_prefix(kind.prefix())?;

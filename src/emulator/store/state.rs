@@ -276,6 +276,7 @@ impl State {
         self.deadlines.change(None, item.history.expires, || {
             Target::item(C::KIND, place, key.name())
         });
+        object.body.removals.forget(key);
         object.body.items.insert(key.clone(), item);
         self.add_item_event::<C>(place, Change::Created, key);
         Ok(())
@@ -315,13 +316,15 @@ impl State {
         let object = object_mut::<C>(&mut self.services, place)?;
         let item = object.body.items.remove(key);
         let item = item.ok_or(ServiceError::NotFound)?;
+        let forgotten = object.body.removals.add(key, object.body.events, now);
         object.body.events += 1;
         object.history.updated = now;
         self.deadlines.change(item.history.expires, None, || {
             Target::item(C::KIND, place, key.name())
         });
         self.add_event::<C>(place, |collection| {
-            let state = ItemState::new(collection, key.name(), &item);
+            let mut state = ItemState::new(collection, key.name(), &item);
+            state.forgotten = forgotten.map(|key| key.name());
             Subject::Item(Change::Removed, state)
         });
         Ok(item)

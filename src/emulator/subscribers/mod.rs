@@ -6,6 +6,7 @@
 //! wait until it has stored the write of an event.
 
 pub(super) mod data_file;
+pub(super) mod live;
 pub(super) mod recent;
 pub(super) mod webhooks;
 

@@ -43,6 +43,10 @@ pub(crate) struct Arguments {
     /// Refuse requests above the rates of the service, with status 429
     #[arg(long)]
     rate_limits: bool,
+
+    /// Give access tokens to web pages of this machine, without credentials
+    #[arg(long)]
+    page_tokens: bool,
 }
 
 impl Run for Arguments {
@@ -83,7 +87,8 @@ async fn start(
     let builder = Emulator::builder()
         .host(arguments.host)
         .port(arguments.port)
-        .rate_limits(arguments.rate_limits);
+        .rate_limits(arguments.rate_limits)
+        .page_tokens(arguments.page_tokens);
     let path = match arguments.data {
         None if options.connection.is_local() => Some(local_data_file()?),
         path => path,
@@ -112,8 +117,10 @@ async fn start(
 /// a real account.
 fn print(emulator: &Emulator, options: &Options) -> io::Result<()> {
     let mut out = io::stdout().lock();
+    let realtime_url = emulator.realtime_url();
     let shown = [
         (environment::BASE_URL, "url", emulator.url()),
+        (environment::REALTIME_URL, "realtime_url", &realtime_url),
         (
             environment::ACCOUNT_SID,
             "account_sid",

@@ -3,12 +3,15 @@
 //! Controls need the same credentials as the API, for they show and destroy
 //! all that it protects; only `health`, which shows nothing, needs none. A web page
 //! that is open in a browser of the same machine can reach a loopback port too, so
-//! requests from pages of another origin get an error response.
+//! requests from pages of another origin get an error response. Only [tokens](tokens) may be
+//! given to pages, where the emulator was started so.
 //!
 //! They are neither logged nor subject to faults.
 
+mod live;
 mod scripts;
 mod shown;
+mod tokens;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,8 +25,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::live::{LiveFaultScript, ShownFrame};
 use self::scripts::FaultScript;
 use self::shown::{ShownRequest, ShownWebhook};
+use self::tokens::TOKEN;
 use super::body::{self, ReadError, ResponseBody};
 use super::response::respond;
 use super::{Api, Cut};
@@ -99,8 +104,12 @@ impl Api {
         B: Body<Data = Bytes> + Send + Unpin,
     {
         let (head, incoming) = request.into_parts();
+        let page = (control == TOKEN)
+            .then(|| self.page_of(&head.headers))
+            .flatten();
         let allowed = match control {
             HEALTH => Ok(()),
+            _ if page.is_some() => Ok(()),
             _ => self.check(&head.headers),
         };
         // The body of a request that is not allowed is read and dropped.
@@ -118,11 +127,15 @@ impl Api {
             (Err(error), _) | (_, Err(error)) => Err(error),
             (Ok(()), Ok(body)) => self.run(control, &head.method, body).await,
         };
-        Ok(match result {
+        let mut response = match result {
             Ok(Some(json)) => respond(StatusCode::OK, json.into()),
             Ok(None) => respond(StatusCode::NO_CONTENT, Bytes::new()),
             Err(error) => error_response(&error),
-        })
+        };
+        if let Some(page) = page {
+            tokens::allow_page(response.headers_mut(), page);
+        }
+        Ok(response)
     }
 
     /// Fails unless a request has credentials and comes from no page of another origin: a
@@ -211,6 +224,29 @@ impl Api {
                 core.log.clear();
                 Ok(None)
             }
+            ("live_faults", "POST") => {
+                let fault = read::<LiveFaultScript>(body)?
+                    .fault()
+                    .map_err(ControlError::bad)?;
+                core.inject_live(fault);
+                Ok(None)
+            }
+            ("live_faults", "DELETE") => {
+                core.live_faults.clear();
+                Ok(None)
+            }
+            ("frames", "GET") => {
+                let frames = core.frames.entries();
+                let shown: Vec<_> = frames.iter().map(ShownFrame::new).collect();
+                show(&json!({ "frames": shown }))
+            }
+            ("frames", "DELETE") => {
+                core.frames.clear();
+                Ok(None)
+            }
+            (TOKEN, "POST") => tokens::token(core, body),
+            // A page asks whether it may.
+            (TOKEN, "OPTIONS") => Ok(None),
             ("webhooks", "GET") => {
                 let webhooks = core.webhooks();
                 let shown: Vec<_> = webhooks.iter().map(ShownWebhook::new).collect();
@@ -240,7 +276,8 @@ impl Api {
 }
 
 const CONTROLS: &str = "POST reset, POST seed, GET dump, GET or POST clock, POST or DELETE faults, \
-                        GET or DELETE requests, GET or DELETE webhooks, POST endpoints, GET health";
+                        POST or DELETE live_faults, GET or DELETE requests, GET or DELETE frames, \
+                        GET or DELETE webhooks, POST endpoints, POST token, GET health";
 
 fn no_control(control: &str, method: &Method) -> ControlError {
     let message = format!("there is no {method} {PREFIX}{control}; there are: {CONTROLS}");

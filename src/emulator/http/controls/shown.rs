@@ -1,5 +1,7 @@
 //! Entries of the logs as JSON.
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 
@@ -22,6 +24,10 @@ pub(super) struct ShownRequest<'a> {
     form: Vec<(String, String)>,
     if_match: Option<&'a str>,
     user_agent: Option<&'a str>,
+    /// None for a request over HTTP.
+    identity: Option<&'a str>,
+    /// The body of a live client's request: JSON text.
+    body: Option<Cow<'a, str>>,
     status: Option<u16>,
     code: Option<u32>,
     request_id: String,
@@ -39,6 +45,10 @@ impl<'a> ShownRequest<'a> {
             form: request.form(),
             if_match: request.if_match(),
             user_agent: request.user_agent(),
+            identity: request.identity(),
+            body: request
+                .identity()
+                .map(|_| String::from_utf8_lossy(request.body())),
             status: request.status().map(|status| status.as_u16()),
             code: request.code(),
             request_id: request.request_id(),

@@ -12,7 +12,7 @@ pub(super) mod name {
     pub(in crate::emulator) const SERVICE_SID: &str = "ServiceSid";
     pub(in crate::emulator) const EVENT_TYPE: &str = "EventType";
     pub(in crate::emulator) const IDENTITY: &str = "Identity";
-    /// Only events of endpoints have it.
+    /// Only events of endpoints, and of what client software writes, have it.
     pub(in crate::emulator) const ENDPOINT_ID: &str = "EndpointId";
     pub(in crate::emulator) const EVENT_ID: &str = "EventId";
     pub(in crate::emulator) const ITEM_INDEX: &str = "ItemIndex";
@@ -41,6 +41,9 @@ pub(super) fn parameters(account_sid: &str, event: &Event) -> Option<Vec<(String
     form.add(name::SERVICE_SID, event.service.sid());
     form.add(name::EVENT_TYPE, event_type(&event.subject)?);
     form.add(name::IDENTITY, event.actor.name());
+    if let Some(endpoint) = &event.endpoint {
+        form.add(name::ENDPOINT_ID, endpoint);
+    }
     form.add_subject(&event.subject);
     Some(form.0)
 }
@@ -104,6 +107,7 @@ impl Form {
                     collection,
                     name: item_name,
                     item,
+                    ..
                 } = item;
                 self.add(name::EVENT_ID, collection.event_id().unwrap_or_default());
                 match item_name {

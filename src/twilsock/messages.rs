@@ -1,0 +1,244 @@
+//! The headers of frames.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The header of a frame. Members that are not known are ignored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Header {
+    /// The name of the message; a reply has that of the message it is for.
+    #[serde(default)]
+    pub(crate) id: String,
+    /// The length of the payload in bytes; writing a frame sets it.
+    #[serde(default)]
+    pub(crate) payload_size: usize,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) payload_type: Option<String>,
+    #[serde(flatten)]
+    pub(crate) method: Method,
+}
+
+impl Header {
+    pub(crate) fn new(id: impl Into<String>, method: Method) -> Self {
+        Self {
+            id: id.into(),
+            payload_size: 0,
+            payload_type: None,
+            method,
+        }
+    }
+}
+
+/// The purpose of a frame, with the members that only such frames have.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub(crate) enum Method {
+    /// The first message of a client.
+    Init {
+        token: Token,
+        #[serde(default)]
+        continuation_token: Option<String>,
+        #[serde(default)]
+        capabilities: Vec<String>,
+        #[serde(default)]
+        registrations: Option<Vec<InitRegistration>>,
+    },
+    /// A new access token of the client.
+    Update { token: Token },
+    /// A request of the client to the REST service behind.
+    Message { http_request: HttpRequest },
+    /// The reply to any message of the other end.
+    Reply(Box<Reply>),
+    /// An event of the service.
+    Notification {
+        message_type: String,
+        notification_ctx_id: String,
+    },
+    /// An advice of the service to the client.
+    ClientUpdate {
+        client_update_type: String,
+        client_update_message: String,
+    },
+    /// A message that only wants a reply.
+    Ping,
+    /// The end of the connection; the service says why.
+    Close {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        status: Option<Status>,
+    },
+    /// A message that is not known.
+    #[serde(other)]
+    Other,
+}
+
+/// A reply: the result of the message, for a request also that of the service behind, and for the first
+/// message the terms of the connection.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Reply {
+    #[serde(default)]
+    pub(crate) status: Status,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) http_status: Option<Status>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) http_headers: Option<BTreeMap<String, String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) capabilities: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) continuation_token: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) continuation_token_status: Option<ContinuationStatus>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) offline_storage: Option<BTreeMap<String, OfflineStorage>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) account_descriptor: Option<AccountDescriptor>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) init_registrations: Option<Vec<InitRegistration>>,
+}
+
+/// The result of a message or request. Kotlin's reader wants integers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Status {
+    #[serde(default)]
+    pub(crate) code: u16,
+    #[serde(default, rename = "status")]
+    pub(crate) text: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) description: Option<String>,
+    #[serde(default, rename = "errorCode", skip_serializing_if = "Option::is_none")]
+    pub(crate) error_code: Option<u32>,
+}
+
+impl Status {
+    /// The status of a success.
+    pub(crate) fn ok() -> Self {
+        Self {
+            code: 200,
+            text: "OK".to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// The status of an error, with Twilio's code and a text.
+    pub(crate) fn error(code: u16, text: &str, error_code: u32, description: &str) -> Self {
+        Self {
+            code,
+            text: text.to_owned(),
+            description: Some(description.to_owned()),
+            error_code: Some(error_code),
+        }
+    }
+}
+
+/// An access token, which `Debug` does not show.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Token(pub(crate) String);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token(…)")
+    }
+}
+
+/// A request to the REST service behind.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct HttpRequest {
+    /// The path, percent-encoded.
+    pub(crate) path: String,
+    pub(crate) method: String,
+    /// The query, whose values are percent-encoded.
+    #[serde(default)]
+    pub(crate) params: BTreeMap<String, Values>,
+    #[serde(default)]
+    pub(crate) headers: BTreeMap<String, Values>,
+}
+
+impl HttpRequest {
+    /// The value of a header; names have no case.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        headers
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .and_then(|(_, values)| values.first())
+    }
+}
+
+/// One value or several: JavaScript sends text where there is one, Kotlin always an array.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Values {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Values {
+    pub(crate) fn first(&self) -> Option<&str> {
+        match self {
+            Self::One(value) => Some(value),
+            Self::Several(values) => values.first().map(String::as_str),
+        }
+    }
+}
+
+/// The events that a client wants, as JavaScript states them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct InitRegistration {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) notification_ctx_id: Option<String>,
+    pub(crate) product: String,
+    #[serde(rename = "type")]
+    pub(crate) kind: String,
+    #[serde(default)]
+    pub(crate) message_types: Vec<String>,
+}
+
+/// The reason that a client gets a new continuation token.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct ContinuationStatus {
+    pub(crate) reissued: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reissue_reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) reissue_message: Option<String>,
+}
+
+/// The name of the browser's storage for what a client has read.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OfflineStorage {
+    pub(crate) storage_id: String,
+}
+
+/// The account of a connection.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AccountDescriptor {
+    pub(crate) account_sid: String,
+    /// Services, by product.
+    pub(crate) instance_sids: BTreeMap<String, String>,
+    pub(crate) identity: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn tokens_do_not_show() {
+        let header = json!({"id": "1", "method": "init", "token": "secret", "registrations": null});
+        let header: Header = serde_json::from_value(header).unwrap();
+        assert!(!format!("{header:?}").contains("secret"));
+        assert!(matches!(header.method, Method::Init { .. }));
+    }
+
+    #[test]
+    fn statuses_have_twilios_names() {
+        let status = Status::error(410, "TOKEN_EXPIRED", 51207, "Token expired");
+        let shown = serde_json::to_value(status).unwrap();
+        let expected = json!({"code": 410, "status": "TOKEN_EXPIRED", "description": "Token expired",
+            "errorCode": 51207});
+        assert_eq!(shown, expected);
+    }
+}

@@ -285,12 +285,12 @@ async fn files_that_cannot_be_used_say_why() {
     let database = redb::Database::open(&path).unwrap();
     let transaction = database.begin_write().unwrap();
     let mut table = transaction.open_table(about).unwrap();
-    table.insert("format", b"3".as_slice()).unwrap();
+    table.insert("format", b"4".as_slice()).unwrap();
     drop(table);
     transaction.commit().unwrap();
     drop(database);
     let error = builder(&folder).start().await.unwrap_err();
-    assert!(why(error).contains("it has format 3, and this version knows up to 2"));
+    assert!(why(error).contains("it has format 4, and this version knows up to 3"));
 
     for junk in [b"some text".to_vec(), vec![7; 100_000]] {
         fs::write(&path, junk).unwrap();

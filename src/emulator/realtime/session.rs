@@ -58,6 +58,9 @@ const EVENTS_IN_A_MESSAGE: usize = 50;
 /// The maximum number of requests that a fault delays at a time.
 const MAX_DELAYED: usize = 256;
 
+/// The reason of the end when the emulator stops.
+const STOPS: &str = "the emulator stops";
+
 const PRODUCT: &str = "data_sync";
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -134,9 +137,10 @@ pub(super) struct Session {
     /// The time of the last frame from the client.
     heard: Instant,
     ping: Instant,
-    messages: u64,
     /// The end that follows when all is sent.
     end: Option<End>,
+    /// The time until which a fault has it neither send nor read.
+    stalled: Option<Instant>,
 }
 
 impl Session {
@@ -150,8 +154,8 @@ impl Session {
             delayed: FuturesUnordered::new(),
             heard: now,
             ping: now + PING_INTERVAL,
-            messages: 0,
             end: None,
+            stalled: None,
         }
     }
 
@@ -163,14 +167,17 @@ impl Session {
     pub(super) async fn run(mut self, mut ends: watch::Receiver<()>) {
         let end = loop {
             let wake = self.wake(&mut ends).await;
-            if let Err(end) = self.handle(wake).await {
+            if let Err(end) = self.handle(wake) {
                 break end;
+            }
+            if self.stalled.is_some() {
+                continue;
             }
             if let Err(end) = self.handle_waiting() {
                 break end;
             }
             self.queue_events();
-            if let Err(end) = self.send().await {
+            if let Err(end) = self.send(&mut ends).await {
                 break end;
             }
             if let Some(end) = self.end.take() {
@@ -220,6 +227,18 @@ impl Session {
                 None => pending().await,
             }
         };
+        if let Some(until) = self.stalled {
+            return tokio::select! {
+                biased;
+                _ = ends.changed() => Wake::Ends,
+                () = is_cut => Wake::Cut,
+                () = sleep_until(until) => {
+                    self.stalled = None;
+                    self.heard = Instant::now();
+                    Wake::Timer
+                }
+            };
+        }
         let delayed = &mut self.delayed;
         let has_room = delayed.len() < MAX_DELAYED;
         let delayed = async {
@@ -258,11 +277,11 @@ impl Session {
         held.into_iter().chain(swapped).fold(next, Instant::min)
     }
 
-    async fn handle(&mut self, wake: Wake) -> Result<(), End> {
+    fn handle(&mut self, wake: Wake) -> Result<(), End> {
         match wake {
-            Wake::Ends => return Err(End::Close(CloseCode::Away, "the emulator stops")),
+            Wake::Ends => return Err(End::Close(CloseCode::Away, STOPS)),
             Wake::Cut | Wake::Message(None | Some(Err(_))) => return Err(End::Cut),
-            Wake::Order(order) => self.carry_out(order).await?,
+            Wake::Order(order) => self.carry_out(&order)?,
             Wake::Delayed(delayed) => self.apply_delayed(*delayed)?,
             Wake::Notice(notice) => self.notice(notice),
             Wake::Message(Some(Ok(message))) => self.message(message)?,
@@ -337,10 +356,10 @@ impl Session {
         self.end = Some(End::Close(CloseCode::Normal, ""));
     }
 
-    async fn carry_out(&mut self, order: Order) -> Result<(), End> {
-        match order {
+    fn carry_out(&mut self, order: &Order) -> Result<(), End> {
+        match *order {
             Order::Cut => return Err(End::Cut),
-            Order::Stall(time) => sleep(time).await,
+            Order::Stall(time) => self.stalled = Some(Instant::now() + time),
             Order::Close { status, back_off } => self.close(status_of(status), back_off),
             Order::ExpireToken => self.expire_token(),
             // The time is looked at after each order.
@@ -375,8 +394,12 @@ impl Session {
     }
 
     fn frame(&mut self, bytes: &[u8]) {
-        let (header, payload) = match Frame::parse(bytes) {
-            Ok(Frame { header, payload }) => (header, payload),
+        let (header, text, payload) = match Frame::parse(bytes) {
+            Ok(Frame {
+                header,
+                text,
+                payload,
+            }) => (header, text, payload),
             Err(error) => {
                 let reason = match Frame::id_of(bytes) {
                     Some(id) => format!("message {id:.64}: {error}"),
@@ -386,7 +409,12 @@ impl Session {
                 return;
             }
         };
-        self.log_frame(Sender::Client, &header, payload);
+        let has_token = matches!(header.method, Method::Init { .. } | Method::Update { .. });
+        if has_token {
+            self.log_frame(Sender::Client, without_token(text).as_bytes(), payload);
+        } else {
+            self.log_frame(Sender::Client, text, payload);
+        }
         let id = header.id;
         match header.method {
             Method::Init {
@@ -416,11 +444,7 @@ impl Session {
         }
     }
 
-    fn log_frame(&self, sender: Sender, header: &Header, payload: &[u8]) {
-        let mut header = serde_json::to_value(header).unwrap_or_default();
-        if let Some(token) = header.get_mut("token") {
-            *token = "…".into();
-        }
+    fn log_frame(&self, sender: Sender, header: &[u8], payload: &[u8]) {
         let (endpoint, identity) = match &self.client {
             Some(client) => (&*client.caller.endpoint, client.identity.as_str()),
             None => ("", ""),
@@ -429,7 +453,7 @@ impl Session {
             endpoint: endpoint.into(),
             identity: identity.into(),
             sender,
-            header: header.to_string().into(),
+            header: String::from_utf8_lossy(header).into(),
             payload: String::from_utf8_lossy(payload).into(),
             time: self.core().clock.log_time(),
         });
@@ -441,7 +465,6 @@ impl Session {
     }
 
     fn new_message(&mut self, method: Method, payload: Vec<u8>) -> Outgoing {
-        self.messages += 1;
         let id = format!("TM{:032x}", self.core().random.number());
         Outgoing {
             header: Header::new(id, method),
@@ -1025,7 +1048,7 @@ impl Session {
     // Sending
 
     /// Sends all that is queued, once its writes are on disk. A client that does not take it is cut off.
-    async fn send(&mut self) -> Result<(), End> {
+    async fn send(&mut self, ends: &mut watch::Receiver<()>) -> Result<(), End> {
         if self.out.is_empty() {
             return Ok(());
         }
@@ -1038,8 +1061,9 @@ impl Session {
         let out = std::mem::take(&mut self.out);
         let mut frames = Vec::with_capacity(out.len());
         for message in out {
-            self.log_frame(Sender::Service, &message.header, &message.payload);
-            frames.push(Frame::write(message.header, &message.payload));
+            let text = Frame::text(message.header, &message.payload);
+            self.log_frame(Sender::Service, &text, &message.payload);
+            frames.push(Frame::write(&text, &message.payload));
         }
         let Self { socket, client, .. } = self;
         let sending = async {
@@ -1054,13 +1078,18 @@ impl Session {
                 None => pending().await,
             }
         };
+        tokio::pin!(sending);
         tokio::select! {
             biased;
-            sent = timeout(SEND_TIMEOUT, sending) => match sent {
+            sent = timeout(SEND_TIMEOUT, &mut sending) => match sent {
                 Ok(Ok(())) => Ok(()),
                 Ok(Err(_)) | Err(_) => Err(End::Cut),
             },
             () = is_cut => Err(End::Cut),
+            _ = ends.changed() => match timeout(CLOSE_TIMEOUT, sending).await {
+                Ok(Ok(())) => Err(End::Close(CloseCode::Away, STOPS)),
+                Ok(Err(_)) | Err(_) => Err(End::Cut),
+            },
         }
     }
 }
@@ -1071,6 +1100,15 @@ impl Client {
             core.live.unsubscribe(self.connection.id, object);
         }
     }
+}
+
+/// The text of a header without its access token.
+fn without_token(text: &[u8]) -> String {
+    let mut header: serde_json::Value = serde_json::from_slice(text).unwrap_or_default();
+    if let Some(token) = header.get_mut("token") {
+        *token = "…".into();
+    }
+    header.to_string()
 }
 
 fn ok() -> Reply {

@@ -21,10 +21,12 @@ pub(super) enum ParsedKey<'a> {
     Object(Kind, Place),
     Item(Kind, Place, ItemName),
     Grant(Kind, Place, &'a [u8]),
+    Removal(Kind, Place, ItemName),
 }
 
 const ITEM: u8 = b'i';
 const GRANT: u8 = b'p';
+const REMOVAL: u8 = b'r';
 
 impl RecordKey {
     pub(crate) fn next() -> Self {
@@ -44,8 +46,17 @@ impl RecordKey {
 
     /// The key of an item. The order of the keys is that of the indexes.
     pub(crate) fn item(kind: Kind, place: Place, name: &ItemName) -> Self {
+        Self::named(kind, place, ITEM, name)
+    }
+
+    /// The key of the removal of an item.
+    pub(crate) fn removal(kind: Kind, place: Place, name: &ItemName) -> Self {
+        Self::named(kind, place, REMOVAL, name)
+    }
+
+    fn named(kind: Kind, place: Place, what: u8, name: &ItemName) -> Self {
         let mut key = Self::object(kind, place);
-        key.0.push(ITEM);
+        key.0.push(what);
         match name {
             ItemName::Index(index) => key.0.extend(index.to_be_bytes()),
             ItemName::Key(text) => key.0.extend(text.bytes()),
@@ -80,6 +91,7 @@ impl RecordKey {
             None => Some(ParsedKey::Object(kind, place)),
             Some((&ITEM, rest)) => Some(ParsedKey::Item(kind, place, item_name(kind, rest)?)),
             Some((&GRANT, rest)) => Some(ParsedKey::Grant(kind, place, rest)),
+            Some((&REMOVAL, rest)) => Some(ParsedKey::Removal(kind, place, item_name(kind, rest)?)),
             Some(_) => None,
         }
     }
@@ -142,6 +154,11 @@ mod tests {
         assert!(item.as_bytes().starts_with(object.as_bytes()));
         let grant = RecordKey::grant(Kind::Map, place, "k");
         assert_eq!(read(&grant), format!("Grant(Map, {place:?}, [107])"));
+        let removal = RecordKey::removal(Kind::List, place, &ItemName::Index(7));
+        assert_eq!(
+            read(&removal),
+            format!("Removal(List, {place:?}, Index(7))")
+        );
         for key in [&[0; 3][..], &[0; 9], &[0; 18]] {
             assert!(RecordKey::parse(key).is_none());
         }

@@ -58,7 +58,9 @@ pub(crate) use model::{
 pub(crate) use objects::NewObject;
 pub(crate) use paging::{Bounds, Edge, Order, Page, Position, Walk};
 pub(crate) use random::Random;
-pub(crate) use records::{Flaw, GrantRecord, ItemRecord, ObjectRecord, Records, ServiceRecord};
+pub(crate) use records::{
+    Flaw, GrantRecord, ItemRecord, ObjectRecord, Records, RemovalRecord, ServiceRecord,
+};
 pub(crate) use replay::LastEvent;
 pub(crate) use restore::Damage;
 pub(crate) use service_error::ServiceError;

@@ -12,7 +12,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::events::ObjectState;
+use super::events::{ItemState, ObjectState};
 use super::inputs::{self, Data};
 use super::model::{
     Actor, Content, Grant, History, Item, ItemName, Object, Parts, Resource, Service, ServiceState,
@@ -117,6 +117,31 @@ pub(crate) struct GrantRecord {
     pub(super) read: bool,
     pub(super) write: bool,
     pub(super) manage: bool,
+}
+
+/// The removal of an item, in a data file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RemovalRecord {
+    event: u64,
+    date: Instant,
+}
+
+impl RemovalRecord {
+    /// The record of a removal; none where the state is not that of one.
+    pub(crate) fn new(removed: &ItemState) -> Option<Self> {
+        let collection = &removed.collection;
+        Some(Self {
+            event: collection.event_id()?,
+            // It was set by the removal.
+            date: Instant(collection.history.updated),
+        })
+    }
+
+    /// The number of the event, and its date.
+    pub(super) fn parts(&self) -> (u64, Millis) {
+        (self.event, self.date.0)
+    }
 }
 
 /// Milliseconds since 1970, written as a date.

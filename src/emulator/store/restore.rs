@@ -8,7 +8,7 @@ use super::keys::{ParsedKey, RecordKey};
 use super::model::{
     Collection, Document, ItemName, Key, List, Map, Permitted, Place, Resource, Stream,
 };
-use super::records::{Flaw, GrantRecord, ItemRecord, ObjectRecord, ServiceRecord};
+use super::records::{Flaw, GrantRecord, ItemRecord, ObjectRecord, RemovalRecord, ServiceRecord};
 use super::sid::Kind;
 use super::state::State;
 use super::time::Millis;
@@ -65,7 +65,13 @@ impl State {
                 Kind::Map => self.restore_grant::<Map>(place, identity, record),
                 _ => Err(misplaced()),
             },
-            ParsedKey::Item(..) => Err(misplaced()),
+            ParsedKey::Removal(Kind::List, place, name) => {
+                self.restore_removal::<List>(place, name, record)
+            }
+            ParsedKey::Removal(Kind::Map, place, name) => {
+                self.restore_removal::<Map>(place, name, record)
+            }
+            ParsedKey::Item(..) | ParsedKey::Removal(..) => Err(misplaced()),
         }
     }
 
@@ -90,6 +96,18 @@ impl State {
         let key = C::Key::from_name(name).ok_or_else(misplaced)?;
         let item = read::<ItemRecord>(record)?.into_item(0, now)?;
         self.insert_item_as_is::<C>(place, &key, item)
+            .map_err(|_| misplaced())
+    }
+
+    fn restore_removal<C: Collection>(
+        &mut self,
+        place: Place,
+        name: ItemName,
+        record: &[u8],
+    ) -> Result<(), Damage> {
+        let key = C::Key::from_name(name).ok_or_else(misplaced)?;
+        let (event, date) = read::<RemovalRecord>(record)?.parts();
+        self.add_removal::<C>(place, &key, event, date)
             .map_err(|_| misplaced())
     }
 

@@ -330,6 +330,19 @@ impl State {
         Ok(item)
     }
 
+    /// Adds the removal of an item that was there before.
+    pub(super) fn add_removal<C: Collection>(
+        &mut self,
+        place: Place,
+        key: &C::Key,
+        event: u64,
+        date: Millis,
+    ) -> Result<(), ServiceError> {
+        let object = object_mut::<C>(&mut self.services, place)?;
+        object.body.removals.add(key, event, date);
+        Ok(())
+    }
+
     pub(super) fn set_grant<T: Resource>(
         &mut self,
         place: Place,

@@ -29,9 +29,9 @@ use crate::emulator::store::{
     Actor, Cause, Damage, Event, Millis, ServiceError, ServiceState, Sid, State,
 };
 
-/// The version of the records: 2 has creators, and counts the writes of a TTL alone of Documents.
-/// Files of version 1 are read as they are.
-const FORMAT: u32 = 2;
+/// The version of the records: 2 has creators, and counts the writes of a TTL alone of Documents; 3 has
+/// contexts of Lists, and removals of items. Files of versions 1 and 2 are read as they are.
+const FORMAT: u32 = 3;
 
 /// The format and the account of the file.
 const ABOUT: TableDefinition<&str, &[u8]> = TableDefinition::new("twilio-sync emulator");

@@ -5,8 +5,8 @@ use serde::Serialize;
 
 use super::Unusable;
 use crate::emulator::store::{
-    Change, Event, GrantRecord, ItemRecord, Millis, ObjectRecord, ObjectState, RecordKey,
-    ServiceRecord, State, Subject,
+    Change, Event, GrantRecord, ItemRecord, ItemState, Millis, ObjectRecord, ObjectState,
+    RecordKey, RemovalRecord, ServiceRecord, State, Subject,
 };
 
 /// The records by their keys.
@@ -45,6 +45,7 @@ impl Records<'_> {
                 let collection = &state.collection;
                 let key = RecordKey::item(collection.kind(), collection.place, &state.name);
                 self.put_unless_removed(*change, &key, || ItemRecord::from(&state.item))?;
+                self.note_removal(*change, state)?;
                 self.put_object(collection)
             }
             Subject::Permission(change, state) => {
@@ -54,6 +55,31 @@ impl Records<'_> {
             }
             // Neither is stored.
             Subject::Message { .. } | Subject::Endpoint { .. } => Ok(()),
+        }
+    }
+
+    /// Puts the removal of an item, in place of one that is dropped for it; an item that is there again
+    /// has none.
+    fn note_removal(&mut self, change: Change, state: &ItemState) -> Result<(), Unusable> {
+        let ItemState {
+            collection,
+            name,
+            forgotten,
+            ..
+        } = state;
+        let key = |name| RecordKey::removal(collection.kind(), collection.place, name);
+        match change {
+            Change::Removed => {
+                if let Some(record) = RemovalRecord::new(state) {
+                    self.put(&key(name), &record)?;
+                }
+                if let Some(forgotten) = forgotten {
+                    self.remove(&key(forgotten))?;
+                }
+                Ok(())
+            }
+            Change::Created => self.remove(&key(name)),
+            Change::Updated | Change::ExpirySet => Ok(()),
         }
     }
 
@@ -78,10 +104,14 @@ impl Records<'_> {
         record: impl FnOnce() -> R,
     ) -> Result<(), Unusable> {
         if change == Change::Removed {
-            self.0.remove(key.as_bytes()).map_err(Unusable::new)?;
-            return Ok(());
+            return self.remove(key);
         }
         self.put(key, &record())
+    }
+
+    fn remove(&mut self, key: &RecordKey) -> Result<(), Unusable> {
+        self.0.remove(key.as_bytes()).map_err(Unusable::new)?;
+        Ok(())
     }
 
     fn put(&mut self, key: &RecordKey, record: &impl Serialize) -> Result<(), Unusable> {

@@ -144,6 +144,8 @@ struct State {
     /// The last number of a client or subscription.
     last: u64,
     log_size: usize,
+    /// The number of objects at which those that nobody watches are counted.
+    sweep_at: usize,
 }
 
 /// The subscriber that serves live clients.
@@ -374,24 +376,16 @@ impl State {
 
     /// Drops objects that nobody watches any more, if there are many.
     fn drop_unwatched(&mut self) {
-        if self.objects.len() <= MAX_UNWATCHED {
+        if self.objects.len() <= self.sweep_at.max(MAX_UNWATCHED) {
             return;
         }
-        let unwatched = |watched: &Watched| watched.subscriptions.is_empty();
-        if self
-            .objects
-            .values()
-            .filter(|watched| unwatched(watched))
-            .count()
-            > MAX_UNWATCHED
-        {
-            self.objects.retain(|_, watched| !unwatched(watched));
-            let logs = self
-                .objects
-                .values()
-                .filter_map(|watched| watched.log.as_ref());
-            self.log_size = logs.map(Log::size).sum();
-        }
+        self.objects
+            .retain(|_, watched| !watched.subscriptions.is_empty());
+        // Counting takes time, so it is done again only when there are many more.
+        self.sweep_at = 2 * self.objects.len();
+        let logs = self.objects.values();
+        let logs = logs.filter_map(|watched| watched.log.as_ref());
+        self.log_size = logs.map(Log::size).sum();
     }
 
     /// Adds an event to the log of its object, and to the queues of its subscribers.

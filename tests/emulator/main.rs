@@ -8,6 +8,7 @@ mod data_file;
 mod kills;
 #[cfg(unix)]
 mod program;
+mod realtime;
 mod webhooks;
 
 use std::fs;

@@ -1,0 +1,246 @@
+//! Subscriptions: the order of replies and events, what a client has missed, and their limits.
+
+use serde_json::{Value, json};
+use twilio_sync::Emulator;
+use twilio_sync::emulator::LiveFault;
+
+use super::{Bare, Frame};
+
+/// The types and numbers of the events before a result.
+fn missed(messages: &[Frame]) -> Vec<(String, i64)> {
+    let (result, events) = messages.split_last().expect("a result");
+    assert_eq!(
+        result.event_type(),
+        "subscription_established",
+        "{result:?}"
+    );
+    assert_eq!(result.events()[0]["replay_status"], "completed");
+    let of_frame = |frame: &Frame| {
+        assert_eq!(frame.header["message_type"], "twilio.sync.event");
+        let event_type = frame.event_type().to_owned();
+        let ids = frame
+            .events()
+            .iter()
+            .map(|event| event["id"].as_i64().expect("an id"));
+        ids.map(|id| (event_type.clone(), id)).collect::<Vec<_>>()
+    };
+    events.iter().flat_map(of_frame).collect()
+}
+
+#[tokio::test]
+async fn the_reply_to_a_write_comes_before_its_event() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    let (_, map) = client.request("POST", "/v3/Maps", "{}").await;
+    let sid = map["sid"].as_str().unwrap();
+    client.subscribe(sid, "map", Some(-1)).await;
+    let path = format!("/v3/Maps/{sid}/Items/k");
+    for n in 0..200 {
+        let body = json!({"data": {"n": n}}).to_string();
+        let header = json!({"method": "message", "http_request": {"path": path, "method": "PUT"}});
+        let id = client.send(header, &body).await;
+        let reply = client.next().await.unwrap();
+        assert_eq!((reply.method(), &reply.header["id"]), ("reply", &json!(id)));
+        assert_eq!(
+            reply.header["http_status"]["code"],
+            if n == 0 { 201 } else { 200 }
+        );
+        let event = client.next().await.unwrap();
+        assert_eq!(event.events()[0]["id"], n);
+        assert_eq!(event.events()[0]["id"], reply.payload["last_event_id"]);
+    }
+}
+
+#[tokio::test]
+async fn missed_events_come_from_the_log_each_by_itself() {
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let map = sync.maps().create("m").await.unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    client.subscribe(map.sid.as_str(), "map", Some(-1)).await;
+    let items = sync.map::<Value>("m");
+    items.set("a", &json!({})).await.unwrap();
+    items.set("a", &json!({"n": 1})).await.unwrap();
+    items.remove("a").await.unwrap();
+    let all = [
+        ("map_item_added", 0),
+        ("map_item_updated", 1),
+        ("map_item_removed", 2),
+    ];
+    for seen in -1..=2 {
+        let mut late = Bare::connect(&emulator, "bob").await;
+        let messages = late.subscribe(map.sid.as_str(), "map", Some(seen)).await;
+        let expected: Vec<_> = all.iter().filter(|(_, id)| *id > seen).collect();
+        let events = missed(&messages);
+        let events: Vec<_> = events
+            .iter()
+            .map(|(name, id)| (name.as_str(), *id))
+            .collect();
+        assert_eq!(events.iter().collect::<Vec<_>>(), expected);
+        assert_eq!(messages.last().unwrap().events()[0]["last_event_id"], 2);
+    }
+}
+
+#[tokio::test]
+async fn without_a_log_missed_events_come_from_the_state_in_their_order() {
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let map = sync.maps().create("m").await.unwrap();
+    let document = sync.documents().create("d", &json!({})).await.unwrap();
+    let items = sync.map::<Value>("m");
+    for key in ["c", "b", "a"] {
+        items.set(key, &json!({})).await.unwrap();
+    }
+    items.set("c", &json!({"n": 1})).await.unwrap();
+    items.remove("b").await.unwrap();
+    for n in 0..3 {
+        sync.documents()
+            .update("d", &json!({"n": n}))
+            .await
+            .unwrap();
+    }
+    let mut client = Bare::connect(&emulator, "alice").await;
+    for forget in [false, true] {
+        if forget {
+            emulator.inject_live(LiveFault::forget_log());
+        }
+        let messages = client.subscribe(map.sid.as_str(), "map", Some(-1)).await;
+        let updated = |id| ("map_item_updated".to_owned(), id);
+        let removed = ("map_item_removed".to_owned(), 4);
+        assert_eq!(missed(&messages), [updated(2), updated(3), removed]);
+        let messages = client
+            .subscribe(document.sid.as_str(), "document", Some(1))
+            .await;
+        assert_eq!(missed(&messages), [("document_updated".to_owned(), 3)]);
+        assert_eq!(messages[0].events()[0]["document_data"], json!({"n": 2}));
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_missed_items_come_in_their_order() {
+    let emulator = Emulator::start().await.unwrap();
+    let items: Vec<_> = (0..10_000).map(|n| json!({"data": {"n": n}})).collect();
+    emulator
+        .seed(json!({"services": [{"unique_name": "default",
+            "lists": [{"unique_name": "l", "items": items}]}]}))
+        .unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    let (_, list) = client.request("GET", "/v3/Lists/l", "").await;
+    let messages = client
+        .subscribe(list["sid"].as_str().unwrap(), "list", Some(-1))
+        .await;
+    let ids: Vec<i64> = missed(&messages).into_iter().map(|(_, id)| id).collect();
+    assert_eq!(ids, (0..10_000).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn events_stop_with_the_subscription() {
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let document = sync.documents().create("d", &json!({})).await.unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    client
+        .subscribe(document.sid.as_str(), "document", Some(0))
+        .await;
+    let body = json!({"action": "cancel", "correlation_id": 77,
+        "requests": [{"object_sid": document.sid, "object_type": "document"}]});
+    client
+        .request("POST", "/v4/Subscriptions", &body.to_string())
+        .await;
+    let canceled = client.message().await;
+    assert_eq!(canceled.payload["correlation_id"], 77);
+    assert_eq!(canceled.event_type(), "subscription_canceled");
+    sync.documents()
+        .update("d", &json!({"n": 1}))
+        .await
+        .unwrap();
+    client
+        .subscribe(document.sid.as_str(), "document", None)
+        .await;
+    sync.documents()
+        .update("d", &json!({"n": 2}))
+        .await
+        .unwrap();
+    assert_eq!(client.event("document_updated").await["id"], 2);
+}
+
+#[tokio::test]
+async fn unknown_objects_and_too_many_fail() {
+    let emulator = Emulator::start().await.unwrap();
+    let documents: Vec<_> = (0..2_001).map(|_| json!({"data": {}})).collect();
+    emulator
+        .seed(json!({"services": [{"unique_name": "default", "documents": documents}]}))
+        .unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    let unknown = format!("ET{}", "0".repeat(32));
+    for (sid, code) in [(unknown.as_str(), 54100), ("x", 54100)] {
+        let messages = client.subscribe(sid, "document", Some(0)).await;
+        assert_eq!(messages[0].event_type(), "subscription_failed");
+        let error = &messages[0].events()[0]["error"];
+        assert_eq!(
+            (&error["status"], &error["code"]),
+            (&json!(404), &json!(code))
+        );
+    }
+    let dump = emulator.dump();
+    let sids = dump["services"][0]["documents"].as_array().unwrap().iter();
+    let wanted: Vec<_> = sids
+        .map(|document| json!({"object_sid": document["sid"], "object_type": "document"}))
+        .collect();
+    let mut results = Vec::new();
+    for (at, wanted) in wanted.chunks(1_000).enumerate() {
+        let body = json!({"action": "establish", "correlation_id": at, "requests": wanted});
+        let (status, _) = client
+            .request("POST", "/v4/Subscriptions", &body.to_string())
+            .await;
+        assert_eq!(status, 202);
+        let mut left = wanted.len();
+        while left > 0 {
+            let frame = client.message().await;
+            left -= frame.events().len();
+            results.extend(frame.events().iter().map(|_| frame.event_type().to_owned()));
+        }
+    }
+    let failed = results
+        .iter()
+        .filter(|result| *result == "subscription_failed");
+    assert_eq!((results.len(), failed.count()), (2_001, 1));
+    let body = json!({"action": "establish", "correlation_id": 9, "requests": wanted});
+    let (status, _) = client
+        .request("POST", "/v4/Subscriptions", &body.to_string())
+        .await;
+    assert_eq!(status, 400);
+}
+
+#[tokio::test]
+async fn expiry_is_told_when_it_is_due_and_when_the_clock_is_moved() {
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let document = sync
+        .documents()
+        .create("d", &json!({}))
+        .ttl(twilio_sync::Ttl::from_secs(1))
+        .await
+        .unwrap();
+    let map = sync.maps().create("m").await.unwrap();
+    let items = sync.map::<Value>("m");
+    items
+        .set("k", &json!({"n": 1}))
+        .ttl(twilio_sync::Ttl::from_secs(600))
+        .await
+        .unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    client
+        .subscribe(document.sid.as_str(), "document", Some(0))
+        .await;
+    client.subscribe(map.sid.as_str(), "map", Some(0)).await;
+    client.event("document_removed").await;
+    emulator
+        .clock()
+        .advance(std::time::Duration::from_secs(600));
+    let removed = client.event("map_item_removed").await;
+    assert_eq!(
+        (&removed["item_key"], &removed["item_data"]),
+        (&json!("k"), &json!({"n": 1}))
+    );
+}

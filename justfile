@@ -100,6 +100,11 @@ conformance:
 sdk:
     bash tests/sdk/run
 
+# Runs Twilio's JavaScript SDK as a live client of the program, which it builds.
+[group('tests')]
+realtime:
+    bash tests/sdk/live
+
 # Compares signatures and tokens with those of the SDKs, which `just sdk` installs.
 [group('tests')]
 agreement:

@@ -120,7 +120,9 @@ async fn json_is_one_line_with_what_was_set() {
     assert_eq!(json["auth_token"], Value::Null);
     assert_eq!(json["service_sid"], service);
     assert_eq!(json["api_key"].as_str().unwrap().len(), 34);
-    assert_eq!(json.as_object().unwrap().len(), 5);
+    assert_eq!(json.as_object().unwrap().len(), 6);
+    let realtime = json["url"].as_str().unwrap().replace("http", "ws") + "/v3/wsconnect";
+    assert_eq!(json["realtime_url"], realtime);
 
     // It accepts connections from here on, with either pair of credentials.
     assert_eq!(program.http().get("").await.1["sid"], service);

@@ -1,6 +1,7 @@
 //! Live clients: a bare one, which reads frames as strictly as Twilio's Kotlin SDK does.
 
 mod connections;
+mod controls;
 mod kotlin;
 mod soak;
 mod subscriptions;

@@ -41,7 +41,7 @@ enum Action {
     /// Strikes events.
     Event(OnEvent),
     /// Strikes connections that begin.
-    Refuse(Refusal),
+    Refuse(Rejection),
 }
 
 /// The effect of a fault on an event.
@@ -53,9 +53,9 @@ pub(crate) enum OnEvent {
     Reorder,
 }
 
-/// The refusal of a connection: a status, and the time to stay away, in milliseconds.
+/// The rejection of a connection: a status, and the time to stay away, in milliseconds.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct Rejection {
     pub(crate) status: u16,
     pub(crate) back_off: Option<(u64, u64)>,
 }
@@ -102,7 +102,7 @@ impl LiveFault {
     /// Refuses the next connection with this status: 429 has clients stay away for a while, 401 and 403
     /// refuse the token, and others have clients try again.
     pub fn refuse(status: u16) -> Self {
-        Self::new(Action::Refuse(Refusal {
+        Self::new(Action::Refuse(Rejection {
             status,
             back_off: None,
         }))
@@ -130,7 +130,7 @@ impl LiveFault {
         let times = Some((millis(shortest), millis(longest)));
         match &mut self.action {
             Action::Now(Order::Close { back_off, .. }) => *back_off = times,
-            Action::Refuse(refusal) => refusal.back_off = times,
+            Action::Refuse(rejection) => rejection.back_off = times,
             _ => {}
         }
         self
@@ -194,10 +194,10 @@ impl LiveFaults {
         })
     }
 
-    /// The refusal of a connection of an identity, if any.
-    pub(crate) fn strike_connection(&self, identity: &str) -> Option<Refusal> {
+    /// The rejection of a connection of an identity, if any.
+    pub(crate) fn strike_connection(&self, identity: &str) -> Option<Rejection> {
         self.strike(identity, |action| match action {
-            Action::Refuse(refusal) => Some(*refusal),
+            Action::Refuse(rejection) => Some(*rejection),
             _ => None,
         })
     }
@@ -236,8 +236,8 @@ mod tests {
         assert!(faults.strike_event("alice").is_some());
         assert!(faults.strike_event("alice").is_some());
         assert!(faults.strike_event("alice").is_none());
-        let refusal = faults.strike_connection("bob").unwrap();
-        assert_eq!((refusal.status, refusal.back_off), (429, None));
+        let rejection = faults.strike_connection("bob").unwrap();
+        assert_eq!((rejection.status, rejection.back_off), (429, None));
         assert!(faults.strike_connection("bob").is_none());
         faults.inject(LiveFault::reorder().always(), &live);
         assert!((0..9).all(|_| faults.strike_event("carol").is_some()));

@@ -74,19 +74,19 @@ impl Response {
 
 /// An error of the service, or one that only client software gets.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(super) enum RequestError {
     Service(ServiceError),
     /// A status, a code and a message.
     Other(StatusCode, u32, &'static str),
 }
 
-impl From<ServiceError> for Refusal {
+impl From<ServiceError> for RequestError {
     fn from(error: ServiceError) -> Self {
         Self::Service(error)
     }
 }
 
-impl Refusal {
+impl RequestError {
     pub(super) fn response(&self, path: &str) -> Response {
         match self {
             Self::Service(error) => {
@@ -97,7 +97,7 @@ impl Refusal {
     }
 }
 
-type Outcome = Result<Response, Refusal>;
+type Outcome = Result<Response, RequestError>;
 
 /// A request after routing.
 #[derive(Debug)]
@@ -214,7 +214,7 @@ impl<'a> Routed<'a> {
             routed: self,
         };
         call.respond()
-            .unwrap_or_else(|refusal| refusal.response(&request.path))
+            .unwrap_or_else(|error| error.response(&request.path))
     }
 }
 
@@ -327,7 +327,7 @@ impl Call<'_> {
             ["Maps", rest @ ..] => self.collection::<Map>(rest),
             ["Streams", _, "Messages"] if self.routed.method == Method::POST => self.publish(),
             ["Streams", rest @ ..] => self.stream(rest),
-            ["Insights", ..] => Err(Refusal::Other(
+            ["Insights", ..] => Err(RequestError::Other(
                 StatusCode::NOT_IMPLEMENTED,
                 20501,
                 "The emulator has no live queries",
@@ -360,27 +360,27 @@ impl Call<'_> {
     }
 
     /// The error that there is no such object, with the code and message that client software knows.
-    fn without_object<T: Wire>(&self, error: ServiceError) -> Refusal {
+    fn without_object<T: Wire>(&self, error: ServiceError) -> RequestError {
         if error != ServiceError::NotFound {
             return error.into();
         }
         if self.read(|reader| reader.service(self.service()).is_err()) {
-            return Refusal::Other(StatusCode::NOT_FOUND, 54050, "Service not found");
+            return RequestError::Other(StatusCode::NOT_FOUND, 54050, "Service not found");
         }
         let (code, message) = if crate::emulator::store::is_sid_shaped(self.object()) {
             (T::NOT_FOUND, "Object not found")
         } else {
             (54300, "Unique name not found")
         };
-        Refusal::Other(StatusCode::NOT_FOUND, code, message)
+        RequestError::Other(StatusCode::NOT_FOUND, code, message)
     }
 
     /// The error that there is no such item, or no such object.
-    fn without_item<C: WireCollection>(&self, error: ServiceError) -> Refusal {
+    fn without_item<C: WireCollection>(&self, error: ServiceError) -> RequestError {
         let found = self.read(|reader| reader.object_state::<C>(self.service(), self.object()));
         if error == ServiceError::NotFound && found.is_ok() {
             let code = C::ITEM_NOT_FOUND;
-            return Refusal::Other(StatusCode::NOT_FOUND, code, "Item not found");
+            return RequestError::Other(StatusCode::NOT_FOUND, code, "Item not found");
         }
         self.without_object::<C>(error)
     }

@@ -21,14 +21,14 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
 use super::bodies::LiveBody;
-use super::requests::{Caller, Refusal, Response, Routed};
+use super::requests::{Caller, RequestError, Response, Routed};
 use super::subscriptions::{self, Action, Begun, Missed, ORDERED};
 use super::{Endpoint, Realtime, continuation};
 use crate::emulator::core::{
     Action as FaultAction, Core, Effect, LoggedFrame, LoggedRequest, OnEvent, RequestId, Sender,
 };
 use crate::emulator::store::{Actor, Millis, ServiceError, Sid};
-use crate::emulator::subscribers::live::{Connection, LiveEvent, Notice, Order};
+use crate::emulator::subscribers::live::{Connection, LiveEvent, Notice, Order, What};
 use crate::tokens::TokenError;
 use crate::twilsock::{
     AccountDescriptor, ContinuationStatus, Frame, Header, HttpRequest, InitRegistration, Method,
@@ -47,7 +47,7 @@ const SEND_TIMEOUT: Duration = Duration::from_secs(30);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// The time that an event waits for the one that is to be sent before it.
 const REORDER_TIMEOUT: Duration = Duration::from_secs(1);
-/// The rest of its life at which a client is told that its token expires.
+/// The rest of the life of a token at which its client gets a warning.
 const WARNING: Millis = 240_000;
 /// The messages that are carried out before their replies are sent.
 const MESSAGES_AT_A_TIME: usize = 64;
@@ -90,7 +90,7 @@ struct Client {
     endpoint: Endpoint,
     /// The time at which its token expires.
     expires: Millis,
-    /// The time at which it is told so; none when it was.
+    /// The time of the warning before that; none when it was sent.
     warning: Option<Millis>,
     /// The numbers of its subscriptions.
     subscriptions: HashMap<Sid, u64>,
@@ -268,7 +268,7 @@ impl Session {
         };
         let mut next = self.ping.min(self.heard + SILENCE);
         let due = client.warning.unwrap_or(client.expires).min(client.expires);
-        // A clock that stands still tells when it is moved.
+        // A clock that stands still calls when it is moved.
         if let Some(wait) = self.core().clock.sleep_until(due) {
             next = next.min(now + wait);
         }
@@ -501,7 +501,7 @@ impl Session {
         let (claims, service) = match core.verify_token(&token.0) {
             Ok(verified) => verified,
             Err(error) => {
-                self.refuse(id, refusal(&error), None);
+                self.refuse(id, token_status(&error), None);
                 return;
             }
         };
@@ -597,7 +597,7 @@ impl Session {
             ..Reply::default()
         };
         let reply = match core.verify_token(&token.0) {
-            Err(error) => refused(refusal(&error)),
+            Err(error) => refused(token_status(&error)),
             Ok((claims, _)) if claims.grants["identity"] != *client.identity => {
                 refused(Status::error(
                     401,
@@ -682,7 +682,7 @@ impl Session {
                 self.begin_subscriptions(&request, &payload);
             }
             (Effect::Respond(fault), _) => {
-                let mut response = Refusal::Other(
+                let mut response = RequestError::Other(
                     fault.status,
                     20_000 + u32::from(fault.status.as_u16()),
                     fault.status.canonical_reason().unwrap_or("Scripted fault"),
@@ -740,7 +740,7 @@ impl Session {
     }
 
     fn respond(&self, request: &HttpRequest, payload: &[u8]) -> Response {
-        let not_found = || Refusal::from(ServiceError::NotFound).response(&request.path);
+        let not_found = || RequestError::from(ServiceError::NotFound).response(&request.path);
         let (Some(client), Some(routed)) = (&self.client, Routed::new(request)) else {
             return not_found();
         };
@@ -816,14 +816,14 @@ impl Session {
                 continue;
             }
             let Some(sid) = sid else {
-                let refusal = Refusal::Other(StatusCode::NOT_FOUND, 54100, "Object not found");
-                failures.push(subscriptions::failed(wanted, &refusal));
+                let error = RequestError::Other(StatusCode::NOT_FOUND, 54100, "Object not found");
+                failures.push(subscriptions::failed(wanted, &error));
                 continue;
             };
             client.end_subscription(&core, sid);
             let (id, seen) = (client.connection.id, wanted.last_event_id);
             match subscriptions::begin(&core, &client.caller, id, sid, seen) {
-                Err(refusal) => failures.push(subscriptions::failed(wanted, &refusal)),
+                Err(error) => failures.push(subscriptions::failed(wanted, &error)),
                 Ok(begun) => {
                     client.subscriptions.insert(sid, begun.subscription);
                     match &begun.missed {
@@ -860,6 +860,9 @@ impl Session {
                 event,
             } => {
                 if client.subscriptions.get(&event.object) == Some(&subscription) {
+                    if matches!(event.what, What::Removed) {
+                        client.subscriptions.remove(&event.object);
+                    }
                     self.push_event(&event);
                 }
             }
@@ -890,8 +893,8 @@ impl Session {
         }
     }
 
-    /// Tells a client that a subscription was ended by the service. JavaScript subscribes again, and
-    /// learns why that is forbidden.
+    /// Sends that a subscription was ended by the service. JavaScript subscribes again, and gets the error
+    /// of that.
     fn push_canceled(&mut self, object: Sid) {
         let kind = super::bodies::kind_name(object.kind());
         let canceled = subscriptions::canceled(&object.to_string(), kind);
@@ -1126,7 +1129,7 @@ fn notification(message_type: &str) -> Method {
 }
 
 /// The status of a token that is not accepted.
-fn refusal(error: &TokenError) -> Status {
+fn token_status(error: &TokenError) -> Status {
     use jsonwebtoken::errors::ErrorKind;
 
     let (code, text) = match error {
@@ -1175,7 +1178,7 @@ fn registered(core: &Core, registrations: Vec<InitRegistration>) -> Vec<InitRegi
     named.collect()
 }
 
-/// The time at which a client is told that its token expires: four minutes before, or halfway where less
+/// The time at which a client is warned that its token expires: four minutes before, or halfway where less
 /// is left.
 fn warning(now: Millis, expires: Millis) -> Millis {
     let left = expires.saturating_sub(now);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::bodies::{self, LiveBody, Wire, kind_name};
-use super::requests::{Caller, Refusal, Response};
+use super::requests::{Caller, RequestError, Response};
 use crate::emulator::core::Core;
 use crate::emulator::store::{
     Collection, Document, ItemName, Kind, LastEvent, List, Map, ObjectState, Reader, ServiceError,
@@ -57,7 +57,7 @@ impl Request {
     /// Reads a request, or gives the response to one that cannot be read.
     pub(super) fn read(payload: &[u8]) -> Result<Self, Response> {
         let request: Self = serde_json::from_slice(payload)
-            .map_err(|_| Refusal::from(ServiceError::InvalidBody).response(""))?;
+            .map_err(|_| RequestError::from(ServiceError::InvalidBody).response(""))?;
         if request.requests.len() > MAX_BATCH {
             let status = StatusCode::BAD_REQUEST;
             return Err(Response::error(
@@ -121,7 +121,7 @@ pub(super) fn begin(
     client: u64,
     sid: Sid,
     seen: Option<i64>,
-) -> Result<Begun, Refusal> {
+) -> Result<Begun, RequestError> {
     core.store
         .read_as(&caller.actor, |reader| match sid.kind() {
             Kind::Document => {
@@ -161,7 +161,7 @@ fn begin_collection<C: Collection + Wire>(
     client: u64,
     sid: Sid,
     seen: Option<i64>,
-) -> Result<Begun, Refusal> {
+) -> Result<Begun, RequestError> {
     let state = state::<C>(reader, caller, sid)?;
     let last = id(state.event_id());
     let (subscription, missed) = subscribe(core, client, sid, last, seen)?;
@@ -197,7 +197,7 @@ fn subscribe(
     sid: Sid,
     last: i64,
     seen: Option<i64>,
-) -> Result<(u64, Missing), Refusal> {
+) -> Result<(u64, Missing), RequestError> {
     let subscribed = core.live.subscribe(client, sid, last, seen);
     let Some(Subscribed {
         subscription,
@@ -205,18 +205,22 @@ fn subscribe(
     }) = subscribed
     else {
         let (status, text) = (StatusCode::BAD_REQUEST, "Too many subscriptions");
-        return Err(Refusal::Other(status, 54419, text));
+        return Err(RequestError::Other(status, 54419, text));
     };
     Ok((subscription, missed))
 }
 
 /// The object of a SID, which the caller may read.
-fn state<T: Wire>(reader: Reader<'_>, caller: &Caller, sid: Sid) -> Result<ObjectState, Refusal> {
+fn state<T: Wire>(
+    reader: Reader<'_>,
+    caller: &Caller,
+    sid: Sid,
+) -> Result<ObjectState, RequestError> {
     reader
         .object_state::<T>(&caller.service, &sid.to_string())
         .map_err(|error| match error {
             ServiceError::NotFound => {
-                Refusal::Other(StatusCode::NOT_FOUND, T::NOT_FOUND, "Object not found")
+                RequestError::Other(StatusCode::NOT_FOUND, T::NOT_FOUND, "Object not found")
             }
             error => error.into(),
         })
@@ -247,7 +251,7 @@ pub(super) fn last_event(
             Kind::List => reader.last_event::<List>(&caller.service, &object, name, event),
             _ => reader.last_event::<Map>(&caller.service, &object, name, event),
         });
-    // An object that was removed has no items to tell of: its removal comes later.
+    // The removal of an object comes later, as an event of its own.
     let last: LastEvent = last.ok().flatten()?;
     let service = Sid::parse(Kind::Service, &caller.service)?;
     Some(bodies::last_event(service, &last))
@@ -275,7 +279,7 @@ pub(super) fn document(state: &ObjectState) -> LiveBody {
     }
 }
 
-/// The type of the message that an event of an object is sent in, as it happens.
+/// The type of the message that an event of an object is sent in, when it is emitted.
 pub(super) fn message_type(sid: Sid) -> String {
     match sid.kind() {
         // JavaScript registers no type for Message Streams.
@@ -340,8 +344,8 @@ pub(super) fn canceled(object_sid: &str, object_type: &str) -> Vec<u8> {
 }
 
 /// The result that a subscription cannot begin.
-pub(super) fn failed(wanted: &Wanted, refusal: &Refusal) -> Vec<u8> {
-    let response = refusal.response("");
+pub(super) fn failed(wanted: &Wanted, error: &RequestError) -> Vec<u8> {
+    let response = error.response("");
     bodies::json(&Outcome {
         object_sid: &wanted.object_sid,
         object_type: &wanted.object_type,

@@ -213,7 +213,7 @@ async fn unknown_objects_and_too_many_fail() {
 }
 
 #[tokio::test]
-async fn expiry_is_told_when_it_is_due_and_when_the_clock_is_moved() {
+async fn expiry_has_events_when_it_is_due_and_when_the_clock_is_moved() {
     let emulator = Emulator::start().await.unwrap();
     let sync = emulator.client().unwrap();
     let document = sync

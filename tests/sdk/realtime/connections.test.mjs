@@ -50,7 +50,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(await refused("token"), [401, 20101]);
     });
 
-    test("an expired token is refused with 20104, and told as tokenExpired", async () => {
+    test("an expired token is refused with 20104, with the event tokenExpired", async () => {
       const token = emulator.token("alice", { iat: seconds() - 100, exp: seconds() - 10 });
       const client = clients.create("alice", token);
       const [error] = await Promise.all([
@@ -126,7 +126,7 @@ for (const version of VERSIONS) {
       await connected(client);
     });
 
-    test("a token that is about to expire is told, and a new one is enough", async () => {
+    test("a token that is about to expire has an event, and a new one is enough", async () => {
       const client = await clients.connect("erin", emulator.token("erin", { exp: seconds() + 500 }));
       const warned = next(client, "tokenAboutToExpire");
       await emulator.advance(300_000);
@@ -137,7 +137,7 @@ for (const version of VERSIONS) {
       assert.equal(client.connectionState, "connected");
     });
 
-    test("a token that expires is told, and a new one revives the client", async () => {
+    test("a token that expires has an event, and a new one revives the client", async () => {
       const now = new Date((await emulator.control("GET", "clock")).now) / 1000;
       const token = emulator.token("erin", { iat: seconds(), exp: Math.floor(now) + 100 });
       const client = await clients.connect("erin", token);
@@ -201,7 +201,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(items, [["a", 3], ["c", 0], ["d", 1]]);
     });
 
-    test("an object that was removed meanwhile is told as removed", async () => {
+    test("an object that was removed meanwhile has the event removed", async () => {
       const client = await clients.connect("heidi");
       const id = name();
       const document = await live(await client.document(id));
@@ -263,7 +263,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(seen.map(([, { data }]) => data.n), [1, 2]);
     });
 
-    test("a doubled event is told once", async () => {
+    test("a doubled event is emitted once", async () => {
       const client = await clients.connect("nina");
       const id = name();
       const map = await live(await client.map(id));
@@ -318,7 +318,7 @@ for (const version of VERSIONS) {
       assert.ok(!JSON.stringify(frames).includes(token));
     });
 
-    test("a reset tells clients that their objects are removed", async () => {
+    test("a reset has the event removed for all objects", async () => {
       const client = await clients.connect("rosa");
       const document = await live(await client.document(name()));
       const removed = next(document, "removed");

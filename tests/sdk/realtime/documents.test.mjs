@@ -73,7 +73,7 @@ for (const version of VERSIONS) {
       assert.equal(one.sid, other.sid);
     });
 
-    test("set tells the writer first, as its own, and the other client after", async () => {
+    test("set has an event for the writer, as its own, and one for the other client", async () => {
       const [one, other] = await both();
       const [mine, yours] = [record(one, "updated"), record(other, "updated")];
       await one.set({ n: 1 });
@@ -84,7 +84,7 @@ for (const version of VERSIONS) {
       assert.equal(mine.length, 1);
     });
 
-    test("one hundred own writes are told as own, once each", async () => {
+    test("one hundred own writes have one event each, as own", async () => {
       const document = await live(await alice.document(name()));
       const seen = record(document, "updated");
       for (let n = 0; n < 100; n += 1) await document.set({ n });
@@ -114,7 +114,7 @@ for (const version of VERSIONS) {
       await until(() => one.data.n === 40 && other.data.n === 40, "40 on both sides");
     });
 
-    test("a write over REST is told", async () => {
+    test("a write over REST has an event", async () => {
       const [one, , id] = await both({ n: 1 });
       const event = next(one, "updated");
       await emulator.rest("POST", `/Documents/${id}`, { Data: { n: 2 } });
@@ -168,7 +168,7 @@ for (const version of VERSIONS) {
       assert.deepEqual((await event).data, { n: 1 });
     });
 
-    test("expiry is told as removed, when it is due", async () => {
+    test("expiry has the event removed, when it is due", async () => {
       const [one, other] = await both({ n: 1 });
       await one.set({ n: 2 }, { ttl: 7_200 });
       const events = [next(one, "removed"), next(other, "removed")];
@@ -180,7 +180,7 @@ for (const version of VERSIONS) {
       assert.ok(clock);
     });
 
-    test("removeDocument is told as local and as remote", async () => {
+    test("removeDocument has a local and a remote event", async () => {
       const [one, other] = await both({ n: 1 });
       const [mine, yours] = [record(one, "removed"), record(other, "removed")];
       await one.removeDocument();
@@ -189,7 +189,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(yours, [["removed", { isLocal: false, previousData: { n: 1 } }]]);
     });
 
-    test("a removal over REST is told", async () => {
+    test("a removal over REST has an event", async () => {
       const [one, , id] = await both();
       const event = next(one, "removed");
       await emulator.rest("DELETE", `/Documents/${id}`);
@@ -221,9 +221,9 @@ for (const version of VERSIONS) {
       assert.deepEqual(seen, []);
       const again = await live(await bob.document(id));
       assert.deepEqual(again.data, { n: 1 });
-      const told = next(again, "updated");
+      const later = next(again, "updated");
       await emulator.rest("POST", `/Documents/${id}`, { Data: { n: 2 } });
-      assert.deepEqual((await told).data, { n: 2 });
+      assert.deepEqual((await later).data, { n: 2 });
     });
 
     test("two hundred Documents are subscribed in batches", async () => {

@@ -32,7 +32,7 @@ for (const version of VERSIONS) {
       await emulator.stop();
     });
 
-    test("push gives indexes from 0, told to both", async () => {
+    test("push gives indexes from 0, with events for both", async () => {
       const [one, other] = await lists();
       const [mine, yours] = [record(one, ...EVENTS), record(other, ...EVENTS)];
       assert.equal((await one.push({ n: 0 })).index, 0);
@@ -62,7 +62,7 @@ for (const version of VERSIONS) {
       await fails(list.get(7), 404, 54151);
     });
 
-    test("remove is told with the data before", async () => {
+    test("remove has an event with the data before", async () => {
       const [one, other] = await lists();
       await one.push({ n: 1 });
       const event = next(other, "itemRemoved");
@@ -101,7 +101,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(from.flat().map((item) => item.index), left.filter((n) => n >= 21));
     });
 
-    test("REST adds, changes and removes items, which is told", async () => {
+    test("REST adds, changes and removes items, with events", async () => {
       const [one, , id] = await lists();
       const seen = record(one, ...EVENTS);
       await emulator.rest("POST", `/Lists/${id}/Items`, { Data: { n: 1 } });
@@ -123,7 +123,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(await (await alice.list(name())).getContext(), {});
     });
 
-    test("an item's TTL ends it, which is told", async () => {
+    test("an item's TTL ends it, with an event", async () => {
       const [one, other] = await lists();
       const event = next(other, "itemRemoved");
       await one.push({ n: 1 }, { ttl: 1 });
@@ -139,7 +139,7 @@ for (const version of VERSIONS) {
       assert.ok(new Date(list.dateExpires) > new Date());
     });
 
-    test("removeList is told once on each side", async () => {
+    test("removeList has one event on each side", async () => {
       const [one, other] = await lists();
       const [mine, yours] = [record(one, "removed"), record(other, "removed")];
       await one.removeList();
@@ -156,7 +156,7 @@ for (const version of VERSIONS) {
       await fails(bob.list({ id, mode: "create_new" }), 409, 54301);
     });
 
-    test("a message is told to the writer and to the other client", async () => {
+    test("a message has an event for the writer and for the other client", async () => {
       const [one, other] = await streams();
       const [mine, yours] = [record(one, "messagePublished"), record(other, "messagePublished")];
       const message = await one.publishMessage({ n: 1 });
@@ -166,7 +166,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(mine.map(([, args]) => args.isLocal), [true, false]);
     });
 
-    test("a message over REST is told", async () => {
+    test("a message over REST has an event", async () => {
       const [one, , id] = await streams();
       const event = next(one, "messagePublished");
       const { sid } = await emulator.rest("POST", `/Streams/${id}/Messages`, { Data: { n: 1 } });
@@ -201,14 +201,14 @@ for (const version of VERSIONS) {
       assert.deepEqual(seen.map(([, { message }]) => message.data.n), [2]);
     });
 
-    test("setTtl of a Stream ends it, which is told", async () => {
+    test("setTtl of a Stream ends it, with an event", async () => {
       const [one, other] = await streams();
       const event = next(other, "removed");
       await one.setTtl(1);
       assert.deepEqual(await event, { isLocal: false });
     });
 
-    test("removeStream is told once on each side", async () => {
+    test("removeStream has one event on each side", async () => {
       const [one, other] = await streams();
       const [mine, yours] = [record(one, "removed"), record(other, "removed")];
       await one.removeStream();

@@ -56,7 +56,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(yours, [["itemUpdated", { ...args, isLocal: false }]]);
     });
 
-    test("remove is told with the data before", async () => {
+    test("remove has an event with the data before", async () => {
       const [one, other] = await both();
       await one.set("k", { n: 1 });
       await until(async () => (await other.get("k").catch(() => null)) !== null, "the item");
@@ -149,7 +149,7 @@ for (const version of VERSIONS) {
       await fails(map.set("a".repeat(321), {}), 400, 54209);
     });
 
-    test("REST adds, changes and removes items, which is told", async () => {
+    test("REST adds, changes and removes items, with events", async () => {
       const [one, , id] = await both();
       const seen = record(one, ...EVENTS);
       await emulator.rest("POST", `/Maps/${id}/Items`, { Key: "k", Data: { n: 1 } });
@@ -216,7 +216,7 @@ for (const version of VERSIONS) {
       });
     });
 
-    test("an item's TTL ends it, which is told", async () => {
+    test("an item's TTL ends it, with an event", async () => {
       const [one, other] = await both();
       const event = next(other, "itemRemoved");
       await one.set("k", { n: 1 }, { ttl: 1 });
@@ -230,14 +230,14 @@ for (const version of VERSIONS) {
       assert.ok(new Date(item.dateExpires) > new Date());
     });
 
-    test("setTtl of a Map ends it, which is told", async () => {
+    test("setTtl of a Map ends it, with an event", async () => {
       const [one, other] = await both();
       const event = next(other, "removed");
       await one.setTtl(1);
       assert.deepEqual(await event, { isLocal: false });
     });
 
-    test("removeMap is told once on each side", async () => {
+    test("removeMap has one event on each side", async () => {
       const [one, other] = await both();
       const [mine, yours] = [record(one, "removed"), record(other, "removed")];
       await one.removeMap();

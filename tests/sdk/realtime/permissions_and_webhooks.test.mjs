@@ -97,7 +97,7 @@ for (const version of VERSIONS) {
       await fails(lists.remove(0), 403, 54007);
     });
 
-    test("a permission that is taken away ends the subscription, which is told", async () => {
+    test("a permission that is taken away ends the subscription, with a failure", async () => {
       const id = name();
       await alice.document(id);
       await grant("Documents", id, "bob", true, true, false);
@@ -170,7 +170,7 @@ for (const version of VERSIONS) {
       assert.deepEqual(posts.map((post) => JSON.parse(post.DocumentData).n), [3]);
     });
 
-    test("endpoints that come and go are told", async () => {
+    test("endpoints that come and go have webhooks", async () => {
       await settings({ ReachabilityWebhooksEnabled: true });
       posts.length = 0;
       const client = await clients.connect("carol");

@@ -63,3 +63,57 @@ impl Log {
         Some(self.events.iter().filter(later).cloned().collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+
+    use super::super::What;
+    use super::*;
+    use crate::emulator::store::{Kind, Sid};
+
+    fn event(id: i64) -> Arc<LiveEvent> {
+        Arc::new(LiveEvent {
+            object: Sid::new(Kind::Map, 1),
+            id: Some(id),
+            what: What::Removed,
+            after: 0,
+            payload: OnceLock::new(),
+        })
+    }
+
+    fn ids(log: &Log, after: i64) -> Option<Vec<i64>> {
+        let events = log.after(after)?;
+        Some(events.iter().filter_map(|event| event.id).collect())
+    }
+
+    #[test]
+    fn it_goes_back_to_where_it_began_and_no_further() {
+        let mut log = Log::new(4);
+        assert_eq!((ids(&log, 3), ids(&log, 4)), (None, Some(vec![])));
+        (5..8).for_each(|id| log.push(event(id)));
+        assert_eq!(ids(&log, 3), None);
+        assert_eq!(ids(&log, 4), Some(vec![5, 6, 7]));
+        assert_eq!(ids(&log, 6), Some(vec![7]));
+        assert_eq!(ids(&log, 9), Some(vec![]));
+    }
+
+    #[test]
+    fn it_is_bounded_and_can_forget() {
+        let mut log = Log::new(-1);
+        let last = i64::try_from(MAX_EVENTS).unwrap() + 9;
+        (0..=last).for_each(|id| log.push(event(id)));
+        assert_eq!(
+            (ids(&log, 8), ids(&log, 9).map(|ids| ids.len())),
+            (None, Some(MAX_EVENTS))
+        );
+        assert!(log.size() > 0);
+        log.forget();
+        assert_eq!(
+            (log.size(), ids(&log, last - 1), ids(&log, last)),
+            (0, None, Some(vec![]))
+        );
+        log.push(event(last + 1));
+        assert_eq!(ids(&log, last), Some(vec![last + 1]));
+    }
+}

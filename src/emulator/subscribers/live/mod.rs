@@ -1,4 +1,4 @@
-//! Live clients: their subscriptions, which get the events of objects as they happen.
+//! Live clients: their subscriptions, which get the events of objects as they are emitted.
 //!
 //! Each client has a bounded queue. One that reads so slowly that its queue is full is cut off, and
 //! gets what it has missed when it is back: no client delays a write or another client. Subscriptions
@@ -502,14 +502,14 @@ impl Subscriber for Live {
     }
 }
 
-/// The clock tells it to the clients, whose tokens may have expired.
+/// The tokens of clients may have expired.
 impl OnMove for Live {
     fn moved(&self) {
         self.order(None, &Order::ClockMoved);
     }
 }
 
-/// Has the clock tell when it is moved.
+/// Has the clock call `live` when it is moved.
 pub(in crate::emulator) fn follow(live: &Arc<Live>, clock: &Clock) {
     let live: std::sync::Weak<Live> = Arc::downgrade(live);
     clock.on_move(live);
@@ -518,5 +518,60 @@ pub(in crate::emulator) fn follow(live: &Arc<Live>, clock: &Clock) {
 impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Live").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn removed(object: Sid) -> Arc<LiveEvent> {
+        Arc::new(LiveEvent {
+            object,
+            id: Some(1),
+            what: What::Removed,
+            after: 0,
+            payload: OnceLock::new(),
+        })
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_is_cut_off_and_others_are_not() {
+        let live = Live::new(Random::default(), None);
+        let (service, map) = (Sid::new(Kind::Service, 1), Sid::new(Kind::Map, 2));
+        let slow = live.enter(service, "slow");
+        let mut quick = live.enter(service, "quick");
+        for client in [slow.id, quick.id] {
+            live.subscribe(client, map, -1, Some(-1)).unwrap();
+        }
+        for _ in 0..=QUEUE {
+            live.lock().emit(&removed(map));
+            assert!(quick.notices.try_recv().is_ok());
+        }
+        assert_eq!(live.clients(), 1);
+        // It has all that was queued, and then the end.
+        let mut slow = slow;
+        assert_eq!(
+            std::iter::from_fn(|| slow.notices.try_recv().ok()).count(),
+            QUEUE
+        );
+        assert!(live.subscribe(slow.id, map, -1, None).is_none());
+    }
+
+    #[test]
+    fn objects_that_nobody_watches_are_dropped_when_there_are_many() {
+        let live = Live::new(Random::default(), None);
+        let client = live.enter(Sid::new(Kind::Service, 1), "alice");
+        let watched = Sid::new(Kind::Document, 0);
+        live.subscribe(client.id, watched, 0, Some(0)).unwrap();
+        for id in 1..10_000 {
+            let object = Sid::new(Kind::Document, id);
+            live.subscribe(client.id, object, 0, Some(0)).unwrap();
+            live.unsubscribe(client.id, object);
+        }
+        assert!(live.lock().objects.len() <= MAX_UNWATCHED + 1);
+        assert!(live.lock().objects.contains_key(&watched));
+        live.leave(client.id);
+        assert_eq!(live.clients(), 0);
     }
 }

@@ -137,7 +137,8 @@ async fn a_token_is_renewed_for_the_same_identity_and_service_only() {
 
 #[tokio::test]
 async fn a_token_expires_by_the_clock() {
-    let clock = Clock::manual(SystemTime::now().into());
+    // Not before the token, which is issued by the clock of the system.
+    let clock = Clock::manual((SystemTime::now() + Duration::from_secs(5)).into());
     let emulator = Emulator::builder()
         .clock(clock.clone())
         .start()

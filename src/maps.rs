@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::client::SyncClient;
 use crate::items::Items;
 use crate::objects::Objects;
-use crate::resource::bulk::{Bulk, job};
+use crate::resource::bulk::Bulk;
 use crate::resource::call::{Create, Merge, UpdateOrCreate, Written};
 use crate::resource::contract::checked;
 use crate::resource::key::{IntoKey, Position};
@@ -15,6 +15,7 @@ use crate::resource::kind::{Collection, Dataless, Item, Named, kind, resource};
 use crate::resource::listing::Listing;
 use crate::resource::outcome::Removal;
 use crate::resource::record::{data_record, dataless_record, record};
+use crate::resource::upsert::Upserts;
 use crate::resource::write::Draft;
 use crate::value::{InputError, ItemKey, MapSid, Revision};
 
@@ -190,19 +191,23 @@ where
         UpdateOrCreate::new(self.item(key), Draft::of(&self.target, data))
     }
 
-    /// Sets many items. The keys of the [`Bulk`] are those of the items. Cost: as
-    /// [`set`](Self::set) for each. Keys should differ: of two items with one key either may be last.
+    /// Sets many items. The keys of the [`Bulk`] are those of the items. Keys should differ: of two items
+    /// with one key either may be last.
+    ///
+    /// Cost: one request for each if all exist or all are new, but for two for each of the first few new
+    /// ones; two at each change from one to the other.
     pub fn set_many<I, K>(&self, items: I) -> Bulk<String, Written<MapItem<T>>>
     where
         I: IntoIterator<Item = (K, T)>,
         I::IntoIter: Send + 'static,
         K: Into<String>,
     {
-        let map = self.clone();
+        let (map, upserts) = (self.clone(), Upserts::default());
         let jobs = items.into_iter().map(move |(key, data)| {
             let key = key.into();
-            let call = map.set(&key, &data);
-            Ok((key, job(call)))
+            let draft = Draft::of(&map.target, &data);
+            let job = upserts.job(map.item(&key), draft);
+            Ok((key, job))
         });
         Bulk::new(stream::iter(jobs))
     }

@@ -17,11 +17,12 @@ use crate::error::{Error, Result};
 use crate::lists::{List, ListItem};
 use crate::maps::{Map, MapItem};
 use crate::resource::bulk::{Bulk, Job, JobOptions, Work};
-use crate::resource::call::{Create, Ensure, Update, UpdateOrCreate};
+use crate::resource::call::{Create, Ensure, Update};
 use crate::resource::found;
 use crate::resource::kind::{Kind as _, Resource};
 use crate::resource::outcome;
 use crate::resource::target::Target;
+use crate::resource::upsert::Upserts;
 use crate::resource::write::Draft;
 use crate::value::{Data, Ttl};
 
@@ -232,8 +233,8 @@ impl Contents {
     /// what is there, List items are added at the end. What has expired, and what cannot be made in another
     /// Service, is left out and counted.
     ///
-    /// Cost: one request for each line, two for an object that does not exist yet, and at most two for
-    /// settings.
+    /// Cost: one request for each line, two for a List, Map or Message Stream that does not exist yet and for
+    /// some new Documents and Map items, and at most two for settings.
     ///
     /// # Errors
     ///
@@ -316,7 +317,8 @@ impl Contents {
     /// Takes the Documents out of it, and writes them. The keys of the [`Bulk`] are the numbers and kinds of
     /// lines, and its results are `false` for Documents that have expired and were not written.
     ///
-    /// Cost: one request for each that exists, two for each that does not.
+    /// Cost: one request for each if all exist or all are new, but for two for each of the first few new
+    /// ones; two at each change from one to the other.
     pub fn import_documents(&mut self, sync: &SyncClient) -> Bulk<(u64, Kind), bool> {
         let is_document = |object: &mut Object| object.place.kind == Kind::Document;
         let documents = self.objects.extract_if(.., is_document);
@@ -355,8 +357,8 @@ impl Object {
     /// that are skipped. The keys of the [`Bulk`] are the numbers and kinds of lines, and its results are `false` for
     /// items that have expired and were not written. List items are added one after the other.
     ///
-    /// Cost: one request for each List item, and for each Map item that exists; two for each other Map
-    /// item.
+    /// Cost: one request for each List item; Map items as
+    /// [`set_many`](crate::kind::Items::set_many).
     pub fn import_items(
         &mut self,
         sync: &SyncClient,
@@ -373,9 +375,9 @@ fn import(sync: &SyncClient, lines: Vec<(String, Line)>) -> Bulk<(u64, Kind), bo
     let is_ordered = lines
         .first()
         .is_some_and(|(_, line)| line.entry.kind == Kind::ListItem);
-    let sync = sync.clone();
+    let (sync, upserts) = (sync.clone(), Upserts::default());
     let jobs = stream::iter(lines).map(move |(name, Line { number, entry })| {
-        let (sync, line) = (sync.clone(), (number, entry.kind));
+        let (sync, upserts, line) = (sync.clone(), upserts.clone(), (number, entry.kind));
         let job: Job<bool> = Box::new(move |options| {
             let Some(ttl) = Ttl::until(entry.date_expires) else {
                 return Box::pin(ready(Ok(false)));
@@ -383,15 +385,12 @@ fn import(sync: &SyncClient, lines: Vec<(String, Line)>) -> Bulk<(u64, Kind), bo
             let target = target(&sync, &name, &entry, None);
             let draft = draft(&target, entry.data.as_ref(), ttl);
             match entry.kind {
-                Kind::MapItem => run(options, UpdateOrCreate::<MapItem<Data>>::new(target, draft)),
+                Kind::MapItem => done(upserts.job::<MapItem<Data>>(target, draft)(options)),
                 Kind::ListItem => run(options, Create::<ListItem<Data>>::new(target, draft)),
                 _ if entry.sid.is_some() => {
                     run(options, Update::<Document<Data>>::new(target, draft))
                 }
-                _ => run(
-                    options,
-                    UpdateOrCreate::<Document<Data>>::new(target, draft),
-                ),
+                _ => done(upserts.job::<Document<Data>>(target, draft)(options)),
             }
         });
         Ok((line, job))
@@ -411,5 +410,9 @@ fn bulk<K, R>(
 }
 
 fn run<R: 'static>(options: &JobOptions, call: impl Work<R>) -> BoxFuture<'static, Result<bool>> {
-    call.with(options).into_future().map_ok(|_| true).boxed()
+    done(call.with(options).into_future())
+}
+
+fn done<R: 'static>(call: BoxFuture<'static, Result<R>>) -> BoxFuture<'static, Result<bool>> {
+    call.map_ok(|_| true).boxed()
 }

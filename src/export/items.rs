@@ -15,7 +15,8 @@ use crate::items::Items;
 use crate::lists::{List, ListItem};
 use crate::maps::{Map, MapItem};
 use crate::resource::bulk::{Bulk, Job, failed, job};
-use crate::resource::call::{Create, UpdateOrCreate, Written};
+use crate::resource::call::{Create, Written};
+use crate::resource::upsert::Upserts;
 use crate::value::{Data, Ttl};
 
 /// The items among the lines of an export, with the work for each. The keys are the numbers of lines,
@@ -105,14 +106,13 @@ impl<T: DeserializeOwned + Send + 'static> Items<Map, T> {
     /// Sets all items in another Map, which may be of another Service or account. The keys of the
     /// [`Bulk`] are those of the items. Times to live are carried over.
     pub fn copy_to<U>(&self, target: &Items<Map, U>) -> Bulk<String, Written<MapItem<Data>>> {
-        let target = target.target.clone();
+        let (target, upserts) = (target.target.clone(), Upserts::default());
         Bulk::new(self.raw().items().try_filter_map(move |item| {
             let place = target.item::<Map>(&item.key);
             let draft =
                 Ttl::until(item.date_expires).map(|ttl| draft(&target, Some(&item.data), ttl));
-            ready(Ok(draft.map(|draft| {
-                (item.key, job(UpdateOrCreate::new(place, draft)))
-            })))
+            let job = draft.map(|draft| upserts.job(place, draft));
+            ready(Ok(job.map(|job| (item.key, job))))
         }))
     }
 
@@ -127,17 +127,19 @@ impl<T: DeserializeOwned + Send + 'static> Items<Map, T> {
     /// Map are skipped. The keys of the [`Bulk`] are line numbers, from 0. It can be run again whole, or
     /// from the first line that was not done.
     ///
+    /// Cost: as [`set_many`](Items::set_many).
+    ///
     /// A line of another kind fails with [`Error::Line`].
     pub fn import<S>(&self, lines: S) -> Bulk<usize, Written<MapItem<T>>>
     where
         T: Serialize,
         S: Stream<Item: AsRef<str> + Send> + Send + 'static,
     {
-        let target = self.target.clone();
+        let (target, upserts) = (self.target.clone(), Upserts::default());
         Bulk::new(jobs(lines, Kind::MapItem, move |entry| {
             let draft = entry.draft(Kind::MapItem, &target)?;
             let place = target.item::<Map>(entry.key.as_deref().unwrap_or_default());
-            Ok(draft.map(|draft| job(UpdateOrCreate::new(place, draft))))
+            Ok(draft.map(|draft| upserts.job(place, draft)))
         }))
     }
 }

@@ -1,12 +1,16 @@
 //! Writes to objects and items that may or may not exist, while others create and remove them.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use crate::error::{Error, Result};
+use crate::resource::bulk::Job;
 use crate::resource::call::{Outcome, Written};
 use crate::resource::kind::Resource;
 use crate::resource::record::Versioned;
 use crate::resource::swap::{Known, Rounds, Step, Swapped, swap};
 use crate::resource::target::Target;
-use crate::resource::write::Write;
+use crate::resource::write::{Draft, Write};
 use crate::value::{InputError, is_same_json, merge_patch};
 
 /// The limit of a call that competes with others that create and remove the same object.
@@ -25,6 +29,49 @@ pub(super) async fn update_or_create<R: Resource>(
         })
     });
     written(swapped.await?)
+}
+
+/// Creates what is at a target, or replaces its data: one request where there is nothing.
+async fn create_or_update<R: Resource>(target: &Target, write: &Write) -> Result<Written<R>> {
+    let mut is_first = true;
+    let swapped = swap(target, write, ROUNDS, Known::Unread, |known| {
+        let is_first = std::mem::take(&mut is_first);
+        Ok(match known {
+            Known::Unread if !is_first => Step::Overwrite,
+            Known::Unread | Known::Absent(_) => Step::Create(None),
+            Known::Found(_) => Step::Keep,
+        })
+    });
+    written(swapped.await?)
+}
+
+/// Many writes that replace or create. Each first tries what the one before did: of many new ones, all but
+/// the first few take one request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Upserts {
+    are_new: Arc<AtomicBool>,
+}
+
+impl Upserts {
+    pub(crate) fn job<R: Resource>(&self, mut target: Target, mut draft: Draft) -> Job<Written<R>> {
+        let are_new = Arc::clone(&self.are_new);
+        Box::new(move |given| {
+            target.options = given.options.clone();
+            if let Some(ttl) = given.ttl {
+                draft.ttl(ttl);
+            }
+            Box::pin(async move {
+                let write = draft.finish()?;
+                let written: Written<R> = if are_new.load(Ordering::Relaxed) {
+                    create_or_update(&target, &write).await?
+                } else {
+                    update_or_create(&target, &write).await?
+                };
+                are_new.store(written.is_created(), Ordering::Relaxed);
+                Ok(written)
+            })
+        })
+    }
 }
 
 /// Finds what is at a target, or creates it.

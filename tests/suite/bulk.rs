@@ -364,3 +364,24 @@ async fn the_first_failure_is_an_error_as_any_other() {
     assert!(clear(&map).await.unwrap_err().is_unauthorized());
     clear(&map).await.unwrap();
 }
+
+/// Of many new items, or many that exist, each takes one request but for the first.
+#[tokio::test]
+async fn many_items_take_a_request_each() {
+    let (emulator, sync) = start().await;
+    sync.maps().create("map").await.unwrap();
+    let map = sync.map::<Value>("map");
+    let items = |keys: std::ops::Range<u32>| keys.map(|n| (format!("k{n}"), json!({"n": n})));
+    emulator.clear_requests();
+    for (keys, requests) in [(0..20, 21), (0..20, 20), (10..30, 21), (30..50, 21)] {
+        let set = map.set_many(items(keys.clone())).concurrency(1);
+        assert_eq!(set.await.unwrap().keys.len(), 20);
+        assert_eq!(operations(&emulator).len(), requests, "{keys:?}");
+    }
+    let lines = (0..20)
+        .map(|n| json!({"kind": "map_item", "map": "map", "key": format!("i{n}"), "data": {}}));
+    let lines: Vec<_> = lines.map(|line| line.to_string()).collect();
+    let import = map.import(futures_util::stream::iter(lines)).concurrency(1);
+    assert_eq!(import.await.unwrap().keys.len(), 20);
+    assert_eq!(operations(&emulator).len(), 21);
+}

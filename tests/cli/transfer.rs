@@ -25,7 +25,10 @@ struct Program {
 
 impl Program {
     async fn start() -> Self {
-        let emulator = Emulator::start().await.unwrap();
+        Self::on(Emulator::start().await.unwrap())
+    }
+
+    fn on(emulator: Emulator) -> Self {
         Self {
             sync: emulator.client().unwrap(),
             emulator,
@@ -1317,4 +1320,46 @@ async fn permissions_and_settings_there_and_back() {
     update.await.unwrap();
     program.done("apply -f m.jsonl --prune --yes");
     assert_eq!(program.diff("m.jsonl"), (0, vec![]));
+}
+
+/// Programs that know nothing of each other share the rate of a Map.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes minutes"]
+async fn eight_imports_share_the_rate_of_a_map() {
+    /// The limit for 11 KB, in writes a second.
+    const LIMIT: f64 = 2.0;
+    const ITEMS: u32 = 60;
+    let emulator = Emulator::builder().rate_limits(true).start().await.unwrap();
+    let program = Program::on(emulator);
+    let source = |number: u32| {
+        let data = json!({"text": "x".repeat(11_000)});
+        let item = |n| json!({"key": format!("k{number}-{n}"), "data": data});
+        let items: Vec<_> = (0..ITEMS).map(item).collect();
+        json!({"unique_name": format!("m{number}"), "items": items})
+    };
+    program.seed(json!({"maps": (0..8).map(source).collect::<Vec<_>>()}));
+    program.sync.maps().create("shared").await.unwrap();
+    for number in 0..8 {
+        program.done(&format!("export map m{number} -o {number}.jsonl"));
+    }
+    program.emulator.clear_requests();
+
+    let started = Instant::now();
+    let imports = (0..8).map(|number| {
+        let import = format!("import map shared -f {number}.jsonl --quiet");
+        program.command(&import).spawn().unwrap()
+    });
+    for mut import in imports.collect::<Vec<_>>() {
+        assert!(import.wait().unwrap().success());
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let requests = program.emulator.requests();
+    let is_refused = |request: &&LoggedRequest| request.status().is_some_and(|it| it == 429);
+    let refused = u32::try_from(requests.iter().filter(is_refused).count()).unwrap();
+    let refused = f64::from(refused) / f64::from(u32::try_from(requests.len()).unwrap());
+    let throughput = f64::from(8 * ITEMS) / (LIMIT * seconds);
+    println!("{seconds:.0} s, {throughput:.2} of the rate, {refused:.3} refused");
+    assert!(throughput >= 0.7, "{throughput}");
+    // With the first seconds, in which the programs find their rates.
+    assert!(refused <= 0.3, "{refused}");
 }

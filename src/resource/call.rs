@@ -165,7 +165,7 @@ call! {
     |target, write, unless_equal| if unless_equal {
         Box::pin(upsert::unless_equal(&target, &write)).await
     } else {
-        upsert::update_or_create(&target, &write).await
+        upsert::update_or_create(&target, &write, false).await
     }
 }
 

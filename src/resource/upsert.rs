@@ -16,28 +16,18 @@ use crate::value::{InputError, is_same_json, merge_patch};
 /// The limit of a call that competes with others that create and remove the same object.
 const ROUNDS: Rounds = Rounds::at_once(8);
 
-/// Replaces the data of what is at a target, or creates it.
+/// Replaces the data of what is at a target, or creates it. If it is likely new, the first step creates it:
+/// one request where there is nothing.
 pub(super) async fn update_or_create<R: Resource>(
     target: &Target,
     write: &Write,
+    is_likely_new: bool,
 ) -> Result<Written<R>> {
+    let mut create_first = is_likely_new;
     let swapped = swap(target, write, ROUNDS, Known::Unread, |known| {
+        let create_first = std::mem::take(&mut create_first);
         Ok(match known {
-            Known::Unread => Step::Overwrite,
-            Known::Absent(_) => Step::Create(None),
-            Known::Found(_) => Step::Keep,
-        })
-    });
-    written(swapped.await?)
-}
-
-/// Creates what is at a target, or replaces its data: one request where there is nothing.
-async fn create_or_update<R: Resource>(target: &Target, write: &Write) -> Result<Written<R>> {
-    let mut is_first = true;
-    let swapped = swap(target, write, ROUNDS, Known::Unread, |known| {
-        let is_first = std::mem::take(&mut is_first);
-        Ok(match known {
-            Known::Unread if !is_first => Step::Overwrite,
+            Known::Unread if !create_first => Step::Overwrite,
             Known::Unread | Known::Absent(_) => Step::Create(None),
             Known::Found(_) => Step::Keep,
         })
@@ -62,11 +52,8 @@ impl Upserts {
             }
             Box::pin(async move {
                 let write = draft.finish()?;
-                let written: Written<R> = if are_new.load(Ordering::Relaxed) {
-                    create_or_update(&target, &write).await?
-                } else {
-                    update_or_create(&target, &write).await?
-                };
+                let is_likely_new = are_new.load(Ordering::Relaxed);
+                let written: Written<R> = update_or_create(&target, &write, is_likely_new).await?;
                 are_new.store(written.is_created(), Ordering::Relaxed);
                 Ok(written)
             })

@@ -280,6 +280,12 @@ impl<R> ServiceCall<R> {
         }
     }
 
+    /// Takes all settings of a form, but for the debouncing window.
+    pub(crate) fn form(mut self, form: UpdateServiceRequest) -> Self {
+        self.form = form;
+        self
+    }
+
     /// A name for people, up to 255 characters.
     pub fn friendly_name(mut self, name: impl Into<String>) -> Self {
         self.form.friendly_name = Some(name.into());

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use url::Url;
 
+use crate::api::types::UpdateServiceRequest;
 use crate::client::SyncClient;
 use crate::error::Result;
 use crate::services::Service;
@@ -137,26 +138,21 @@ impl Settings {
         if self == Self::default() {
             return Ok(());
         }
-        let mut update = sync.services().update(sync.service().clone());
+        let form = UpdateServiceRequest {
+            friendly_name: self.friendly_name,
+            webhook_url: self.webhook_url,
+            webhooks_from_rest_enabled: self.webhooks_from_rest_enabled,
+            reachability_webhooks_enabled: self.reachability_webhooks_enabled,
+            reachability_debouncing_enabled: self.reachability_debouncing_enabled,
+            acl_enabled: self.acl_enabled,
+            ..UpdateServiceRequest::default()
+        };
+        let update = sync.services().update(sync.service().clone());
+        let mut update = update.form(form);
         if let Some(milliseconds) = self.reachability_debouncing_window {
             let window = u64::try_from(milliseconds).unwrap_or_default();
             update = update.reachability_debouncing_window(Duration::from_millis(window));
         }
-        macro_rules! set {
-            ($($name:ident),*) => {
-                $(if let Some(value) = self.$name {
-                    update = update.$name(value);
-                })*
-            };
-        }
-        set!(
-            friendly_name,
-            webhook_url,
-            webhooks_from_rest_enabled,
-            reachability_webhooks_enabled,
-            reachability_debouncing_enabled,
-            acl_enabled
-        );
         update.await.map(drop)
     }
 }

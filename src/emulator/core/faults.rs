@@ -34,7 +34,25 @@ pub struct Fault {
     /// The number of matching requests that pass before it.
     passing: u64,
     /// The number of requests it still strikes.
-    left: u64,
+    left: Times,
+}
+
+/// The number of times that a fault still strikes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Times(pub(super) u64);
+
+impl Times {
+    pub(super) const NEVER: Self = Self(0);
+    pub(super) const ONCE: Self = Self(1);
+    pub(super) const ALWAYS: Self = Self(u64::MAX);
+
+    /// Uses one, and returns whether any are left.
+    pub(super) fn use_one(&mut self) -> bool {
+        if *self != Self::ALWAYS {
+            self.0 = self.0.saturating_sub(1);
+        }
+        *self != Self::NEVER
+    }
 }
 
 /// The effect of a fault on a request.
@@ -78,7 +96,7 @@ impl Fault {
             },
             operation: None,
             passing: 0,
-            left: 1,
+            left: Times::ONCE,
         }
     }
 
@@ -174,13 +192,13 @@ impl Fault {
 
     /// Strikes `k` matching requests.
     pub fn times(mut self, k: u64) -> Self {
-        self.left = k;
+        self.left = Times(k);
         self
     }
 
     /// Strikes every matching request until the faults are cleared.
     pub fn always(self) -> Self {
-        self.times(u64::MAX)
+        self.times(Times::ALWAYS.0)
     }
 
     /// Counts a request, and returns whether the fault strikes it.
@@ -219,7 +237,7 @@ impl Faults {
     }
 
     pub(crate) fn inject(&self, fault: Fault) {
-        if fault.left > 0 {
+        if fault.left != Times::NEVER {
             self.lock().push(fault);
         }
     }
@@ -239,14 +257,10 @@ impl Faults {
         }
         let at = first?;
         let fault = faults.get_mut(at)?;
-        if fault.left == u64::MAX {
+        if fault.left.use_one() {
             return Some(fault.action.clone());
         }
-        fault.left -= 1;
-        if fault.left == 0 {
-            return Some(faults.remove(at).action);
-        }
-        Some(fault.action.clone())
+        Some(faults.remove(at).action)
     }
 }
 

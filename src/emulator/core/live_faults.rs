@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::faults::Times;
 use crate::emulator::subscribers::live::{Live, Order};
 
 /// A fault of the connections of live clients, for
@@ -30,7 +31,7 @@ pub struct LiveFault {
     action: Action,
     identity: Option<String>,
     /// The number of events or connections it still strikes.
-    left: u64,
+    left: Times,
 }
 
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ impl LiveFault {
         Self {
             action,
             identity: None,
-            left: 1,
+            left: Times::ONCE,
         }
     }
 
@@ -144,13 +145,13 @@ impl LiveFault {
 
     /// Strikes this many events or connections; those that strike at once do it once.
     pub fn times(mut self, k: u64) -> Self {
-        self.left = k;
+        self.left = Times(k);
         self
     }
 
     /// Strikes every event or connection until the faults are cleared.
     pub fn always(self) -> Self {
-        self.times(u64::MAX)
+        self.times(Times::ALWAYS.0)
     }
 
     fn is_for(&self, identity: &str) -> bool {
@@ -175,7 +176,7 @@ impl LiveFaults {
             }
             Action::ForgetLog => live.forget_logs(),
             Action::Event(_) | Action::Refuse(_) => {
-                if fault.left > 0 {
+                if fault.left != Times::NEVER {
                     self.lock().push(fault);
                 }
             }
@@ -210,13 +211,8 @@ impl LiveFaults {
             Some((at, effect?))
         });
         let (at, effect) = found?;
-        if let Some(fault) = faults.get_mut(at)
-            && fault.left != u64::MAX
-        {
-            fault.left -= 1;
-            if fault.left == 0 {
-                drop(faults.remove(at));
-            }
+        if !faults.get_mut(at)?.left.use_one() {
+            drop(faults.remove(at));
         }
         Some(effect)
     }

@@ -17,6 +17,7 @@ mod tokens;
 
 use std::sync::{Arc, Once};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use tokio::runtime::Handle;
 
 pub(crate) use self::account::AccountSettings;
@@ -40,6 +41,13 @@ use super::subscribers::live::{self, Live};
 use super::subscribers::webhooks::{self, Endpoints, Outbox, WebhookLog};
 use crate::value::ServiceSid;
 use crate::webhooks::Validator;
+
+/// The characters of a name that are percent-encoded in a path: all but RFC 3986's unreserved ones.
+pub(crate) const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 /// The parts of an emulator that all requests share.
 pub(crate) struct Core {

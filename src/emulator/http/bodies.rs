@@ -3,23 +3,17 @@
 use std::fmt::Display;
 
 use chrono::{DateTime, Datelike, Timelike};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde::de::DeserializeOwned;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::emulator::core::PATH_SEGMENT;
 use crate::emulator::store::{
     Document, GrantView, History, ItemRules, ItemView, Kind, List, Map, Millis, ObjectView,
     Permitted, Resource, Service, Sid, Stream,
 };
-
-/// All but RFC 3986's unreserved characters.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
 
 /// The account, and the URL of the emulator as the client sees it, for all bodies of a request.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +45,7 @@ impl Site<'_> {
 
     fn member<T: Shown>(self, service: Sid, object: Sid, within: &str, name: &str) -> String {
         let url = self.object::<T>(service, object);
-        format!("{url}/{within}/{}", utf8_percent_encode(name, SEGMENT))
+        format!("{url}/{within}/{}", utf8_percent_encode(name, PATH_SEGMENT))
     }
 }
 

@@ -6,29 +6,23 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, SecondsFormat};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::emulator::core::PATH_SEGMENT;
 use crate::emulator::store::{
     Change, Collection, Document, Event, History, Item, ItemName, ItemRules, ItemState, ItemView,
     Items, Kind, LastEvent, List, Map, Millis, ObjectState, ObjectView, Removed, Resource, Sid,
     Stream, Subject,
 };
 
-/// All but RFC 3986's unreserved characters.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~');
-
 /// The address of the service behind, which client software only takes apart: all requests for it come
 /// through the connection.
 pub(super) const BASE: &str = "https://cds.us1.twilio.com";
 
 /// A kind of object, as client software knows it.
-pub(super) trait Wire: Resource {
+pub(super) trait Wire: Resource<Body: LiveState> {
     /// In paths.
     const SEGMENT: &'static str;
     /// In events and subscriptions.
@@ -37,11 +31,14 @@ pub(super) trait Wire: Resource {
     const NOT_FOUND: u32;
     /// The resources under an object: names and the segments of their paths.
     const LINKS: &'static [(&'static str, &'static str)];
+}
 
+/// The state of an object, as client software knows it.
+pub(super) trait LiveState {
     /// The number of the last event; -1 where there was none.
-    fn last_event(body: &Self::Body) -> Option<i64>;
-    fn revision(body: &Self::Body) -> Option<u64>;
-    fn data(_: &Self::Body) -> Option<&RawValue> {
+    fn last_event(&self) -> Option<i64>;
+    fn revision(&self) -> Option<u64>;
+    fn data(&self) -> Option<&RawValue> {
         None
     }
 }
@@ -57,26 +54,24 @@ fn number(id: u64) -> i64 {
     i64::try_from(id).unwrap_or(i64::MAX)
 }
 
-fn last_of_items<K>(items: &Items<K>) -> i64 {
-    number(items.events) - 1
-}
-
 impl Wire for Document {
     const SEGMENT: &'static str = "Documents";
     const NAME: &'static str = "document";
     const NOT_FOUND: u32 = 54100;
     const LINKS: &'static [(&'static str, &'static str)] = &[];
+}
 
-    fn last_event(body: &Self::Body) -> Option<i64> {
-        Some(number(body.last_event()))
+impl LiveState for Document {
+    fn last_event(&self) -> Option<i64> {
+        Some(number(Document::last_event(self)))
     }
 
-    fn revision(body: &Self::Body) -> Option<u64> {
-        Some(body.revision)
+    fn revision(&self) -> Option<u64> {
+        Some(self.revision)
     }
 
-    fn data(body: &Self::Body) -> Option<&RawValue> {
-        Some(body.data.json())
+    fn data(&self) -> Option<&RawValue> {
+        Some(self.data.json())
     }
 }
 
@@ -86,14 +81,6 @@ impl Wire for List {
     const NOT_FOUND: u32 = 54150;
     const LINKS: &'static [(&'static str, &'static str)] =
         &[("items", "Items"), ("context", "Context")];
-
-    fn last_event(body: &Self::Body) -> Option<i64> {
-        Some(last_of_items(body))
-    }
-
-    fn revision(body: &Self::Body) -> Option<u64> {
-        Some(body.events)
-    }
 }
 
 impl Wire for Map {
@@ -101,13 +88,15 @@ impl Wire for Map {
     const NAME: &'static str = "map";
     const NOT_FOUND: u32 = 54200;
     const LINKS: &'static [(&'static str, &'static str)] = &[("items", "Items")];
+}
 
-    fn last_event(body: &Self::Body) -> Option<i64> {
-        Some(last_of_items(body))
+impl<K> LiveState for Items<K> {
+    fn last_event(&self) -> Option<i64> {
+        Some(number(self.events) - 1)
     }
 
-    fn revision(body: &Self::Body) -> Option<u64> {
-        Some(body.events)
+    fn revision(&self) -> Option<u64> {
+        Some(self.events)
     }
 }
 
@@ -116,12 +105,14 @@ impl Wire for Stream {
     const NAME: &'static str = "stream";
     const NOT_FOUND: u32 = 54250;
     const LINKS: &'static [(&'static str, &'static str)] = &[("messages", "Messages")];
+}
 
-    fn last_event(_: &Self::Body) -> Option<i64> {
+impl LiveState for Stream {
+    fn last_event(&self) -> Option<i64> {
         None
     }
 
-    fn revision(_: &Self::Body) -> Option<u64> {
+    fn revision(&self) -> Option<u64> {
         None
     }
 }
@@ -164,7 +155,7 @@ fn object_url(service: Sid, object: Sid) -> String {
 fn item_url(service: Sid, collection: Sid, name: &ItemName) -> String {
     let url = object_url(service, collection);
     let name = name.to_string();
-    format!("{url}/Items/{}", utf8_percent_encode(&name, SEGMENT))
+    format!("{url}/Items/{}", utf8_percent_encode(&name, PATH_SEGMENT))
 }
 
 /// An object.
@@ -211,10 +202,10 @@ impl<'a> ObjectBody<'a> {
             kind: T::NAME,
             links: links.collect(),
             url,
-            revision: T::revision(body).map(Revision),
-            last_event_id: T::last_event(body),
+            revision: body.revision().map(Revision),
+            last_event_id: body.last_event(),
             dates: Dates::from(&view.object.history),
-            data: T::data(body).filter(|_| with_data),
+            data: body.data().filter(|_| with_data),
             items: None,
         }
     }

@@ -11,7 +11,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::bodies::{BASE, ItemBody, ItemsBody, Meta, ObjectBody, Wire, WireCollection, json};
+use super::bodies::{
+    BASE, ItemBody, ItemsBody, LiveState, Meta, ObjectBody, Wire, WireCollection, json,
+};
 use crate::api::Operation;
 use crate::emulator::core::{Core, Limited};
 use crate::emulator::store::{
@@ -143,56 +145,41 @@ impl<'a> Routed<'a> {
     /// The operation of the REST API that does the same, if there is one.
     pub(super) fn operation(&self) -> Option<Operation> {
         use Operation as O;
-        let method = self.method.as_str();
-        let of = |operations: &[(&str, Operation)]| {
-            let found = operations.iter().find(|(known, _)| *known == method);
-            found.map(|(_, operation)| *operation)
+        let one_of = |fetch, update, delete| match self.method.as_str() {
+            "GET" => Some(fetch),
+            "POST" => Some(update),
+            "DELETE" => Some(delete),
+            _ => None,
         };
+        let (is_get, is_post) = (self.method == Method::GET, self.method == Method::POST);
         match (self.segment(0), self.segment(2), self.segments.len()) {
-            ("Documents", _, 1) if method == "POST" => Some(O::CreateDocument),
-            ("Lists", _, 1) if method == "POST" => Some(O::CreateSyncList),
-            ("Maps", _, 1) if method == "POST" => Some(O::CreateSyncMap),
-            ("Streams", _, 1) if method == "POST" => Some(O::CreateSyncStream),
-            ("Documents", _, 2) => of(&[
-                ("GET", O::FetchDocument),
-                ("POST", O::UpdateDocument),
-                ("DELETE", O::DeleteDocument),
-            ]),
-            ("Lists", _, 2) => of(&[
-                ("GET", O::FetchSyncList),
-                ("POST", O::UpdateSyncList),
-                ("DELETE", O::DeleteSyncList),
-            ]),
-            ("Maps", _, 2) => of(&[
-                ("GET", O::FetchSyncMap),
-                ("POST", O::UpdateSyncMap),
-                ("DELETE", O::DeleteSyncMap),
-            ]),
-            ("Streams", _, 2) => of(&[
-                ("GET", O::FetchSyncStream),
-                ("POST", O::UpdateSyncStream),
-                ("DELETE", O::DeleteSyncStream),
-            ]),
-            ("Streams", "Messages", 3) if method == "POST" => Some(O::CreateStreamMessage),
-            ("Lists", "Items", 3) => of(&[
-                ("GET", O::ListSyncListItem),
-                ("POST", O::CreateSyncListItem),
-            ]),
-            ("Maps", "Items", 3) => {
-                of(&[("GET", O::ListSyncMapItem), ("POST", O::CreateSyncMapItem)])
+            ("Documents", _, 1) if is_post => Some(O::CreateDocument),
+            ("Lists", _, 1) if is_post => Some(O::CreateSyncList),
+            ("Maps", _, 1) if is_post => Some(O::CreateSyncMap),
+            ("Streams", _, 1) if is_post => Some(O::CreateSyncStream),
+            ("Documents", _, 2) => one_of(O::FetchDocument, O::UpdateDocument, O::DeleteDocument),
+            ("Lists", _, 2) => one_of(O::FetchSyncList, O::UpdateSyncList, O::DeleteSyncList),
+            ("Maps", _, 2) => one_of(O::FetchSyncMap, O::UpdateSyncMap, O::DeleteSyncMap),
+            ("Streams", _, 2) => {
+                one_of(O::FetchSyncStream, O::UpdateSyncStream, O::DeleteSyncStream)
             }
-            ("Lists", "Items", 4) => of(&[
-                ("GET", O::FetchSyncListItem),
-                ("POST", O::UpdateSyncListItem),
-                ("DELETE", O::DeleteSyncListItem),
-            ]),
-            ("Maps", "Items", 4) => of(&[
-                ("GET", O::FetchSyncMapItem),
-                ("POST", O::UpdateSyncMapItem),
-                // It adds the item too, where there is none.
-                ("PUT", O::UpdateSyncMapItem),
-                ("DELETE", O::DeleteSyncMapItem),
-            ]),
+            ("Streams", "Messages", 3) if is_post => Some(O::CreateStreamMessage),
+            ("Lists", "Items", 3) if is_get => Some(O::ListSyncListItem),
+            ("Lists", "Items", 3) if is_post => Some(O::CreateSyncListItem),
+            ("Maps", "Items", 3) if is_get => Some(O::ListSyncMapItem),
+            ("Maps", "Items", 3) if is_post => Some(O::CreateSyncMapItem),
+            ("Lists", "Items", 4) => one_of(
+                O::FetchSyncListItem,
+                O::UpdateSyncListItem,
+                O::DeleteSyncListItem,
+            ),
+            // It adds the item too, where there is none.
+            ("Maps", "Items", 4) if self.method == Method::PUT => Some(O::UpdateSyncMapItem),
+            ("Maps", "Items", 4) => one_of(
+                O::FetchSyncMapItem,
+                O::UpdateSyncMapItem,
+                O::DeleteSyncMapItem,
+            ),
             _ => None,
         }
     }
@@ -414,7 +401,7 @@ impl Call<'_> {
     fn fetch<T: Wire>(&self) -> Outcome {
         let fetched = self.read(|reader| {
             let view = reader.object::<T>(self.service(), self.object())?;
-            let etag = T::revision(&view.object.body);
+            let etag = view.object.body.revision();
             let body = ObjectBody::new::<T>(self.account, &view, true);
             Ok(Response {
                 etag,
@@ -433,7 +420,7 @@ impl Call<'_> {
         };
         let created = self.write(|writer| {
             let view = writer.create::<T>(self.service(), new)?;
-            let etag = T::revision(&view.object.body);
+            let etag = view.object.body.revision();
             let body = ObjectBody::new::<T>(self.account, &view, false);
             Ok(Response {
                 etag,

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use twilio_sync::call::{Outcome, Written};
+use twilio_sync::call::{Outcome, Update, Written};
+use twilio_sync::kind::Resource;
 use twilio_sync::{
     Document, Documents, List, Lists, MapItem, MapItems, Result, Revision, SyncClient,
 };
@@ -19,7 +20,7 @@ pub(crate) enum Kind {
 /// An object or item as a call returned it.
 #[derive(Clone, Debug)]
 pub(crate) struct Snapshot {
-    /// Of an item, the SID of its Map.
+    /// The SID of the object; for an item, that of its Map.
     pub(crate) sid: String,
     pub(crate) revision: Revision,
     pub(crate) value: i64,
@@ -114,23 +115,11 @@ impl Place {
         at: Option<&Revision>,
     ) -> Result<Snapshot> {
         let data = json!({"n": value});
-        macro_rules! update {
-            ($update:expr) => {{
-                let mut update = $update;
-                if let Some(at) = at {
-                    update = update.if_match(at.clone());
-                }
-                if let Some(ttl) = ttl {
-                    update = update.ttl(ttl);
-                }
-                update.await?.into()
-            }};
+        match self {
+            Self::Documents(documents) => send(documents.update(name, &data), ttl, at).await,
+            Self::MapItems(items) => send(items.update(name, &data), ttl, at).await,
+            Self::Lists(lists) => send(lists.set_ttl(name, ttl.unwrap_or_default()), ttl, at).await,
         }
-        Ok(match self {
-            Self::Documents(documents) => update!(documents.update(name, &data)),
-            Self::MapItems(items) => update!(items.update(name, &data)),
-            Self::Lists(lists) => update!(lists.set_ttl(name, ttl.unwrap_or_default())),
-        })
     }
 
     /// Replaces the data, or creates it; a List is created if there is none.
@@ -202,4 +191,19 @@ pub(crate) enum Setting {
 
 fn split<R: Into<Snapshot>>(written: Written<R>) -> (Outcome, Snapshot) {
     (written.outcome, written.object.into())
+}
+
+/// Sends an update, with a time to live and at a revision if they are given.
+async fn send<R: Resource + Into<Snapshot>>(
+    mut update: Update<R>,
+    ttl: Option<Duration>,
+    at: Option<&Revision>,
+) -> Result<Snapshot> {
+    if let Some(ttl) = ttl {
+        update = update.ttl(ttl);
+    }
+    if let Some(at) = at {
+        update = update.if_match(at.clone());
+    }
+    Ok(update.await?.into())
 }

@@ -15,7 +15,7 @@ use twilio_sync::emulator::LiveFault;
 
 use super::{Bare, Frame};
 
-/// What a client knows of a Map, from events alone.
+/// A Map as a client knows it, from events alone.
 #[derive(Default)]
 struct Mirror {
     items: BTreeMap<String, Value>,
@@ -137,17 +137,11 @@ async fn broken_connections_lose_and_double_nothing() {
         latencies.extend(mirror.latencies);
     }
     latencies.sort_unstable();
-    let at = |part: usize| {
-        latencies
-            .get(latencies.len() * part / 100)
-            .copied()
-            .unwrap_or_default()
-    };
     println!(
         "{writes} writes by REST in {written:.1?}, {readers} readers, {cuts} cuts of all: 0 lost, 0 doubled; \
          write to event p50 {} us, p99 {} us",
-        at(50),
-        at(99)
+        percentile(&latencies, 50),
+        percentile(&latencies, 99)
     );
 }
 
@@ -197,16 +191,16 @@ async fn many_clients_get_every_event() {
     }
     let took = began.elapsed();
     latencies.sort_unstable();
-    let at = |part: usize| {
-        latencies
-            .get(latencies.len() * part / 100)
-            .copied()
-            .unwrap_or_default()
-    };
     println!(
         "{clients} clients, {writes} writes, {} events in {took:.1?}; write to event p50 {} us, p99 {} us",
         latencies.len(),
-        at(50),
-        at(99)
+        percentile(&latencies, 50),
+        percentile(&latencies, 99)
     );
+}
+
+/// A percentile of sorted values; 0 where there are none.
+fn percentile(sorted: &[u64], percent: usize) -> u64 {
+    let at = sorted.len() * percent / 100;
+    sorted.get(at).copied().unwrap_or_default()
 }

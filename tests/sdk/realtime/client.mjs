@@ -57,6 +57,13 @@ export async function live(object) {
   return object;
 }
 
+/** An object as each of these clients opens it, subscribed. */
+export async function opened(clients, open) {
+  const objects = [];
+  for (const client of clients) objects.push(await live(await open(client)));
+  return objects;
+}
+
 /** The events of an object so far, by name, in their order. */
 export function record(object, ...events) {
   const seen = [];

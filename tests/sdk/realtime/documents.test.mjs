@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { Clients, VERSIONS, fails, live, next, record, until } from "./client.mjs";
+import { Clients, VERSIONS, fails, live, next, opened, record, until } from "./client.mjs";
 import { Emulator } from "./emulator.mjs";
 
 for (const version of VERSIONS) {
@@ -12,8 +12,8 @@ for (const version of VERSIONS) {
     /** The same Document for both clients, subscribed. */
     const both = async (data = {}) => {
       const id = name();
-      const one = await live(await alice.document({ id, data }));
-      return [one, await live(await bob.document(id)), id];
+      const open = (client) => client.document(client === alice ? { id, data } : id);
+      return [...(await opened([alice, bob], open)), id];
     };
 
     before(async () => {

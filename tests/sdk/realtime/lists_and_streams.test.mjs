@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { Clients, VERSIONS, all, fails, live, next, record, until } from "./client.mjs";
+import { Clients, VERSIONS, all, fails, live, next, opened, record, until } from "./client.mjs";
 import { Emulator } from "./emulator.mjs";
 
 const EVENTS = ["itemAdded", "itemUpdated", "itemRemoved", "removed"];
@@ -11,16 +11,12 @@ for (const version of VERSIONS) {
     let emulator, clients, alice, bob;
     let count = 0;
     const name = () => `object-${(count += 1)}`;
-    const lists = async () => {
+    const both = async (open) => {
       const id = name();
-      const one = await live(await alice.list(id));
-      return [one, await live(await bob.list(id)), id];
+      return [...(await opened([alice, bob], (client) => open(client, id))), id];
     };
-    const streams = async () => {
-      const id = name();
-      const one = await live(await alice.stream(id));
-      return [one, await live(await bob.stream(id)), id];
-    };
+    const lists = () => both((client, id) => client.list(id));
+    const streams = () => both((client, id) => client.stream(id));
 
     before(async () => {
       emulator = await Emulator.start();

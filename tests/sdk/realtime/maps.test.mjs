@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 
-import { Clients, VERSIONS, all, fails, live, next, record, until } from "./client.mjs";
+import { Clients, VERSIONS, all, fails, live, next, opened, record, until } from "./client.mjs";
 import { Emulator } from "./emulator.mjs";
 
 const EVENTS = ["itemAdded", "itemUpdated", "itemRemoved", "removed"];
@@ -13,8 +13,7 @@ for (const version of VERSIONS) {
     const name = () => `map-${(count += 1)}`;
     const both = async () => {
       const id = name();
-      const one = await live(await alice.map(id));
-      return [one, await live(await bob.map(id)), id];
+      return [...(await opened([alice, bob], (client) => client.map(id))), id];
     };
 
     before(async () => {

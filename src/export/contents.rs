@@ -161,7 +161,7 @@ impl Contents {
         for object in &mut self.objects {
             object.permissions.clear();
         }
-        // What was only in such lines is no object to be made.
+        // An object without any other line is not created.
         self.objects
             .retain(|object| object.lines().next().is_some());
         if let Some(heading) = &mut self.heading {

@@ -485,7 +485,7 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// What a patch does not change keeps its text, whatever the numbers.
+        /// Members that a patch does not change keep their text, with any numbers.
         #[test]
         fn untouched_members_keep_their_text(
             number in "-?(0|[1-9][0-9]{0,30})(\\.[0-9]{1,20})?([eE][+-]?[0-9]{1,4})?",

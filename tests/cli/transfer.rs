@@ -1261,7 +1261,7 @@ async fn permissions_and_settings_there_and_back() {
     program.done("import -f a.jsonl --resume");
     assert_eq!(program.done("diff -f a.jsonl"), all_left_out);
 
-    // What changes is a difference, and what is extra goes with --prune.
+    // `diff` shows changed permissions and settings; `apply --prune` removes extra permissions.
     let permissions = program.sync.documents::<Value>().permissions("desk-7");
     permissions.grant("alice", Access::READ).await.unwrap();
     permissions.grant("dave", Access::READ).await.unwrap();

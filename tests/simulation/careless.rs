@@ -1,4 +1,4 @@
-//! What a client does that takes lost responses lightly, to show that the check finds it.
+//! Mistakes that a client makes after a lost response, to show that the check finds them.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ pub(crate) enum Flaw {
     SettlesByContent,
     /// A removal whose response was lost is sent again, by name.
     RemovesByName,
-    /// What was read is written by name, at a revision that another object of the name may have too.
+    /// A mutation writes by name, at a revision that another object of the name may have too.
     MutatesByName,
 }
 

@@ -269,7 +269,7 @@ fn removal(removed: Result<()>, at: Option<Version>) -> (Option<Step>, Option<Sn
     (step, None)
 }
 
-/// What the error of a call says of the object, if anything.
+/// The step of a call that failed, if its error says anything about the object.
 fn step_of_error(error: &Error, at: Option<Version>, write: Option<Write>) -> Option<Step> {
     match error.outcome() {
         WriteOutcome::Unknown => Some(Step::Maybe(write.expect("only writes are in doubt"))),

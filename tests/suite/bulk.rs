@@ -365,7 +365,7 @@ async fn the_first_failure_is_an_error_as_any_other() {
     clear(&map).await.unwrap();
 }
 
-/// Of many new items, or many that exist, each takes one request but for the first.
+/// Many new items, or many that exist, take one request each, but for the first.
 #[tokio::test]
 async fn many_items_take_a_request_each() {
     let (emulator, sync) = start().await;

@@ -396,7 +396,7 @@ async fn exported(sync: &SyncClient) -> String {
     lines.join("\n")
 }
 
-/// What a plan of a file has: the number of changes, and the names of the settings.
+/// The number of changes in the plan of a file, and the names of its settings.
 async fn differences(sync: &SyncClient, text: &str) -> (Vec<String>, Vec<String>) {
     let contents = Contents::read(text.as_bytes()).unwrap();
     let plan = Plan::new(sync, contents, None, |_| ()).await.unwrap();
@@ -473,7 +473,7 @@ async fn permissions_and_settings_are_exported_and_restored() {
         assert_eq!(permission.access, Access::NONE);
     }
 
-    // What only other clients can make is in the way of nothing.
+    // Names that only other clients can make do not hinder the rest.
     let service = other.services().get(other.service().clone()).await.unwrap();
     let form = [("UniqueName", ".."), ("Data", "{}")];
     let create = Operation::CreateDocument;

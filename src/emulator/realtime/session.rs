@@ -1058,7 +1058,7 @@ impl Session {
         let core = Arc::clone(self.core());
         let after = self.out.iter().map(|message| message.after).max();
         if core.stored(after.unwrap_or_default()).await.is_err() {
-            // What was not stored is not acknowledged.
+            // A write that is not on disk is not acknowledged.
             return Err(End::Cut);
         }
         let out = std::mem::take(&mut self.out);

@@ -17,7 +17,7 @@ const NAMED: usize = 5;
 ///
 /// Only what differs is written, and only over what was compared: exit code 4 if somebody else wrote
 /// meanwhile. Items of a List are compared by position. An export of one object is applied to that one.
-/// What has expired since the export is left alone. Settings and permissions are written whatever they
+/// Lines that have expired since the export are left alone. Settings and permissions are written whatever they
 /// are by then: acl_enabled is set first, permissions after the data, all other settings last.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {

@@ -138,13 +138,19 @@ mod lists;
 mod maps;
 mod objects;
 pub mod permissions;
+#[cfg(feature = "realtime")]
+pub mod realtime;
 mod resource;
 pub mod services;
 mod streams;
 #[cfg(feature = "tokens")]
 pub mod tokens;
 mod transport;
-#[cfg(feature = "emulator")]
+#[cfg(any(feature = "emulator", feature = "realtime"))]
+#[cfg_attr(
+    not(all(feature = "emulator", feature = "realtime")),
+    allow(dead_code, reason = "each end of a connection needs its own part")
+)]
 mod twilsock;
 pub mod value;
 #[cfg(feature = "webhooks")]

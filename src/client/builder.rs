@@ -50,6 +50,8 @@ pub struct SyncClientBuilder {
     rate_limit: RateLimit,
     connector: Option<Connector>,
     random_seed: Option<u64>,
+    #[cfg(feature = "realtime")]
+    pub(super) realtime: super::realtime::RealtimeSettings,
 }
 
 impl Default for SyncClientBuilder {
@@ -68,6 +70,8 @@ impl Default for SyncClientBuilder {
             rate_limit: RateLimit::adaptive(),
             connector: None,
             random_seed: None,
+            #[cfg(feature = "realtime")]
+            realtime: super::realtime::RealtimeSettings::default(),
         }
     }
 }
@@ -206,7 +210,10 @@ impl SyncClientBuilder {
             connect(settings)
         } else {
             let http = http_client(self.connect_timeout, &settings.base_url)?;
-            Arc::new(Transport::new(settings, Arc::new(http)))
+            Arc::new(Transport::new(
+                settings,
+                Arc::new(ReqwestService::new(http)),
+            ))
         };
         Ok(SyncClient(Arc::new(Shared {
             api: Client::new(sender),
@@ -218,6 +225,10 @@ impl SyncClientBuilder {
             service,
             credentials: credentials.clone(),
             exists: Arc::default(),
+            #[cfg(feature = "realtime")]
+            realtime: self.realtime,
+            #[cfg(feature = "realtime")]
+            connection: Arc::default(),
         })))
     }
 }
@@ -232,8 +243,11 @@ impl Debug for Connector {
     }
 }
 
-/// HTTP by reqwest, with the settings that the transport needs.
-fn http_client(connect_timeout: Duration, url: &Url) -> Result<ReqwestService, ConfigurationError> {
+/// A client of reqwest for an address, with the settings that the transport needs.
+pub(crate) fn http_client(
+    connect_timeout: Duration,
+    url: &Url,
+) -> Result<reqwest::Client, ConfigurationError> {
     if url.scheme() == "https" && cfg!(not(any(feature = "rustls", feature = "native-tls"))) {
         return Err(ConfigurationError::BaseUrl {
             url: url.to_string(),
@@ -256,6 +270,5 @@ fn http_client(connect_timeout: Duration, url: &Url) -> Result<ReqwestService, C
         http = http.no_proxy();
     }
     let http = http.build();
-    let http = http.map_err(|error| ConfigurationError::HttpClient(error.into()))?;
-    Ok(ReqwestService::new(http))
+    http.map_err(|error| ConfigurationError::HttpClient(error.into()))
 }

@@ -119,6 +119,11 @@ impl SyncClientBuilder {
         builder.region = value("TWILIO_REGION").or(builder.region);
         builder.edge = value("TWILIO_EDGE").or(builder.edge);
         builder.base_url = value("TWILIO_SYNC_BASE_URL").or(builder.base_url);
+        #[cfg(feature = "realtime")]
+        {
+            let url = value("TWILIO_SYNC_REALTIME_URL");
+            builder.realtime.url = url.or(builder.realtime.url);
+        }
         Ok(builder)
     }
 }

@@ -4,6 +4,8 @@ mod builder;
 mod credentials;
 mod endpoint;
 mod environment;
+#[cfg(feature = "realtime")]
+mod realtime;
 
 use std::fmt::{self, Debug};
 use std::sync::Arc;
@@ -12,7 +14,11 @@ use std::sync::atomic::AtomicBool;
 use url::Url;
 
 pub use builder::SyncClientBuilder;
+#[cfg(feature = "realtime")]
+pub(crate) use builder::http_client;
 pub use credentials::Credentials;
+#[cfg(feature = "realtime")]
+pub(crate) use realtime::TokenProvider;
 
 use crate::api;
 use crate::error::Result;
@@ -64,6 +70,11 @@ struct Shared {
     credentials: Credentials,
     /// `true` once a call has shown that the Service exists.
     exists: Arc<AtomicBool>,
+    #[cfg(feature = "realtime")]
+    realtime: realtime::RealtimeSettings,
+    /// The connection for live updates, of a type that only the room of live clients knows.
+    #[cfg(feature = "realtime")]
+    connection: Arc<std::sync::OnceLock<Arc<dyn std::any::Any + Send + Sync>>>,
 }
 
 impl Debug for SyncClient {
@@ -91,6 +102,7 @@ impl SyncClient {
     /// | `TWILIO_SYNC_SERVICE_SID` | `SYNC_SERVICE_SID` | the Service, `IS…` or `default` |
     /// | `TWILIO_REGION`, `TWILIO_EDGE` | | where to call, optional |
     /// | `TWILIO_SYNC_BASE_URL` | | another address of the service, optional |
+    /// | `TWILIO_SYNC_REALTIME_URL` | | another address for live updates, optional; with the feature `realtime` |
     ///
     /// # Errors
     ///
@@ -113,6 +125,9 @@ impl SyncClient {
         Self(Arc::new(Shared {
             service,
             exists: Arc::default(),
+            // An access token is for one Service.
+            #[cfg(feature = "realtime")]
+            connection: Arc::default(),
             ..Shared::clone(&self.0)
         }))
     }

@@ -9,6 +9,8 @@ mod contract;
 mod data;
 mod line;
 mod outcome;
+#[cfg(feature = "realtime")]
+mod realtime;
 mod response;
 mod service;
 mod summary;
@@ -28,6 +30,8 @@ pub use data::DataError;
 pub use line::{LineError, ReadError};
 pub(crate) use outcome::Doubt;
 pub use outcome::{Present, ReadBack, WriteOutcome};
+#[cfg(feature = "realtime")]
+pub use realtime::RealtimeError;
 pub use response::ResponseError;
 pub use service::ServiceError;
 pub use summary::CallSummary;
@@ -101,6 +105,10 @@ pub enum Error {
     #[cfg(feature = "schema")]
     #[error(transparent)]
     Contract(Box<ContractError>),
+    /// Live updates are not possible.
+    #[cfg(feature = "realtime")]
+    #[error(transparent)]
+    Realtime(#[from] RealtimeError),
     /// A function given to `mutate` failed. Nothing was written.
     #[error("the change was refused: {0}")]
     Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -216,6 +224,12 @@ impl Error {
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.has_status(StatusCode::UNAUTHORIZED)
+    }
+
+    /// Returns `true` if the identity or the credentials have no right to do this.
+    #[must_use]
+    pub fn is_forbidden(&self) -> bool {
+        self.has_status(StatusCode::FORBIDDEN)
     }
 
     /// Returns `true` if the same call may be made again: the cause may pass, and nothing was written.

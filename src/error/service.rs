@@ -40,6 +40,9 @@ impl ServiceError {
                 _ => return None,
             },
             401 => "check the account SID and the API key with its secret, or the auth token",
+            403 if self.body.code == Some(54007) => {
+                "give the identity a permission: `permissions(…).grant(…)`, or `twilio-sync permission grant`"
+            }
             409 => "there is one already: update it, or choose another name or key",
             412 => "somebody else wrote meanwhile: read it again and decide anew",
             413 => "send less data",

@@ -1,6 +1,7 @@
 //! Kinds: the facts in which Documents, Lists, Maps, Message Streams and items differ.
 
 use std::fmt::{Debug, Display};
+use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -95,7 +96,7 @@ pub trait Item: Sealed {
     type Collection: Collection;
 
     /// Its index or key.
-    type Position: Clone + Debug + Display + Send + 'static;
+    type Position: Clone + Debug + Display + FromStr + Ord + Send + Sync + 'static;
 
     /// The index or key of this item.
     fn position(&self) -> Self::Position;

@@ -149,6 +149,15 @@ impl Target {
         self.options.at_least_once || self.sync.is_at_least_once()
     }
 
+    /// The name or SID of the object here.
+    #[cfg(feature = "realtime")]
+    pub(crate) fn key(&self) -> Result<&str> {
+        match &self.failure {
+            Some(error) => Err(InputError::clone(error).into()),
+            None => Ok(self.name()),
+        }
+    }
+
     /// The name or SID of the object here; empty if there is none.
     pub(crate) fn name(&self) -> &str {
         self.object.as_ref().map_or("", ObjectReference::as_str)

@@ -44,11 +44,19 @@ pub(crate) enum Method {
         capabilities: Vec<String>,
         #[serde(default)]
         registrations: Option<Vec<InitRegistration>>,
+        /// The name and version of the client software.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        metadata: Option<serde_json::Value>,
     },
     /// A new access token of the client.
     Update { token: Token },
     /// A request of the client to the REST service behind.
-    Message { http_request: HttpRequest },
+    Message {
+        /// The product that the request is for.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        active_grant: Option<String>,
+        http_request: HttpRequest,
+    },
     /// The reply to any message of the other end.
     Reply(Box<Reply>),
     /// An event of the service.
@@ -145,6 +153,9 @@ impl fmt::Debug for Token {
 /// A request to the REST service behind.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct HttpRequest {
+    /// The host of the service behind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<String>,
     /// The path, percent-encoded.
     pub(crate) path: String,
     pub(crate) method: String,

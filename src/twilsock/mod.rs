@@ -8,7 +8,10 @@ mod frame;
 mod messages;
 
 pub(crate) use self::frame::{Frame, MAX_FRAME};
+#[cfg(feature = "realtime")]
+pub(crate) use self::messages::Values;
+#[cfg(feature = "emulator")]
 pub(crate) use self::messages::{
-    AccountDescriptor, ContinuationStatus, Header, HttpRequest, InitRegistration, Method,
-    OfflineStorage, Reply, Status, Token,
+    AccountDescriptor, ContinuationStatus, InitRegistration, OfflineStorage,
 };
+pub(crate) use self::messages::{Header, HttpRequest, Method, Reply, Status, Token};

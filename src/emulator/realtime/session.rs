@@ -422,6 +422,7 @@ impl Session {
                 continuation_token,
                 capabilities,
                 registrations,
+                ..
             } => self.init(
                 id,
                 &token,
@@ -430,7 +431,7 @@ impl Session {
                 registrations,
             ),
             Method::Update { token } => self.update(id, &token),
-            Method::Message { http_request } => self.request(id, http_request, payload),
+            Method::Message { http_request, .. } => self.request(id, http_request, payload),
             Method::Ping => self.push_reply(id, ok()),
             Method::Close { .. } => {
                 self.push_reply(id, ok());

@@ -1,0 +1,4 @@
+//! Live updates against the emulator, over real sockets.
+
+mod faults;
+mod watches;

@@ -635,7 +635,7 @@ impl Machine {
             event_type => {
                 let event_type = EventType::new(event_type);
                 for event in body.events() {
-                    self.event(now, event_type, event.get());
+                    self.event(now, body.correlation_id, event_type, event.get());
                 }
             }
         }
@@ -665,7 +665,7 @@ impl Machine {
         }
     }
 
-    fn event(&mut self, now: Instant, event_type: EventType, text: &str) {
+    fn event(&mut self, now: Instant, correlation: Option<u64>, event_type: EventType, text: &str) {
         let event = serde_json::from_str::<EventBody>(text).ok();
         let sid = event.as_ref().and_then(EventBody::object_sid);
         let Some(sid) = sid.map(str::to_owned) else {
@@ -678,7 +678,7 @@ impl Machine {
             let event = event.take().or_else(|| serde_json::from_str(text).ok());
             let subscription = self.subscriptions.get_mut(&number);
             if let (Some(subscription), Some(event)) = (subscription, event) {
-                subscription.event(now, event_type, event);
+                subscription.event(now, correlation, event_type, event);
                 self.is_dirty |= !subscription.is_at_rest();
             }
         }

@@ -27,6 +27,8 @@ mod order;
 mod socket;
 mod status;
 mod subscription;
+#[cfg(test)]
+mod tests;
 mod token;
 mod view;
 mod watch;

@@ -19,6 +19,10 @@ pub(super) struct Order<E> {
     /// The last event up to which all came.
     pub(super) last: EventId,
     held: BTreeMap<EventId, E>,
+    /// Events that came live while the service replays others.
+    live: BTreeMap<EventId, E>,
+    /// The first live event for which there was no room.
+    dropped: Option<EventId>,
     /// The time at which the missing events are asked for.
     gap: Option<Instant>,
     /// A replay was asked for since an event was missing.
@@ -32,6 +36,8 @@ impl<E> Order<E> {
         Self {
             last: -1,
             held: BTreeMap::new(),
+            live: BTreeMap::new(),
+            dropped: None,
             gap: None,
             is_replay_of_gap: false,
             is_sparse: false,
@@ -45,6 +51,27 @@ impl<E> Order<E> {
         }
         self.held.entry(id).or_insert(event);
         None
+    }
+
+    /// Takes an event that came live while the service replays others. It is told after them.
+    pub(super) fn hold_live(&mut self, id: EventId, event: E) {
+        if id <= self.last {
+            return;
+        }
+        self.live.entry(id).or_insert(event);
+        if self.live.len() > MAX_HELD
+            && let Some((id, _)) = self.live.pop_last()
+        {
+            self.dropped = Some(self.dropped.map_or(id, |dropped| dropped.min(id)));
+        }
+    }
+
+    /// The service has replayed all up to an event: what came live follows.
+    pub(super) fn end_replay(&mut self) {
+        let live = std::mem::take(&mut self.live);
+        for (id, event) in live {
+            self.hold(id, event);
+        }
     }
 
     /// Returns `true` if an event is the next one. In a replay its end decides, unless too many are held.
@@ -93,14 +120,21 @@ impl<E> Order<E> {
     /// Begins anew after the last event: what is held comes again.
     pub(super) fn restart(&mut self, is_replay_of_gap: bool) {
         self.held.clear();
+        self.live.clear();
+        self.dropped = None;
         self.gap = None;
         self.is_replay_of_gap = is_replay_of_gap;
     }
 
-    /// A replay is complete up to an event.
-    pub(super) fn replayed(&mut self, last: EventId) {
+    /// A replay was told up to an event. Returns `false` if an event before that was dropped.
+    pub(super) fn replayed(&mut self, last: EventId) -> bool {
+        let dropped = self.dropped.take();
+        if dropped.is_some_and(|dropped| self.last < dropped && dropped <= last) {
+            return false;
+        }
         self.last = self.last.max(last);
         self.is_replay_of_gap = false;
+        true
     }
 
     /// A new connection may be to another version of the service.
@@ -151,13 +185,38 @@ mod tests {
         assert!(!order.has_next(true));
         assert!(order.has_until(5));
         assert_eq!(order.pop(), Some(5));
-        order.replayed(5);
+        assert!(order.replayed(5));
         assert!(order.is_sparse());
         order.hold(9, 9);
         assert_eq!(told(&mut order, false), [9]);
         order.reconnected();
         order.hold(12, 12);
         assert_eq!(told(&mut order, false), Vec::<EventId>::new());
+    }
+
+    #[test]
+    fn live_events_follow_those_of_a_replay() {
+        let mut order = Order::new();
+        for id in 500..1000 {
+            order.hold_live(id, id);
+        }
+        for id in 0..600 {
+            order.hold(id, id);
+        }
+        assert_eq!(told(&mut order, true), Vec::from_iter(0..600));
+        order.end_replay();
+        assert!(order.replayed(599));
+        let held = 500 + i64::try_from(MAX_HELD).unwrap();
+        assert_eq!(told(&mut order, false), Vec::from_iter(600..held));
+
+        // A service that does not say which events it replays.
+        let mut order = Order::new();
+        for id in 0..600 {
+            order.hold_live(id, id);
+        }
+        order.end_replay();
+        assert_eq!(told(&mut order, true).len(), MAX_HELD);
+        assert!(!order.replayed(599));
     }
 
     #[test]

@@ -540,13 +540,17 @@ impl Subscription {
             self.resync();
             return;
         }
-        self.phase = Phase::Live;
+        self.order.end_replay();
         while self.order.has_until(last) {
             if !self.tell_first() {
                 return;
             }
         }
-        self.order.replayed(last);
+        if !self.order.replayed(last) {
+            self.subscribe_again();
+            return;
+        }
+        self.phase = Phase::Live;
         if std::mem::take(&mut self.is_missed_due) && self.kind == Kind::Stream {
             self.push(Notice::Missed);
         }
@@ -576,13 +580,22 @@ impl Subscription {
     }
 
     /// An event of the object.
-    pub(super) fn event(&mut self, now: Instant, event_type: EventType, event: EventBody) {
+    pub(super) fn event(
+        &mut self,
+        now: Instant,
+        correlation: Option<u64>,
+        event_type: EventType,
+        event: EventBody,
+    ) {
         if !matches!(self.phase, Phase::Live | Phase::Replay) {
             return;
         }
         match (event_type, event.id) {
             (EventType::ObjectRemoved, _) => self.end(Notice::Gone),
             (EventType::MessagePublished, _) => self.message(event),
+            (_, Some(id)) if self.phase == Phase::Replay && correlation.is_none() => {
+                self.order.hold_live(id, (event_type, event));
+            }
             (_, Some(id)) => match self.order.hold(id, (event_type, event)) {
                 None => self.tell_in_order(now),
                 Some((event_type, event)) if self.order.is_sparse() && self.kind.has_items() => {

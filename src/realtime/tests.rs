@@ -1,0 +1,612 @@
+//! The state machine against a model of the service, under virtual time: whatever happens to the
+//! connection, a reader ends with the state of the service, and sees each event once and in order.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use super::machine::{Input, Machine, Output};
+use super::subscription::{Notice, Subscription};
+use super::token::LiveToken;
+use super::wire::{EventId, Kind, Position};
+use crate::transport::Random;
+use crate::twilsock::{Frame, Header, HttpRequest, Method, Reply, Status, Values};
+
+const SID: &str = "MP00000000000000000000000000000001";
+/// The time that a message takes.
+const WAY: Duration = Duration::from_millis(5);
+/// The time in which a client must be right again after the last fault.
+const RECOVERY: Duration = Duration::from_secs(600);
+
+/// A change of the Map, a fault, or a whim of the reader.
+#[derive(Clone, Debug)]
+enum Action {
+    Set(u8, u16),
+    Remove(u8),
+    Burst(u16),
+    Cut,
+    Close(u16),
+    Stall(u16),
+    Interrupt(u8),
+    CutLog,
+    Duplicate,
+    Swap,
+    Lose,
+    Delay(u16),
+    ExpireToken,
+    FailTokens(u8),
+    ForgetReply,
+    PauseReader(u16),
+}
+
+fn actions() -> impl Strategy<Value = Vec<(u16, Action)>> {
+    let action = prop_oneof![
+        12 => (0..6u8, any::<u16>()).prop_map(|(key, value)| Action::Set(key, value)),
+        4 => (0..6u8).prop_map(Action::Remove),
+        1 => (500..1500u16).prop_map(Action::Burst),
+        2 => Just(Action::Cut),
+        1 => prop_oneof![Just(308), Just(410), Just(429), Just(500)].prop_map(Action::Close),
+        1 => (1..60_000u16).prop_map(Action::Stall),
+        1 => (1..6u8).prop_map(Action::Interrupt),
+        1 => Just(Action::CutLog),
+        1 => Just(Action::Duplicate),
+        1 => Just(Action::Swap),
+        1 => Just(Action::Lose),
+        1 => (1..5000u16).prop_map(Action::Delay),
+        1 => Just(Action::ExpireToken),
+        1 => (1..4u8).prop_map(Action::FailTokens),
+        1 => Just(Action::ForgetReply),
+        1 => (1..60_000u16).prop_map(Action::PauseReader),
+    ];
+    vec((0..800u16, action), 1..60)
+}
+
+/// The service, with one Map and one client.
+struct Service {
+    now: Instant,
+    items: BTreeMap<String, (EventId, u64)>,
+    next_id: EventId,
+    /// The step between the numbers of events: more than 1 leaves numbers out.
+    step: EventId,
+    log: VecDeque<(EventId, &'static str, Value)>,
+    /// The last event that is not in the log any more.
+    log_start: EventId,
+    is_open: bool,
+    is_subscribed: bool,
+    /// What is on its way to the client.
+    sent: VecDeque<(Instant, Vec<u8>)>,
+    /// Nothing arrives before this.
+    stalled: Instant,
+    next_message: u64,
+    interrupts: u8,
+    failing_tokens: u8,
+    token_is_expired: bool,
+    forgets_reply: bool,
+    /// What happens to the next event.
+    next_event: Option<Action>,
+    swapped: Option<Vec<u8>>,
+    /// All events from the first of this number on can be replayed.
+    is_complete: bool,
+}
+
+impl Service {
+    fn new(now: Instant, step: EventId) -> Self {
+        Self {
+            now,
+            items: BTreeMap::new(),
+            next_id: 0,
+            step,
+            log: VecDeque::new(),
+            log_start: -1,
+            is_open: false,
+            is_subscribed: false,
+            sent: VecDeque::new(),
+            stalled: now,
+            next_message: 0,
+            interrupts: 0,
+            failing_tokens: 0,
+            token_is_expired: false,
+            forgets_reply: false,
+            next_event: None,
+            swapped: None,
+            is_complete: step == 1,
+        }
+    }
+
+    fn last(&self) -> EventId {
+        self.next_id - self.step
+    }
+
+    fn send(&mut self, method: Method, id: Option<String>, payload: &[u8]) {
+        let bytes = self.message(method, id, payload);
+        self.deliver(bytes);
+    }
+
+    fn message(&mut self, method: Method, id: Option<String>, payload: &[u8]) -> Vec<u8> {
+        self.next_message += 1;
+        let id = id.unwrap_or_else(|| format!("TM{}", self.next_message));
+        Frame::write(&Frame::text(Header::new(id, method), payload), payload)
+    }
+
+    fn deliver(&mut self, bytes: Vec<u8>) {
+        let arrival = (self.now + WAY).max(self.stalled);
+        let last = self.sent.back().map_or(arrival, |(time, _)| *time);
+        self.sent.push_back((arrival.max(last), bytes));
+    }
+
+    fn reply(&mut self, id: String, status: u16, body: &Value) {
+        let http = Status {
+            code: status,
+            ..Status::ok()
+        };
+        let reply = Reply {
+            status: Status::ok(),
+            http_status: Some(http),
+            ..Reply::default()
+        };
+        let body = body.to_string();
+        self.send(Method::Reply(Box::new(reply)), Some(id), body.as_bytes());
+    }
+
+    fn event(&mut self, kind: &str, correlation: Option<u64>, body: &Value) -> Vec<u8> {
+        let mut payload = json!({"event_type": kind, "events": [body]});
+        if let Some(correlation) = correlation {
+            payload["correlation_id"] = correlation.into();
+        }
+        let method = Method::Notification {
+            message_type: "twilio.sync.event".to_owned(),
+            notification_ctx_id: String::new(),
+        };
+        self.message(method, None, payload.to_string().as_bytes())
+    }
+
+    fn change(&mut self, key: &str, value: Option<u64>) {
+        let id = self.next_id;
+        let kind = match (value, self.items.contains_key(key)) {
+            (Some(_), true) => "map_item_updated",
+            (Some(_), false) => "map_item_added",
+            (None, true) => "map_item_removed",
+            (None, false) => return,
+        };
+        self.next_id += self.step;
+        match value {
+            Some(value) => drop(self.items.insert(key.to_owned(), (id, value))),
+            None => drop(self.items.remove(key)),
+        }
+        let body = json!({"id": id, "map_sid": SID, "item_key": key, "item_data": {"value": value},
+            "item_revision": format!("{id:x}"), "date_created": "2026-01-01T00:00:00.000Z"});
+        self.log.push_back((id, kind, body.clone()));
+        if self.is_open && self.is_subscribed {
+            let bytes = self.event(kind, None, &body);
+            self.deliver_event(bytes);
+        }
+    }
+
+    /// Sends an event, or does to it what a fault wants.
+    fn deliver_event(&mut self, bytes: Vec<u8>) {
+        match self.next_event.take() {
+            Some(Action::Duplicate) => {
+                self.deliver(bytes.clone());
+                self.deliver(bytes);
+            }
+            Some(Action::Swap) => self.swapped = Some(bytes),
+            // Without a gap in the numbers nobody can know of it, nor where a replay leaves some out.
+            Some(Action::Lose) if self.step == 1 && self.log_start < 0 => {}
+            Some(Action::Delay(time)) => {
+                self.stalled = self
+                    .stalled
+                    .max(self.now + Duration::from_millis(time.into()));
+                self.deliver(bytes);
+            }
+            _ => {
+                self.deliver(bytes);
+                if let Some(swapped) = self.swapped.take() {
+                    self.deliver(swapped);
+                }
+            }
+        }
+    }
+
+    fn disconnect(&mut self) {
+        self.is_open = false;
+        self.is_subscribed = false;
+        self.sent.clear();
+        self.swapped = None;
+    }
+
+    fn close(&mut self, code: u16) {
+        let status = Some(Status::error(code, "CLOSED", 0, "closed"));
+        self.send(Method::Close { status }, None, &[]);
+        self.is_subscribed = false;
+    }
+
+    fn receive(&mut self, bytes: &[u8]) {
+        let frame = Frame::parse(bytes).expect("a frame of the client");
+        let id = frame.header.id.clone();
+        match frame.header.method {
+            Method::Init { .. } | Method::Update { .. } => {
+                let status = if std::mem::take(&mut self.token_is_expired) {
+                    Status::error(401, "UNAUTHORIZED", 20104, "expired")
+                } else {
+                    Status::ok()
+                };
+                let reply = Reply {
+                    status,
+                    ..Reply::default()
+                };
+                self.send(Method::Reply(Box::new(reply)), Some(id), &[]);
+            }
+            Method::Ping => {
+                self.send(Method::Reply(Box::default()), Some(id), &[]);
+            }
+            Method::Message { http_request, .. } => {
+                if std::mem::take(&mut self.forgets_reply) {
+                    return;
+                }
+                self.request(id, &http_request, frame.payload);
+            }
+            _ => {}
+        }
+    }
+
+    fn request(&mut self, id: String, request: &HttpRequest, payload: &[u8]) {
+        let path: Vec<&str> = request.path.split('/').collect();
+        match path.as_slice() {
+            ["", "v3", "Maps", _] => {
+                let body = json!({"sid": SID, "unique_name": "map", "account_sid": "AC", "service_sid": "IS",
+                    "date_created": "2026-01-01T00:00:00.000Z", "last_event_id": self.last()});
+                self.reply(id, 200, &body);
+            }
+            ["", "v3", "Maps", _, "Items"] => {
+                let from = request.params.get("From").and_then(Values::first);
+                let from = from.map(|from| percent_decode_str(from).decode_utf8_lossy());
+                let rest = self.items.iter().filter(|(key, _)| match &from {
+                    Some(from) => key.as_str() > from.as_ref(),
+                    None => true,
+                });
+                let mut items: Vec<Value> = rest
+                    .map(|(key, (id, value))| {
+                        json!({"key": key, "last_event_id": id, "revision": format!("{id:x}"),
+                            "date_created": "2026-01-01T00:00:00.000Z", "data": {"value": value}})
+                    })
+                    .collect();
+                let more = items.len() > 3;
+                items.truncate(3);
+                let token = more.then_some("more");
+                let body = json!({"items": items, "meta": {"next_token": token}});
+                self.reply(id, 200, &body);
+            }
+            _ => self.subscriptions(id, payload),
+        }
+    }
+
+    fn subscriptions(&mut self, id: String, payload: &[u8]) {
+        let body: Value = serde_json::from_slice(payload).expect("a request for subscriptions");
+        let correlation = body["correlation_id"].as_u64();
+        self.reply(
+            id,
+            202,
+            &json!({"estimated_delivery_in_ms": 2000, "max_batch_size": 100}),
+        );
+        if body["action"] != "establish" {
+            self.is_subscribed = false;
+            return;
+        }
+        let seen = body["requests"][0]["last_event_id"]
+            .as_i64()
+            .unwrap_or(self.last());
+        self.is_subscribed = true;
+        if self.interrupts > 0 {
+            self.interrupts -= 1;
+            let result = json!({"object_sid": SID, "replay_status": "interrupted"});
+            let event = self.event("subscription_established", correlation, &result);
+            return self.deliver(event);
+        }
+        let missed: Vec<_> = if seen >= self.log_start {
+            let log = self.log.iter().filter(|(id, ..)| *id > seen);
+            log.cloned().collect()
+        } else {
+            return self.replay_from_state(seen, correlation);
+        };
+        for (_, kind, body) in missed {
+            let event = self.event(kind, correlation, &body);
+            self.deliver(event);
+        }
+        self.established(correlation);
+    }
+
+    fn replay_from_state(&mut self, seen: EventId, correlation: Option<u64>) {
+        self.is_complete = false;
+        let mut events: Vec<(EventId, &str, Value)> = Vec::new();
+        for (key, (id, value)) in self.items.iter().filter(|(_, (id, _))| *id > seen) {
+            let body = json!({"id": id, "map_sid": SID, "item_key": key, "item_data": {"value": value},
+                "item_revision": format!("{id:x}"), "date_created": "2026-01-01T00:00:00.000Z"});
+            events.push((*id, "map_item_updated", body));
+        }
+        for (id, kind, body) in &self.log {
+            let key = body["item_key"].as_str().unwrap_or_default();
+            if *id > seen && *kind == "map_item_removed" && !self.items.contains_key(key) {
+                events.push((*id, kind, body.clone()));
+            }
+        }
+        events.sort_by_key(|(id, ..)| *id);
+        for (_, kind, body) in events {
+            let event = self.event(kind, correlation, &body);
+            self.deliver(event);
+        }
+        self.established(correlation);
+    }
+
+    fn established(&mut self, correlation: Option<u64>) {
+        let result =
+            json!({"object_sid": SID, "replay_status": "completed", "last_event_id": self.last()});
+        let event = self.event("subscription_established", correlation, &result);
+        self.deliver(event);
+    }
+}
+
+/// A reader, with what it was told.
+#[derive(Default)]
+struct Reader {
+    items: BTreeMap<String, u64>,
+    /// The last event of each item.
+    last: BTreeMap<String, EventId>,
+    told: BTreeSet<EventId>,
+    is_ready: bool,
+    /// The last event before all was told for the first time.
+    ready_at: Option<EventId>,
+    was_resynced: bool,
+}
+
+impl Reader {
+    fn read(&mut self, notice: Notice) {
+        match notice {
+            Notice::Initial(record) | Notice::Added(record) | Notice::Updated(record) => {
+                let record: Value = serde_json::from_str(&record.json).expect("a record");
+                let key = record["key"].as_str().expect("a key").to_owned();
+                let id = record["revision"].as_str().expect("a revision");
+                let id = EventId::from_str_radix(id, 16).expect("a number");
+                self.event(&key, id);
+                let value = record["data"]["value"].as_u64().expect("a value");
+                self.items.insert(key, value);
+            }
+            Notice::Removed(removal) => {
+                let Position::Key(key) = removal.position else {
+                    panic!("an index")
+                };
+                if let Some(id) = removal.event {
+                    self.event(&key, id);
+                }
+                self.items.remove(&*key);
+            }
+            Notice::Ready(last) => {
+                self.is_ready = true;
+                self.ready_at.get_or_insert(last);
+            }
+            Notice::Resync => {
+                self.is_ready = false;
+                self.was_resynced = true;
+            }
+            notice => panic!("{notice:?}"),
+        }
+    }
+
+    fn event(&mut self, key: &str, id: EventId) {
+        assert!(self.told.insert(id), "event {id} was told twice");
+        let last = self.last.insert(key.to_owned(), id);
+        assert!(
+            last.is_none_or(|last| last < id),
+            "{key}: {id} after {last:?}"
+        );
+    }
+}
+
+struct World {
+    service: Service,
+    machine: Machine,
+    number: u64,
+    reader: Reader,
+    reader_resumes: Instant,
+    /// A connection or token that is under way.
+    connecting: Option<Instant>,
+    fetching: Option<Instant>,
+}
+
+impl World {
+    fn new(step: EventId) -> Self {
+        let now = Instant::now();
+        let mut machine = Machine::new(Arc::new(Random::new(Some(1))));
+        let number = machine.add(Subscription::new(Kind::Map, "map".to_owned(), true));
+        Self {
+            service: Service::new(now, step),
+            machine,
+            number,
+            reader: Reader::default(),
+            reader_resumes: now,
+            connecting: None,
+            fetching: None,
+        }
+    }
+
+    fn act(&mut self, action: Action) {
+        let now = self.service.now;
+        let millis = |time: u16| Duration::from_millis(time.into());
+        let service = &mut self.service;
+        match action {
+            Action::Set(key, value) => service.change(&format!("k {key}/ž"), Some(value.into())),
+            Action::Remove(key) => service.change(&format!("k {key}/ž"), None),
+            Action::Burst(count) => {
+                for n in 0..count {
+                    service.change(&format!("k {}/ž", n % 6), Some(n.into()));
+                }
+            }
+            Action::Cut => {
+                if std::mem::take(&mut service.is_open) {
+                    service.disconnect();
+                    self.machine.handle(now, Input::Lost("cut".to_owned()));
+                }
+            }
+            Action::Close(code) if service.is_open => {
+                service.token_is_expired = code == 410;
+                service.close(code);
+            }
+            Action::Close(_) => {}
+            Action::Stall(time) => {
+                service.stalled = service.stalled.max(now + millis(time));
+                for (time, _) in &mut service.sent {
+                    *time = (*time).max(service.stalled);
+                }
+            }
+            Action::Interrupt(times) => service.interrupts = times,
+            Action::CutLog => service.log_start = service.last(),
+            Action::ExpireToken => service.token_is_expired = true,
+            Action::FailTokens(times) => service.failing_tokens = times,
+            Action::ForgetReply => service.forgets_reply = true,
+            Action::PauseReader(time) => self.reader_resumes = now + millis(time),
+            fault => service.next_event = Some(fault),
+        }
+    }
+
+    /// Lets everything happen that is due before a time.
+    fn run_until(&mut self, end: Instant) {
+        loop {
+            self.settle();
+            let reader = (self.reader_resumes > self.service.now).then_some(self.reader_resumes);
+            let times = [
+                self.service.sent.front().map(|(time, _)| *time),
+                self.machine.deadline(),
+                self.connecting,
+                self.fetching,
+                reader,
+            ];
+            let next = times.into_iter().flatten().min();
+            let Some(next) = next.filter(|next| *next <= end) else {
+                self.service.now = end;
+                return;
+            };
+            self.service.now = self.service.now.max(next);
+            let now = self.service.now;
+            if self.connecting.is_some_and(|time| time <= now) {
+                self.connecting = None;
+                self.service.is_open = true;
+                self.machine.handle(now, Input::Opened);
+            }
+            if self.fetching.is_some_and(|time| time <= now) {
+                self.fetching = None;
+                let token = if self.service.failing_tokens > 0 {
+                    self.service.failing_tokens -= 1;
+                    Err("no token".to_owned())
+                } else {
+                    Ok(LiveToken::new("token".into(), now))
+                };
+                self.machine.handle(now, Input::Token(token));
+            }
+            while let Some((time, _)) = self.service.sent.front()
+                && *time <= now
+                && let Some((_, bytes)) = self.service.sent.pop_front()
+            {
+                self.machine.handle(now, Input::Frame(&bytes));
+                self.settle();
+            }
+        }
+    }
+
+    /// Does what the machine wants, and reads what there is.
+    fn settle(&mut self) {
+        let now = self.service.now;
+        loop {
+            while let Some(output) = self.machine.poll(now) {
+                match output {
+                    Output::Connect => self.connecting = Some(now + WAY),
+                    Output::Send(message) if self.service.is_open => {
+                        self.service.receive(&message.0);
+                    }
+                    Output::Send(_) => {}
+                    Output::Disconnect => {
+                        self.connecting = None;
+                        self.service.disconnect();
+                    }
+                    Output::FetchToken => self.fetching = Some(now + WAY),
+                }
+            }
+            if now < self.reader_resumes {
+                return;
+            }
+            let subscription = self.machine.subscription(self.number);
+            let subscription = subscription.expect("the subscription");
+            let Some(notice) = subscription.pop(Waker::noop()) else {
+                return;
+            };
+            let has_room = subscription.waits_for_reader();
+            self.reader.read(notice);
+            if has_room {
+                self.machine.reader_has_room();
+            }
+        }
+    }
+}
+
+/// The number of cases: `TWILIO_SYNC_LONG_TESTS` makes it that of the long form.
+fn cases() -> ProptestConfig {
+    let is_long = std::env::var_os("TWILIO_SYNC_LONG_TESTS").is_some();
+    ProptestConfig::with_cases(if is_long { 20_000 } else { 500 })
+}
+
+fn check(actions: Vec<(u16, Action)>, step: EventId) {
+    let mut world = World::new(step);
+    for (pause, action) in actions {
+        world.act(action);
+        let end = world.service.now + Duration::from_millis(pause.into());
+        world.run_until(end);
+    }
+    // All is well from here on. The last change shows what was lost before it.
+    world.service.next_event = None;
+    world.service.interrupts = 0;
+    let end = world.service.now + RECOVERY;
+    world.run_until(end);
+    world.act(Action::Set(0, 1));
+    let end = world.service.now + RECOVERY;
+    world.run_until(end);
+
+    let items = world.service.items.iter();
+    let expected: BTreeMap<_, _> = items
+        .map(|(key, (_, value))| (key.clone(), *value))
+        .collect();
+    assert_eq!(world.reader.items, expected);
+    assert!(
+        world.reader.is_ready,
+        "the reader does not know that it is told all"
+    );
+    assert!(
+        world.machine.status().is_live(),
+        "{:?}",
+        world.machine.status()
+    );
+    if let (true, Some(ready)) = (world.service.is_complete, world.reader.ready_at) {
+        let log = world.service.log.iter().map(|(id, ..)| *id);
+        let told = &world.reader.told;
+        let lost: Vec<_> = log.filter(|id| *id > ready && !told.contains(id)).collect();
+        let resynced = world.reader.was_resynced;
+        assert!(lost.is_empty() || resynced, "lost: {lost:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(cases())]
+
+    // One service in four leaves out numbers.
+    #[test]
+    fn a_reader_is_right_in_the_end_and_sees_each_event_once(
+        actions in actions(),
+        step in prop_oneof![3 => Just(1i64), 1 => 2..5i64],
+    ) {
+        check(actions, step);
+    }
+}

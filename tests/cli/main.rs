@@ -10,3 +10,4 @@ mod session;
 mod sessions;
 mod terminal;
 mod transfer;
+mod watch;

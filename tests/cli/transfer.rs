@@ -17,14 +17,14 @@ use twilio_sync::{Emulator, SyncClient};
 use super::session::Session;
 
 /// The program against an emulator, in a folder where nothing of the machine's is seen.
-struct Program {
-    emulator: Emulator,
-    sync: SyncClient,
+pub(crate) struct Program {
+    pub(crate) emulator: Emulator,
+    pub(crate) sync: SyncClient,
     folder: TempDir,
 }
 
 impl Program {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         Self::on(Emulator::start().await.unwrap())
     }
 
@@ -51,7 +51,7 @@ impl Program {
         self.emulator.seed(json!({"services": [service]})).unwrap();
     }
 
-    fn command(&self, arguments: &str) -> Command {
+    pub(crate) fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_twilio-sync"));
         for (name, _) in std::env::vars() {
             if name.starts_with("TWILIO_") {
@@ -72,7 +72,7 @@ impl Program {
     }
 
     /// Runs it, its arguments with blanks between: its exit code, standard output and standard error.
-    fn run(&self, arguments: &str) -> (i32, String, String) {
+    pub(crate) fn run(&self, arguments: &str) -> (i32, String, String) {
         told(&self.command(arguments).output().unwrap())
     }
 
@@ -90,7 +90,7 @@ impl Program {
         (code, out.lines().map(str::to_owned).collect())
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 

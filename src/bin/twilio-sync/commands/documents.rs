@@ -5,6 +5,7 @@ use twilio_sync::value::{Data, DocumentSid};
 use twilio_sync::{Document, Documents};
 
 use super::lifecycle::Lifecycle;
+use super::watch::{InitialOption, WatchOptions};
 use crate::io::failure::Result;
 use crate::io::input::{
     DataArgument, IfMatchOption, PatchArgument, Reference, TtlOption, with_options,
@@ -60,6 +61,15 @@ pub(crate) enum Command {
         /// Start from {} if there is no such Document
         #[arg(long = "create")]
         may_create: bool,
+    },
+    /// Print the changes of a Document as they happen
+    Watch {
+        /// Its unique name or SID
+        name: Reference<DocumentSid>,
+        #[command(flatten)]
+        initial: InitialOption,
+        #[command(flatten)]
+        options: WatchOptions,
     },
     #[command(flatten)]
     Shared(Lifecycle<Document<Data>>),
@@ -121,6 +131,17 @@ impl Run for Command {
                     call.await?
                 };
                 written(out, &document)
+            }
+            Self::Watch {
+                name,
+                initial: InitialOption { initial },
+                options,
+            } => {
+                let title = format!("the Document {name}");
+                let sync = options.sync(session).await?;
+                let watch = sync.documents::<Data>().watch(name);
+                let watch = if initial { watch } else { watch.skip_initial() };
+                options.run(session, &sync, &title, watch).await
             }
             Self::Shared(command) => command.run(session).await,
         }

@@ -5,11 +5,12 @@ use std::str::FromStr;
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
-use twilio_sync::kind::{Collection, Items, Position, Versioned};
+use twilio_sync::kind::{self, Collection, Items, Position, Versioned};
 use twilio_sync::value::Data;
 use twilio_sync::{List, ListItems, Map, MapItems, SyncClient};
 
 use super::lifecycle::{Creation, Lifecycle};
+use super::watch::{InitialOption, WatchOptions};
 use crate::io::failure::{Failure, Result};
 use crate::io::input::{
     DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, selector,
@@ -20,7 +21,9 @@ use crate::io::output::{json_line, print, visible, written};
 use crate::shell::session::{Run, Session};
 
 /// A kind of object that holds items.
-pub(crate) trait Holder: Noun + Collection<Item<Data>: Serialize> {
+pub(crate) trait Holder:
+    Noun + Collection<Item<Data>: Serialize + kind::Item<Position: Serialize>>
+{
     /// The place of an item: an index or a key.
     type Place: Clone
         + Debug
@@ -172,6 +175,18 @@ pub(crate) enum ItemVerb<K: Holder> {
         #[command(flatten)]
         if_match: IfMatchOption,
     },
+    #[command(
+        about = format!("Print the changes of the items of a {} as they happen", K::NOUN),
+        visible_alias = "tail"
+    )]
+    Watch {
+        #[command(flatten)]
+        holder: HolderArgument<K>,
+        #[command(flatten)]
+        initial: InitialOption,
+        #[command(flatten)]
+        options: WatchOptions,
+    },
     /// Remove an item
     RmItem {
         #[command(flatten)]
@@ -187,6 +202,17 @@ impl<K: Holder> Run for ItemVerb<K> {
     async fn run(self, session: &Session) -> Result<()> {
         let out = &session.out;
         match self {
+            Self::Watch {
+                holder,
+                initial: InitialOption { initial },
+                options,
+            } => {
+                let title = holder.title();
+                let sync = options.sync(session).await?;
+                let watch = K::items::<Data>(&sync, holder.holder).watch();
+                let watch = if initial { watch } else { watch.skip_initial() };
+                options.run(session, &sync, &title, watch).await
+            }
             Self::Get {
                 holder,
                 place: None,

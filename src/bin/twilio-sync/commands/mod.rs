@@ -14,6 +14,7 @@ mod permissions;
 mod services;
 mod streams;
 mod token;
+mod watch;
 mod webhook;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};

@@ -5,6 +5,7 @@ use twilio_sync::MessageStream;
 use twilio_sync::value::{Data, StreamSid};
 
 use super::lifecycle::{Creation, Lifecycle};
+use super::watch::WatchOptions;
 use crate::io::failure::Result;
 use crate::io::input::{DataArgument, Reference};
 use crate::shell::session::{Run, Session};
@@ -25,6 +26,13 @@ pub(crate) enum Command {
         #[command(flatten)]
         message: DataArgument,
     },
+    /// Print the messages as they are published
+    Listen {
+        /// The unique name or SID of the Message Stream
+        stream: Reference<StreamSid>,
+        #[command(flatten)]
+        options: WatchOptions,
+    },
     #[command(flatten)]
     Shared(Lifecycle<MessageStream>),
 }
@@ -40,6 +48,12 @@ impl Run for Command {
                 let stream = session.sync().await?.stream::<Data>(stream);
                 let sid = stream.publish(&message).await?;
                 out.written_value("sid", sid.to_string())
+            }
+            Self::Listen { stream, options } => {
+                let title = format!("the Message Stream {stream}");
+                let sync = options.sync(session).await?;
+                let messages = sync.stream::<Data>(stream).listen();
+                options.run(session, &sync, &title, messages).await
             }
             Self::Shared(command) => command.run(session).await,
         }

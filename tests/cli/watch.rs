@@ -1,0 +1,221 @@
+//! `watch` and `listen`: events as lines, and the ends of a watch.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+use twilio_sync::emulator::LiveFault;
+
+use crate::transfer::Program;
+
+/// A command that is watching.
+struct Watching {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    err: BufReader<ChildStderr>,
+}
+
+impl Watching {
+    /// Starts a command, and waits until it watches.
+    fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let out = BufReader::new(child.stdout.take().unwrap());
+        let err = BufReader::new(child.stderr.take().unwrap());
+        let mut watching = Self { child, out, err };
+        let notice = watching.notice();
+        assert!(notice.starts_with("Watching the "), "{notice}");
+        watching
+    }
+
+    /// The next line on standard error.
+    fn notice(&mut self) -> String {
+        let mut line = String::new();
+        self.err.read_line(&mut line).unwrap();
+        line
+    }
+
+    /// The next event.
+    fn event(&mut self) -> Value {
+        let mut line = String::new();
+        self.out.read_line(&mut line).unwrap();
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{line:?}: {error}"))
+    }
+
+    fn end(mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap()
+    }
+}
+
+/// Runs what blocks, beside the emulator of the test.
+async fn beside<T: Send + 'static>(blocking: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(blocking).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_of_items_are_lines() {
+    let program = Program::start().await;
+    program.sync.maps().create("calls").await.unwrap();
+    let calls = program.sync.map::<Value>("calls");
+    calls.set("a", &json!({"n": 1})).await.unwrap();
+    let command = program.command("map watch calls --count 3");
+    let mut watching = beside(|| Watching::start(command)).await;
+
+    calls.set("b\u{1b}[2J", &json!({"n": 2})).await.unwrap();
+    calls.update("a", &json!({"n": "\u{202e}x"})).await.unwrap();
+    calls.remove("a").await.unwrap();
+    beside(move || {
+        let added = watching.event();
+        assert_eq!(added["event"], "added");
+        assert_eq!(
+            (&added["key"], &added["data"]),
+            (&json!("b\u{1b}[2J"), &json!({"n": 2}))
+        );
+        assert!(added["revision"].is_string() && added["date_updated"].is_string());
+        let updated = watching.event();
+        assert_eq!(
+            (&updated["event"], &updated["key"]),
+            (&json!("updated"), &json!("a"))
+        );
+        let removed = watching.event();
+        assert_eq!(
+            removed,
+            json!({"event": "removed", "key": "a", "data": {"n": "\u{202e}x"}})
+        );
+        assert_eq!(watching.end(), 0);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_there_comes_first_on_demand_and_keeps_its_spelling() {
+    let program = Program::start().await;
+    program.sync.lists().create("log").await.unwrap();
+    let data: twilio_sync::value::Data = serde_json::from_str(r#"{"n": 1.50e1, "b": 1}"#).unwrap();
+    let log = program.sync.list("log");
+    log.add(&data).await.unwrap();
+    log.add(&data).await.unwrap();
+    let command = program.command("list tail log --initial --for 1s");
+    let (code, out, err) = beside(move || output(command)).await;
+    assert_eq!(code, 0, "{err}");
+    let lines: Vec<&str> = out.lines().collect();
+    assert_eq!(lines.len(), 2, "{out}");
+    assert!(lines[1].contains(r#""event":"initial","index":1"#), "{out}");
+    assert!(
+        lines[1].contains(r#""data":{"n":1.50e1,"b":1}"#),
+        "{out}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn documents_and_messages_are_lines_too() {
+    let program = Program::start().await;
+    program.sync.streams().create("events").await.unwrap();
+    let desks = program.sync.documents::<Value>();
+    desks.create("desk-7", &json!({})).await.unwrap();
+    let (document, stream) = (
+        program.command("doc watch desk-7 --count 1"),
+        program.command("stream listen events --count 1"),
+    );
+    let (mut document, mut stream) =
+        beside(|| (Watching::start(document), Watching::start(stream))).await;
+    desks
+        .update("desk-7", &json!({"busy": true}))
+        .await
+        .unwrap();
+    let events = program.sync.stream::<Value>("events");
+    let sid = events.publish(&json!({"hello": 1.0})).await.unwrap();
+    beside(move || {
+        let updated = document.event();
+        assert_eq!(
+            (&updated["event"], &updated["data"]),
+            (&json!("updated"), &json!({"busy": true}))
+        );
+        let message = stream.event();
+        assert_eq!(
+            message,
+            json!({"event": "message", "sid": sid, "data": {"hello": 1.0}})
+        );
+        assert_eq!((document.end(), stream.end()), (0, 0));
+    })
+    .await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_gets_each_event_and_may_end_the_watch() {
+    let program = Program::start().await;
+    program.sync.maps().create("calls").await.unwrap();
+    let calls = program.sync.map::<Value>("calls");
+    for key in ["a", "b", "c"] {
+        calls.set(key, &json!({})).await.unwrap();
+    }
+    let script = r#"read line; echo "$TWILIO_SYNC_EVENT" >> events; echo "$line" | grep -qv '"b"'"#;
+    let mut command = program.command("map watch calls --initial");
+    command.args(["--exec", script]);
+    let (code, out, err) = beside(move || output(command)).await;
+    assert_eq!((code, out.as_str()), (1, ""), "{err}");
+    assert!(err.contains("failed on an event"), "{err}");
+    let events = std::fs::read_to_string(program.path("events")).unwrap();
+    assert_eq!(events, "initial\ninitial\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_end_of_a_watch_has_a_code() {
+    let program = Program::start().await;
+    program.sync.maps().create("calls").await.unwrap();
+    let command = program.command("map watch nothing");
+    let (code, _, err) = beside(move || output(command)).await;
+    assert_eq!(code, 3, "{err}");
+
+    let mut command = program.command("map watch calls");
+    command
+        .env_remove("TWILIO_API_KEY")
+        .env_remove("TWILIO_API_SECRET");
+    command.env("TWILIO_AUTH_TOKEN", "secret");
+    let (code, _, err) = beside(move || output(command)).await;
+    assert_eq!(code, 64, "{err}");
+    assert!(err.contains("auth token cannot sign"), "{err}");
+
+    program.emulator.inject_live(LiveFault::refuse(401));
+    let command = program.command("map watch calls");
+    let (code, _, err) = beside(move || output(command)).await;
+    assert_eq!(code, 5, "{err}");
+
+    let command = program.command("map watch calls");
+    let watching = beside(|| Watching::start(command)).await;
+    program.sync.maps().remove("calls").await.unwrap();
+    let code = beside(|| watching.end()).await;
+    assert_eq!(code, 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lost_connection_is_told() {
+    let program = Program::start().await;
+    program.sync.maps().create("calls").await.unwrap();
+    let command = program.command("map watch calls --count 1");
+    let mut watching = beside(|| Watching::start(command)).await;
+    program.emulator.inject_live(LiveFault::cut());
+    let calls = program.sync.map::<Value>("calls");
+    calls.set("a", &json!({})).await.unwrap();
+    beside(move || {
+        assert_eq!(watching.event()["key"], "a");
+        assert!(watching.notice().starts_with("Not connected: "));
+        assert_eq!(watching.notice(), "Connected again.\n");
+        assert_eq!(watching.end(), 0);
+    })
+    .await;
+}
+
+fn output(mut command: Command) -> (i32, String, String) {
+    let output = command.output().unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}

@@ -3,8 +3,7 @@
 //! [Twilio Sync](https://www.twilio.com/docs/sync) keeps JSON state for phones, browsers and back
 //! ends: Documents hold one JSON object each, Lists hold items in order, Maps hold items under keys,
 //! Message Streams carry messages. This crate is a client of its REST API. Nothing was tried against the
-//! real service; what is known of it comes from public material. There is no subscription to changes
-//! yet.
+//! real service; what is known of it comes from public material.
 //!
 //! ```
 //! # #[cfg(feature = "emulator")]
@@ -68,6 +67,12 @@
 //! [`listing`] has the streams of records, [`bulk`] the calls that are made a bounded number at a time,
 //! with an account of what was done, and [`export`] the lines of exports and imports.
 //!
+#![cfg_attr(
+    feature = "realtime",
+    doc = "# Live updates\n\n[`realtime`] tells what changes as it happens: \
+           [`watch`](kind::Items::watch) as events, [`view`](kind::Items::view) as the state now, and \
+           [`listen`](Messages::listen) for messages.\n"
+)]
 //! # Errors, retries and rate limits
 //!
 //! There is one [`Error`], with predicates such as [`is_not_found`](Error::is_not_found) and a text that
@@ -118,9 +123,9 @@
 //! # Features
 //!
 //! `rustls` (the default) or `native-tls` for TLS; `schema` for contracts; `tokens` for access tokens;
-//! `webhooks` for webhooks, `axum` for an extractor of them; `emulator` for the emulator; `conformance` for
-//! rules to test a Sync service with; `cli` for the program `twilio-sync`; `full` for all of these but
-//! `native-tls`.
+//! `webhooks` for webhooks, `axum` for an extractor of them; `realtime` for live updates; `emulator` for the
+//! emulator; `conformance` for rules to test a Sync service with; `cli` for the program `twilio-sync`; `full`
+//! for all of these but `native-tls`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[allow(clippy::pedantic, reason = "of the generated code")]

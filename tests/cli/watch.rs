@@ -104,10 +104,7 @@ async fn what_is_there_comes_first_on_demand_and_keeps_its_spelling() {
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines.len(), 2, "{out}");
     assert!(lines[1].contains(r#""event":"initial","index":1"#), "{out}");
-    assert!(
-        lines[1].contains(r#""data":{"n":1.50e1,"b":1}"#),
-        "{out}"
-    );
+    assert!(lines[1].contains(r#""data":{"n":1.50e1,"b":1}"#), "{out}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,4 +1,5 @@
 //! Live updates against the emulator, over real sockets.
 
 mod faults;
+mod soak;
 mod watches;

@@ -1,0 +1,303 @@
+//! Many writes through many faults: nothing is lost, nothing comes twice, and views equal the store.
+//!
+//! `TWILIO_SYNC_LONG_TESTS=1` makes it long; with `--nocapture` it prints figures.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join_all, try_join_all};
+use futures_util::{StreamExt, TryStreamExt};
+use serde_json::{Value, json};
+use twilio_sync::emulator::LiveFault;
+use twilio_sync::realtime::{MapEvent, Watch};
+use twilio_sync::{Credentials, MapItems, RateLimit, SyncClient};
+
+use crate::watches::start;
+
+/// The key of the last write.
+const END: &str = "end";
+
+fn is_long() -> bool {
+    std::env::var_os("TWILIO_SYNC_LONG_TESTS").is_some()
+}
+
+/// A Map as its events tell it.
+#[derive(Default)]
+struct Mirror {
+    items: BTreeMap<String, Value>,
+    /// The last event of each item, by the number in its revision.
+    last: BTreeMap<String, u64>,
+    told: BTreeSet<u64>,
+    removals: usize,
+    was_resynced: bool,
+    /// From the write to the event, in microseconds.
+    latencies: Vec<u64>,
+}
+
+impl Mirror {
+    /// Follows a watch to the last write.
+    async fn follow(mut watch: Watch<MapEvent<Value>>, began: Instant) -> Self {
+        let mut mirror = Self::default();
+        while let Some(event) = watch.try_next().await.unwrap() {
+            match event {
+                MapEvent::Initial(item) | MapEvent::Added(item) | MapEvent::Updated(item) => {
+                    let event = u64::from_str_radix(item.revision.as_str(), 16).unwrap();
+                    assert!(mirror.told.insert(event), "event {event} was told twice");
+                    let last = mirror.last.insert(item.key.clone(), event);
+                    assert!(
+                        last.is_none_or(|last| last < event),
+                        "{last:?}, then {event}"
+                    );
+                    let now = u64::try_from(began.elapsed().as_micros()).unwrap();
+                    mirror
+                        .latencies
+                        .extend(item.data["at"].as_u64().map(|at| now.saturating_sub(at)));
+                    let is_end = item.key == END;
+                    mirror.items.insert(item.key, item.data);
+                    if is_end {
+                        break;
+                    }
+                }
+                MapEvent::Removed(removed) => {
+                    mirror.items.remove(&removed.position);
+                    mirror.removals += 1;
+                }
+                MapEvent::Resync => mirror.was_resynced = true,
+                MapEvent::Ready => {}
+                event => panic!("{event:?}"),
+            }
+        }
+        mirror
+    }
+}
+
+/// Writes and removes items; returns the number of changes.
+async fn write(calls: &MapItems<Value>, writer: u64, count: u64, began: Instant) -> u64 {
+    let mut changes = 0;
+    for n in 0..count {
+        let key = format!("{writer} {}", n % 13);
+        if n % 17 == 16 {
+            changes += u64::from(calls.remove(&key).await.is_ok());
+        } else {
+            let at = u64::try_from(began.elapsed().as_micros()).unwrap();
+            calls.set(&key, &json!({"n": n, "at": at})).await.unwrap();
+            changes += 1;
+        }
+    }
+    changes
+}
+
+async fn stored(calls: &MapItems<Value>) -> BTreeMap<String, Value> {
+    let items = calls.items().map_ok(|item| (item.key, item.data));
+    items.try_collect().await.unwrap()
+}
+
+fn faults() -> impl Iterator<Item = LiveFault> {
+    let faults = [
+        LiveFault::cut(),
+        LiveFault::duplicate(),
+        LiveFault::close(308),
+        LiveFault::reorder(),
+        LiveFault::stall(Duration::from_millis(40)),
+        LiveFault::delay(Duration::from_millis(40)),
+        LiveFault::expire_token(),
+        LiveFault::close(500),
+        LiveFault::refuse(429),
+    ];
+    faults.into_iter().cycle()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_or_doubled_through_faults() {
+    let (writes, cuts) = if is_long() { (25_000, 1000) } else { (500, 20) };
+    let (emulator, sync) = start().await;
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+    let other = emulator.client().unwrap().with_identity("other");
+    let began = Instant::now();
+    let mut watches = vec![calls.watch(), other.map::<Value>("calls").watch()];
+    for watch in &mut watches {
+        assert!(matches!(watch.next().await, Some(Ok(MapEvent::Ready))));
+    }
+    let view = calls.view().await.unwrap();
+    let readers = watches.into_iter();
+    let readers: Vec<_> = readers
+        .map(|watch| tokio::spawn(Mirror::follow(watch, began)))
+        .collect();
+
+    let writers = (0..4).map(|writer| write(&calls, writer, writes, began));
+    let writing = join_all(writers);
+    let mut writing = std::pin::pin!(writing);
+    let mut faults = faults().take(cuts);
+    let pause = Duration::from_millis(if is_long() { 100 } else { 30 });
+    let changes: u64 = loop {
+        tokio::select! {
+            changes = &mut writing => break changes.into_iter().sum(),
+            () = tokio::time::sleep(pause) => drop(faults.next().map(|it| emulator.inject_live(it))),
+        }
+    };
+    for fault in faults {
+        emulator.inject_live(fault);
+        tokio::time::sleep(pause).await;
+    }
+    let end = calls.set(END, &json!({})).await.unwrap();
+    view.includes(&end.object).await.unwrap();
+
+    let store = stored(&calls).await;
+    let viewed = view.snapshot();
+    let viewed: BTreeMap<_, _> = viewed
+        .iter()
+        .map(|(key, item)| (key.clone(), item.data.clone()))
+        .collect();
+    assert_eq!(viewed, store);
+    let mut latencies = Vec::new();
+    for reader in readers {
+        let mirror = reader.await.unwrap();
+        assert_eq!(mirror.items, store);
+        assert!(!mirror.was_resynced);
+        let told = u64::try_from(mirror.told.len() + mirror.removals).unwrap();
+        assert_eq!(told, changes + 1, "events are missing or were told twice");
+        latencies.extend(mirror.latencies);
+    }
+    latencies.sort_unstable();
+    let at = |part: usize| latencies[latencies.len() * part / 1000] as f64 / 1000.0;
+    println!(
+        "{changes} changes, {cuts} faults, {:.1} s: from write to event p50 {:.1} ms, p99 {:.1} ms",
+        began.elapsed().as_secs_f64(),
+        at(500),
+        at(990),
+    );
+}
+
+/// The emulator as a program, which can be killed.
+struct Killable {
+    child: Child,
+    port: u64,
+    values: Value,
+}
+
+impl Killable {
+    fn start(data: &std::path::Path, port: u64) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_twilio-sync"));
+        for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TWILIO_")) {
+            command.env_remove(name);
+        }
+        let mut child = command
+            .args([
+                "emulator",
+                "--json",
+                "--quiet",
+                "--port",
+                &port.to_string(),
+                "--data",
+            ])
+            .arg(data)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        let out = child.stdout.take().unwrap();
+        BufReader::new(out).read_line(&mut line).unwrap();
+        let values: Value = serde_json::from_str(&line).unwrap();
+        let url = values["url"].as_str().unwrap();
+        let port = url.rsplit(':').next().unwrap().parse().unwrap();
+        Self {
+            child,
+            port,
+            values,
+        }
+    }
+
+    fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    fn client(&self) -> SyncClient {
+        let value = |name: &str| self.values[name].as_str().unwrap();
+        let (account, key) = (value("account_sid"), value("api_key"));
+        let credentials = Credentials::api_key(account, key, value("api_secret")).unwrap();
+        SyncClient::builder()
+            .credentials(credentials)
+            .service("default")
+            .base_url(value("url"))
+            .rate_limit(RateLimit::off())
+            .identity("watcher")
+            .build()
+            .unwrap()
+    }
+}
+
+impl Drop for Killable {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_killed_service_comes_back_and_is_followed() {
+    let kills = if is_long() { 50 } else { 3 };
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data.db");
+    let mut emulator = Killable::start(&data, 0);
+    let sync = emulator.client();
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+    let view = calls.view().await.unwrap();
+    let reader = tokio::spawn(Mirror::follow(calls.watch(), Instant::now()));
+    for kill in 0..kills {
+        let writes = (0..4).map(|writer| {
+            let calls = &calls;
+            async move {
+                for n in 0..25 {
+                    let key = format!("{writer} {}", n % 7);
+                    let data = json!({"n": n, "kill": kill});
+                    // Whatever came of a write that the end of the service met: it is made again.
+                    while calls.set(&key, &data).await.is_err() {}
+                }
+                Ok::<_, ()>(())
+            }
+        });
+        let mut writes = std::pin::pin!(try_join_all(writes));
+        tokio::select! {
+            _ = &mut writes => {}
+            () = tokio::time::sleep(Duration::from_millis(30)) => {}
+        }
+        emulator.kill();
+        let port = emulator.port;
+        emulator = Killable::start(&data, port);
+        let _ = writes.await;
+    }
+    let end = calls.set(END, &json!({})).await.unwrap();
+    view.includes(&end.object).await.unwrap();
+    let store = stored(&calls).await;
+    let viewed = view.snapshot();
+    let viewed: BTreeMap<_, _> = viewed
+        .iter()
+        .map(|(key, item)| (key.clone(), item.data.clone()))
+        .collect();
+    assert_eq!(viewed, store);
+    assert_eq!(reader.await.unwrap().items, store);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_reader_that_stops_delays_nobody_and_is_right_in_the_end() {
+    let (_emulator, sync) = start().await;
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+    let began = Instant::now();
+    let mut slow = calls.watch();
+    assert!(matches!(slow.next().await, Some(Ok(MapEvent::Ready))));
+    let quick = tokio::spawn(Mirror::follow(calls.watch(), began));
+    // A minute of 20 writes a second, and more than the queue of a watch holds.
+    let writers = (0..4).map(|writer| write(&calls, writer, 400, began));
+    join_all(writers).await;
+    calls.set(END, &json!({})).await.unwrap();
+    let quick = quick.await.unwrap();
+    let slow = Mirror::follow(slow, began).await;
+    assert_eq!(quick.items, slow.items);
+    assert_eq!(slow.items, stored(&calls).await);
+}

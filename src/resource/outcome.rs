@@ -177,6 +177,7 @@ async fn remove_read<R: Resource>(
     mut error: Error,
 ) -> Result<Removal> {
     for _ in 0..ROUNDS {
+        let began = Instant::now();
         let Some(sid) = evidence.object_sid() else {
             break;
         };
@@ -192,9 +193,18 @@ async fn remove_read<R: Resource>(
             Err(error) if error.is_revision_conflict() && if_match.is_none() => error,
             Err(error) => return Err(error),
         };
-        evidence = Evidence::read(&place, Instant::now()).await;
+        evidence = Evidence::read(&place, began).await;
         if let Found::Absent(_) = evidence.found {
             return Ok(Removal::Gone);
+        }
+        // An attempt before the one that met another revision may have removed it: what is there now was
+        // then created after that, and stays.
+        match evidence.date_created() {
+            When::After => return Ok(Removal::Gone),
+            When::Unclear if error.is_outcome_unknown() => {
+                return Err(evidence.explain(None, error));
+            }
+            When::Before | When::Unclear => {}
         }
     }
     Err(error)

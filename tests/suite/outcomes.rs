@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use twilio_sync::api::Operation;
 use twilio_sync::bulk::Removal;
 use twilio_sync::call::Outcome;
-use twilio_sync::emulator::Fault;
+use twilio_sync::emulator::{Clock, Fault};
 use twilio_sync::error::{ReadBack, WriteOutcome};
 use twilio_sync::{Emulator, Error, RetryPolicy, SyncClient};
 
@@ -329,6 +329,50 @@ async fn a_removal_reaches_one_object() {
     emulator.inject(Fault::status(503).on(Operation::DeleteSyncMapItem));
     map.remove("key").await.unwrap();
     assert_eq!(map.find("key").await.unwrap(), None);
+}
+
+/// A conflict after an attempt that may have removed the item is about the one that came in its place.
+#[tokio::test(start_paused = true)]
+async fn a_removal_spares_what_came_after_it() {
+    let clock = Clock::tokio(chrono::DateTime::from_timestamp(1_750_000_000, 0).unwrap());
+    let emulator = Emulator::builder().clock(clock).in_process().unwrap();
+    let builder = || {
+        let builder = emulator.client_builder().unwrap();
+        builder.http_service(emulator.http_service())
+    };
+    let other = builder().build().unwrap();
+    other.maps().create("map").await.unwrap();
+    let map = other.map::<Value>("map");
+    map.set("key", &json!({"n": 1})).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    // The first attempt does nothing. The second removes the item, which another one replaces before the
+    // third.
+    emulator.inject(Fault::status(503).on(Operation::DeleteSyncMapItem));
+    emulator.inject(Fault::cut_after_write().on(Operation::DeleteSyncMapItem));
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let retry = RetryPolicy::default().base_delay(Duration::from_secs(60));
+    let sync = builder()
+        .retry(retry.max_delay(Duration::from_secs(60)))
+        .on_attempt(move |attempt| {
+            if attempt.operation == "delete_sync_map_item" && attempt.status.is_none() {
+                let _ = sender.send(());
+            }
+        })
+        .build()
+        .unwrap();
+    let items = sync.map::<Value>("map");
+    let removal = tokio::spawn(async move { items.remove("key").await });
+    receiver.recv().await.unwrap();
+    let created = map.create("key", &json!({"n": 2})).await.unwrap();
+    // The clock of the service may be too coarse to tell which one was there first.
+    let removed = removal.await.unwrap();
+    assert!(
+        removed
+            .as_ref()
+            .map_or_else(Error::is_outcome_unknown, |()| true),
+        "{removed:?}"
+    );
+    assert_eq!(map.get("key").await.unwrap(), created);
 }
 
 /// Two that remove the same items count each once.

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tokio::task::JoinHandle;
 use twilio_sync::realtime::ItemsState;
 use twilio_sync::{Emulator, MapItem, SyncClient};
 
@@ -31,7 +32,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
     loop {
         print(&view.snapshot());
-        if writers.iter().all(|writer| writer.is_finished()) {
+        if writers.iter().all(JoinHandle::is_finished) {
             break;
         }
         tokio::select! {

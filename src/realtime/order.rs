@@ -203,11 +203,11 @@ mod tests {
         for id in 0..600 {
             order.hold(id, id);
         }
-        assert_eq!(told(&mut order, true), Vec::from_iter(0..600));
+        assert!(told(&mut order, true).into_iter().eq(0..600));
         order.end_replay();
         assert!(order.replayed(599));
         let held = 500 + i64::try_from(MAX_HELD).unwrap();
-        assert_eq!(told(&mut order, false), Vec::from_iter(600..held));
+        assert!(told(&mut order, false).into_iter().eq(600..held));
 
         // A service that does not say which events it replays.
         let mut order = Order::new();

@@ -68,6 +68,14 @@ fn actions() -> impl Strategy<Value = Vec<(u16, Action)>> {
     vec((0..800u16, action), 1..60)
 }
 
+/// The connection of the client.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Connection {
+    Closed,
+    Open,
+    Subscribed,
+}
+
 /// The service, with one Map and one client.
 struct Service {
     now: Instant,
@@ -78,8 +86,7 @@ struct Service {
     log: VecDeque<(EventId, &'static str, Value)>,
     /// The last event that is not in the log any more.
     log_start: EventId,
-    is_open: bool,
-    is_subscribed: bool,
+    connection: Connection,
     /// What is on its way to the client.
     sent: VecDeque<(Instant, Vec<u8>)>,
     /// Nothing arrives before this.
@@ -105,8 +112,7 @@ impl Service {
             step,
             log: VecDeque::new(),
             log_start: -1,
-            is_open: false,
-            is_subscribed: false,
+            connection: Connection::Closed,
             sent: VecDeque::new(),
             stalled: now,
             next_message: 0,
@@ -118,6 +124,10 @@ impl Service {
             swapped: None,
             is_complete: step == 1,
         }
+    }
+
+    fn is_open(&self) -> bool {
+        self.connection != Connection::Closed
     }
 
     fn last(&self) -> EventId {
@@ -183,7 +193,7 @@ impl Service {
         let body = json!({"id": id, "map_sid": SID, "item_key": key, "item_data": {"value": value},
             "item_revision": format!("{id:x}"), "date_created": "2026-01-01T00:00:00.000Z"});
         self.log.push_back((id, kind, body.clone()));
-        if self.is_open && self.is_subscribed {
+        if self.connection == Connection::Subscribed {
             let bytes = self.event(kind, None, &body);
             self.deliver_event(bytes);
         }
@@ -215,8 +225,7 @@ impl Service {
     }
 
     fn disconnect(&mut self) {
-        self.is_open = false;
-        self.is_subscribed = false;
+        self.connection = Connection::Closed;
         self.sent.clear();
         self.swapped = None;
     }
@@ -224,7 +233,7 @@ impl Service {
     fn close(&mut self, code: u16) {
         let status = Some(Status::error(code, "CLOSED", 0, "closed"));
         self.send(Method::Close { status }, None, &[]);
-        self.is_subscribed = false;
+        self.connection = Connection::Open;
     }
 
     fn receive(&mut self, bytes: &[u8]) {
@@ -296,13 +305,13 @@ impl Service {
             &json!({"estimated_delivery_in_ms": 2000, "max_batch_size": 100}),
         );
         if body["action"] != "establish" {
-            self.is_subscribed = false;
+            self.connection = Connection::Open;
             return;
         }
         let seen = body["requests"][0]["last_event_id"]
             .as_i64()
             .unwrap_or(self.last());
-        self.is_subscribed = true;
+        self.connection = Connection::Subscribed;
         if self.interrupts > 0 {
             self.interrupts -= 1;
             let result = json!({"object_sid": SID, "replay_status": "interrupted"});
@@ -448,12 +457,12 @@ impl World {
                 }
             }
             Action::Cut => {
-                if std::mem::take(&mut service.is_open) {
+                if service.is_open() {
                     service.disconnect();
                     self.machine.handle(now, Input::Lost("cut".to_owned()));
                 }
             }
-            Action::Close(code) if service.is_open => {
+            Action::Close(code) if service.is_open() => {
                 service.token_is_expired = code == 410;
                 service.close(code);
             }
@@ -495,7 +504,7 @@ impl World {
             let now = self.service.now;
             if self.connecting.is_some_and(|time| time <= now) {
                 self.connecting = None;
-                self.service.is_open = true;
+                self.service.connection = Connection::Open;
                 self.machine.handle(now, Input::Opened);
             }
             if self.fetching.is_some_and(|time| time <= now) {
@@ -525,7 +534,7 @@ impl World {
             while let Some(output) = self.machine.poll(now) {
                 match output {
                     Output::Connect => self.connecting = Some(now + WAY),
-                    Output::Send(message) if self.service.is_open => {
+                    Output::Send(message) if self.service.is_open() => {
                         self.service.receive(&message.0);
                     }
                     Output::Send(_) => {}

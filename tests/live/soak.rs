@@ -111,7 +111,7 @@ fn faults() -> impl Iterator<Item = LiveFault> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_or_doubled_through_faults() {
-    let (writes, cuts) = if is_long() { (25_000, 1000) } else { (500, 20) };
+    let (count, cuts) = if is_long() { (25_000, 1000) } else { (500, 20) };
     let (emulator, sync) = start().await;
     sync.maps().create("calls").await.unwrap();
     let calls = sync.map::<Value>("calls");
@@ -127,7 +127,7 @@ async fn nothing_is_lost_or_doubled_through_faults() {
         .map(|watch| tokio::spawn(Mirror::follow(watch, began)))
         .collect();
 
-    let writers = (0..4).map(|writer| write(&calls, writer, writes, began));
+    let writers = (0..4).map(|writer| write(&calls, writer, count, began));
     let writing = join_all(writers);
     let mut writing = std::pin::pin!(writing);
     let mut faults = faults().take(cuts);
@@ -162,9 +162,9 @@ async fn nothing_is_lost_or_doubled_through_faults() {
         latencies.extend(mirror.latencies);
     }
     latencies.sort_unstable();
-    let at = |part: usize| latencies[latencies.len() * part / 1000] as f64 / 1000.0;
+    let at = |part: usize| Duration::from_micros(latencies[latencies.len() * part / 1000]);
     println!(
-        "{changes} changes, {cuts} faults, {:.1} s: from write to event p50 {:.1} ms, p99 {:.1} ms",
+        "{changes} changes, {cuts} faults, {:.1} s: from write to event p50 {:.1?}, p99 {:.1?}",
         began.elapsed().as_secs_f64(),
         at(500),
         at(990),
@@ -172,28 +172,24 @@ async fn nothing_is_lost_or_doubled_through_faults() {
 }
 
 /// The emulator as a program, which can be killed.
-struct Killable {
+pub(crate) struct Killable {
     child: Child,
     port: u64,
     values: Value,
 }
 
 impl Killable {
-    fn start(data: &std::path::Path, port: u64) -> Self {
+    pub(crate) fn start(data: Option<&std::path::Path>, port: u64) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_twilio-sync"));
         for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("TWILIO_")) {
             command.env_remove(name);
         }
         let mut child = command
-            .args([
-                "emulator",
-                "--json",
-                "--quiet",
-                "--port",
-                &port.to_string(),
-                "--data",
-            ])
-            .arg(data)
+            .args(["emulator", "--json", "--quiet", "--port", &port.to_string()])
+            .args(
+                data.into_iter()
+                    .flat_map(|data| ["--data".as_ref(), data.as_os_str()]),
+            )
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -215,7 +211,7 @@ impl Killable {
         self.child.wait().unwrap();
     }
 
-    fn client(&self) -> SyncClient {
+    pub(crate) fn client(&self) -> SyncClient {
         let value = |name: &str| self.values[name].as_str().unwrap();
         let (account, key) = (value("account_sid"), value("api_key"));
         let credentials = Credentials::api_key(account, key, value("api_secret")).unwrap();
@@ -242,7 +238,7 @@ async fn a_killed_service_comes_back_and_is_followed() {
     let kills = if is_long() { 50 } else { 3 };
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data.db");
-    let mut emulator = Killable::start(&data, 0);
+    let mut emulator = Killable::start(Some(&data), 0);
     let sync = emulator.client();
     sync.maps().create("calls").await.unwrap();
     let calls = sync.map::<Value>("calls");
@@ -268,7 +264,7 @@ async fn a_killed_service_comes_back_and_is_followed() {
         }
         emulator.kill();
         let port = emulator.port;
-        emulator = Killable::start(&data, port);
+        emulator = Killable::start(Some(&data), port);
         let _ = writes.await;
     }
     let end = calls.set(END, &json!({})).await.unwrap();

@@ -9,7 +9,7 @@ const require = createRequire(import.meta.url);
 export const VERSIONS = ["twilio-sync-4", "twilio-sync-3"];
 
 /** The time after which a check fails. */
-const PATIENCE = 15_000;
+const PATIENCE = 30_000;
 
 export function sdk(version) {
   return require(version).SyncClient;

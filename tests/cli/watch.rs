@@ -182,11 +182,63 @@ async fn the_end_of_a_watch_has_a_code() {
     let (code, _, err) = beside(move || output(command)).await;
     assert_eq!(code, 5, "{err}");
 
+    for arguments in [
+        "--count 2 --for 1s",
+        "--for 18446744073709551615 --count 1 --initial",
+    ] {
+        let command = program.command(&format!("map watch calls {arguments}"));
+        if arguments.ends_with("--initial") {
+            program
+                .sync
+                .map::<Value>("calls")
+                .set("a", &json!({}))
+                .await
+                .unwrap();
+        }
+        let (code, out, err) = beside(move || output(command)).await;
+        let expected = i32::from(!arguments.ends_with("--initial"));
+        assert_eq!(code, expected, "{out}{err}");
+    }
+
     let command = program.command("map watch calls");
     let watching = beside(|| Watching::start(command)).await;
     program.sync.maps().remove("calls").await.unwrap();
     let code = beside(|| watching.end()).await;
     assert_eq!(code, 3);
+}
+
+/// A file of a folder does not say where access tokens go.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_address_of_live_updates_is_that_of_the_service() {
+    let program = Program::start().await;
+    program.sync.maps().create("calls").await.unwrap();
+    let name = "TWILIO_SYNC_REALTIME_URL";
+    let mut command = program.command("map watch calls --for 1s");
+    command.env(name, "ws://127.0.0.1:9/v3/wsconnect");
+    let url = program.emulator.url().to_owned();
+    let mut other = program.command("map watch calls --for 1s");
+    other
+        .args(["--base-url", &url])
+        .env(name, "ws://127.0.0.1:9/v3/wsconnect");
+    beside(move || {
+        let (code, _, err) = output(command);
+        assert_eq!(code, 1, "{err}");
+        assert!(err.contains("cannot connect"), "{err}");
+        let (code, _, err) = output(other);
+        assert_eq!(code, 0, "{err}");
+    })
+    .await;
+
+    let file = program.path(".env");
+    std::fs::write(
+        &file,
+        format!("{name}=wss://example.invalid/v3/wsconnect\n"),
+    )
+    .unwrap();
+    let command = program.command("map watch calls --for 1s");
+    let (code, _, err) = beside(move || output(command)).await;
+    assert_eq!(code, 64, "{err}");
+    assert!(err.contains("another machine"), "{err}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

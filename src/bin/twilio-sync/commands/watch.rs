@@ -1,5 +1,6 @@
 //! `watch` and `listen`: live events as lines.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::process::Stdio;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use clap::Args;
 use futures_util::StreamExt;
 use serde::Serialize;
 use serde_json::json;
+use serde_json::value::RawValue;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -30,7 +32,7 @@ pub(crate) struct WatchOptions {
     /// End after this many events
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
-    /// End after this time, as in 30s or 5m
+    /// End after this time, as in 30s or 5m; exit code 1 if it comes before --count
     #[arg(long = "for", value_name = "TIME", value_parser = span)]
     time: Option<Duration>,
     /// Run a command for each event, which gets it as a line of JSON, in place of printing it
@@ -82,6 +84,36 @@ impl Shown {
         })
     }
 
+    /// An event of an item, with what the service says of it: neither its creator nor when it was created.
+    fn of_item(kind: &'static str, item: &impl Serialize, data: &Data) -> Result<Self> {
+        const SAID: &[&str] = &[
+            "index",
+            "key",
+            "data",
+            "revision",
+            "date_expires",
+            "date_updated",
+        ];
+        let whole = Self::new(kind, item, Some(data))?;
+        let members: BTreeMap<String, &RawValue> =
+            serde_json::from_str(&whole.line).map_err(|error| {
+                Failure::new(
+                    Exit::Failure,
+                    format!("the event cannot be printed: {error}"),
+                )
+            })?;
+        let said = SAID
+            .iter()
+            .filter_map(|name| Some((name, members.get(*name)?)));
+        let line = said.fold(format!("{{\"event\":\"{kind}\""), |line, (name, value)| {
+            format!("{line},\"{name}\":{value}")
+        });
+        Ok(Self {
+            line: format!("{line}}}"),
+            ..whole
+        })
+    }
+
     fn bare(kind: &'static str) -> Result<Self> {
         Self::new(kind, &json!({}), None)
     }
@@ -95,7 +127,7 @@ impl Shown {
 
     /// Returns `true` if it is a change, or what was there, and no note about the watch.
     fn is_counted(&self) -> bool {
-        !matches!(self.kind, "ready" | "resync" | "missed" | "gone")
+        !matches!(self.kind, "ready" | "resync" | "missed" | "gone" | "other")
     }
 
     /// The line for people.
@@ -120,7 +152,9 @@ where
 {
     fn shown(&self) -> Result<Shown> {
         let (kind, item) = match self {
-            Self::Initial(item) => ("initial", item),
+            Self::Initial(item) => {
+                return Ok(Shown::new("initial", item, Some(item.data()))?.at(&item.position()));
+            }
             Self::Added(item) => ("added", item),
             Self::Updated(item) => ("updated", item),
             Self::Removed(removed) => {
@@ -138,9 +172,10 @@ where
             }
             Self::Ready => return Shown::bare("ready"),
             Self::Resync => return Shown::bare("resync"),
-            _ => return Shown::bare("gone"),
+            Self::Gone => return Shown::bare("gone"),
+            _ => return Shown::bare("other"),
         };
-        Ok(Shown::new(kind, item, Some(item.data()))?.at(&item.position()))
+        Ok(Shown::of_item(kind, item, item.data())?.at(&item.position()))
     }
 }
 
@@ -160,7 +195,8 @@ impl Show for DocumentEvent<Data> {
             Self::Updated(document) => Shown::new("updated", document, Some(&document.data)),
             Self::Ready => Shown::bare("ready"),
             Self::Resync => Shown::bare("resync"),
-            _ => Shown::bare("gone"),
+            Self::Gone => Shown::bare("gone"),
+            _ => Shown::bare("other"),
         }
     }
 }
@@ -174,7 +210,8 @@ impl Show for MessageEvent<Data> {
             }
             Self::Ready => Shown::bare("ready"),
             Self::Missed => Shown::bare("missed"),
-            _ => Shown::bare("gone"),
+            Self::Gone => Shown::bare("gone"),
+            _ => Shown::bare("other"),
         }
     }
 }
@@ -201,7 +238,7 @@ impl WatchOptions {
     ) -> Result<()> {
         let mut watch = pin!(watch);
         let mut status = sync.realtime().status()?;
-        let end = Instant::now() + self.time.unwrap_or(FOREVER);
+        let end = Instant::now() + self.time.unwrap_or(FOREVER).min(FOREVER);
         let (mut left, mut is_ready, mut is_lost) = (self.count, false, false);
         loop {
             let event = tokio::select! {
@@ -241,7 +278,13 @@ impl WatchOptions {
             let message = format!("{title} could not be watched in this time{reason}");
             return Err(Failure::new(Exit::Failure, message));
         }
-        Ok(())
+        match (left, self.count) {
+            (Some(left), Some(count)) if left > 0 => {
+                let message = format!("{} of {count} events came in this time", count - left);
+                Err(Failure::new(Exit::Failure, message))
+            }
+            _ => Ok(()),
+        }
     }
 
     async fn pass_on(&self, session: &Session, shown: &Shown) -> Result<()> {

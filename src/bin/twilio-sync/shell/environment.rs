@@ -8,7 +8,7 @@ pub(crate) const API_SECRET: &str = "TWILIO_API_SECRET";
 pub(crate) const AUTH_TOKEN: &str = "TWILIO_AUTH_TOKEN";
 pub(crate) const SERVICE_SID: &str = "TWILIO_SYNC_SERVICE_SID";
 pub(crate) const BASE_URL: &str = "TWILIO_SYNC_BASE_URL";
-/// Where Twilio's realtime SDKs connect to; the emulator prints it, and nothing reads it.
+/// Where live clients connect to, and access tokens go.
 pub(crate) const REALTIME_URL: &str = "TWILIO_SYNC_REALTIME_URL";
 pub(crate) const REGION: &str = "TWILIO_REGION";
 pub(crate) const EDGE: &str = "TWILIO_EDGE";
@@ -42,7 +42,17 @@ pub(crate) const CREDENTIALS: &[&str] = &[
 pub(crate) const SECRETS: &[&str] = &[API_SECRET, AUTH_TOKEN, older::AUTH_TOKEN];
 
 /// The variables that say where the credentials are sent, and which Service is written to.
-pub(crate) const DESTINATION: &[&str] = &[BASE_URL, REGION, EDGE, SERVICE_SID, older::SERVICE_SID];
+pub(crate) const DESTINATION: &[&str] = &[
+    BASE_URL,
+    REALTIME_URL,
+    REGION,
+    EDGE,
+    SERVICE_SID,
+    older::SERVICE_SID,
+];
+
+/// Those of them that are addresses.
+pub(crate) const ADDRESSES: &[&str] = &[BASE_URL, REALTIME_URL];
 
 /// The variables that may be shown to people, in the order in which they are.
 pub(crate) const SHOWN: &[&str] = &[
@@ -55,6 +65,7 @@ pub(crate) const SHOWN: &[&str] = &[
     REGION,
     EDGE,
     BASE_URL,
+    REALTIME_URL,
 ];
 
 /// The value of a variable. One that is there and empty counts as not set.

@@ -245,6 +245,10 @@ impl Settings {
     pub(crate) fn client_builder(&self) -> Result<SyncClientBuilder> {
         self.check_destination()?;
         let builder = SyncClient::builder().from_variables(|variable| {
+            // Another service than that of the base URL is not the one to watch.
+            if variable == environment::REALTIME_URL && !self.is_of_base_url(variable) {
+                return None;
+            }
             // Only the current name is asked for first, so that an older one is still found.
             self.get(variable).or_else(|| {
                 let is_unset = variable == environment::SERVICE_SID
@@ -253,6 +257,18 @@ impl Settings {
             })
         });
         Ok(builder?)
+    }
+
+    /// Returns true if a setting comes from the place of the base URL, or from one that goes before it.
+    fn is_of_base_url(&self, variable: &str) -> bool {
+        let rank = |variable| {
+            let (_, source) = self.find(variable)?;
+            self.layers.iter().position(|layer| layer.source == *source)
+        };
+        match (rank(variable), rank(environment::BASE_URL)) {
+            (Some(one), Some(base)) => one <= base,
+            _ => true,
+        }
     }
 
     /// Sees to it that a file that lies in some folder does not send the credentials of another
@@ -265,7 +281,7 @@ impl Settings {
             if *source != Source::EnvFile {
                 continue;
             }
-            if *variable == environment::BASE_URL && !is_loopback(&value) {
+            if environment::ADDRESSES.contains(variable) && !is_loopback(&value) {
                 return Err(Failure::usage(format!(
                     "{source} sets {variable} to an address of another machine: a file of a folder \
                      does not say where credentials go"

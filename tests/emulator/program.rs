@@ -60,6 +60,16 @@ impl Program {
         Self::spawn(command)
     }
 
+    /// Runs without a data file, and waits until it accepts connections.
+    pub(crate) fn in_memory() -> Self {
+        Self::spawn(command(&["--json", "--quiet"]))
+    }
+
+    /// The number of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.line).expect("a line of JSON")
     }

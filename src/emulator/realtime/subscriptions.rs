@@ -171,7 +171,11 @@ fn begin_collection<C: Collection + Wire>(
             let from = seen.map_or(0, |seen| seen.saturating_add(1));
             let from = u64::try_from(from).unwrap_or_default();
             let name = sid.to_string();
-            let items = reader.changed_items::<C>(&caller.service, &name, from)?;
+            let Some(items) = reader.changed_items::<C>(&caller.service, &name, from)? else {
+                core.live.unsubscribe(client, sid);
+                let text = "Too many removals were missed: close the object, and open it again";
+                return Err(RequestError::Other(StatusCode::GONE, 20_410, text));
+            };
             Missed::Items(items.into_iter())
         }
     };

@@ -241,6 +241,8 @@ impl<K> Items<K> {
 }
 
 /// The latest removals of a List or Map, by index or key: the number of the event, and its date.
+///
+/// A removal stays when its key is there again, so that a full list is known to have dropped others.
 #[derive(Debug)]
 pub(crate) struct Removals<K>(BTreeMap<K, (u64, Millis)>);
 
@@ -260,17 +262,22 @@ impl<K: Key> Removals<K> {
         if self.0.len() <= MAX_REMOVALS {
             return None;
         }
-        let oldest = self.0.iter().min_by_key(|(_, (event, _))| *event);
-        let oldest = oldest.map(|(key, _)| key.clone())?;
+        let (oldest, _) = self.oldest()?;
         self.0.remove(&oldest);
         Some(oldest)
     }
 
-    /// Drops the removal of an item that is there again.
-    pub(super) fn forget(&mut self, key: &K) {
-        if !self.0.is_empty() {
-            self.0.remove(key);
+    fn oldest(&self) -> Option<(K, u64)> {
+        let oldest = self.iter().min_by_key(|(_, event)| *event);
+        oldest.map(|(key, event)| (key.clone(), event))
+    }
+
+    /// The number of the first event since which all removals are known.
+    pub(super) fn known_from(&self) -> u64 {
+        if self.0.len() < MAX_REMOVALS {
+            return 0;
         }
+        self.oldest().map_or(0, |(_, event)| event)
     }
 
     pub(super) fn get(&self, key: &K) -> Option<(u64, Millis)> {

@@ -32,17 +32,22 @@ impl Reader<'_> {
         Ok(ObjectState::new(place, self.state.object::<T>(place)?))
     }
 
-    /// The items whose last event has this number or a later one, in the order of these events.
+    /// The items whose last event has this number or a later one, in the order of these events; none if
+    /// not all removals since then are known.
     pub(crate) fn changed_items<C: Collection>(
         self,
         service: &str,
         reference: &str,
         from: u64,
-    ) -> Result<Vec<(u64, ItemName)>, ServiceError> {
+    ) -> Result<Option<Vec<(u64, ItemName)>>, ServiceError> {
         let place = self.find::<C>(service, reference, Right::Read)?;
         let body = &self.state.object::<C>(place)?.body;
         if from >= body.events {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
+        }
+        // Client software that has seen no event has no items either.
+        if from > 0 && from < body.removals.known_from() {
+            return Ok(None);
         }
         let written = body.items.iter().map(|(key, item)| (key, item.revision));
         let mut changed: Vec<_> = written
@@ -51,7 +56,7 @@ impl Reader<'_> {
             .map(|(key, event)| (event, key.name()))
             .collect();
         changed.sort_unstable();
-        Ok(changed)
+        Ok(Some(changed))
     }
 
     /// The last event of an item, unless another one than `event` has become its last.

@@ -276,7 +276,6 @@ impl State {
         self.deadlines.change(None, item.history.expires, || {
             Target::item(C::KIND, place, key.name())
         });
-        object.body.removals.forget(key);
         object.body.items.insert(key.clone(), item);
         self.add_item_event::<C>(place, Change::Created, key);
         Ok(())

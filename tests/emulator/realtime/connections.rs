@@ -1,16 +1,15 @@
-//! Connections: tokens, continuation, frames that are none, slow readers, and the end.
+//! Connections: tokens, continuation, frames that are none, and the end.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::json;
-use tokio::time::sleep;
 use tokio_tungstenite::tungstenite::Message;
 use twilio_sync::emulator::{Clock, LiveFault};
 use twilio_sync::{Emulator, SyncClient};
 
 use futures_util::SinkExt;
 
-use super::{Bare, Frame, token};
+use super::{Bare, Frame, token, until};
 
 /// The message that ends a connection: its status and code.
 fn close(frame: &Frame) -> (u64, u64) {
@@ -20,14 +19,6 @@ fn close(frame: &Frame) -> (u64, u64) {
         status["code"].as_u64().unwrap(),
         status["errorCode"].as_u64().unwrap(),
     )
-}
-
-async fn until(what: &str, mut check: impl FnMut() -> bool) {
-    let began = Instant::now();
-    while !check() {
-        assert!(began.elapsed() < Duration::from_secs(20), "never: {what}");
-        sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[tokio::test]
@@ -207,36 +198,6 @@ async fn storage_is_of_an_identity_and_of_a_life_of_the_store() {
     assert_eq!(ids[0], ids[1]);
     assert_ne!(ids[0], ids[2]);
     assert_ne!(ids[0], ids[3]);
-}
-
-#[tokio::test]
-async fn a_slow_reader_is_cut_off_and_delays_nobody() {
-    let emulator = Emulator::start().await.unwrap();
-    let sync = emulator.client().unwrap();
-    let document = sync.documents().create("d", &json!({})).await.unwrap();
-    let mut slow = Bare::connect(&emulator, "slow").await;
-    slow.subscribe(document.sid.as_str(), "document", Some(0))
-        .await;
-    let mut quick = Bare::connect(&emulator, "quick").await;
-    quick
-        .subscribe(document.sid.as_str(), "document", Some(0))
-        .await;
-    let reading = async {
-        for n in 1..=3_000 {
-            assert_eq!(quick.event("document_updated").await["id"], n);
-        }
-    };
-    let text = "x".repeat(12_000);
-    let writing = async {
-        for n in 1..=3_000_u32 {
-            sync.documents()
-                .update("d", &json!({"n": n, "text": text}))
-                .await
-                .unwrap();
-        }
-    };
-    tokio::join!(reading, writing);
-    until("the slow one is cut off", || emulator.live_clients() == 1).await;
 }
 
 #[tokio::test]

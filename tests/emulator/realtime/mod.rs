@@ -1,24 +1,26 @@
 //! Live clients: a bare one, which reads frames as strictly as Twilio's Kotlin SDK does.
 
+mod bytes;
 mod connections;
 mod controls;
 mod kotlin;
+mod load;
 mod soak;
 mod subscriptions;
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 use twilio_sync::Emulator;
 
 /// The time after which a test fails.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A frame as it was received.
 #[derive(Clone, Debug)]
@@ -46,6 +48,15 @@ impl Frame {
         Self { header, payload }
     }
 
+    /// The bytes of a frame.
+    fn write(mut header: Value, payload: &str) -> Vec<u8> {
+        header["payload_size"] = json!(payload.len());
+        let header = header.to_string();
+        let end = if payload.is_empty() { "" } else { "\r\n" };
+        let length = header.len();
+        format!("TWILSOCK V3.0 {length}\r\n{header}\r\n{payload}{end}").into_bytes()
+    }
+
     fn method(&self) -> &str {
         self.header["method"].as_str().expect("a method")
     }
@@ -70,9 +81,11 @@ struct Bare {
 
 impl Bare {
     async fn open(emulator: &Emulator) -> Self {
-        let (socket, _) = connect_async(emulator.realtime_url())
-            .await
-            .expect("it opens");
+        Self::open_at(&emulator.realtime_url()).await
+    }
+
+    async fn open_at(url: &str) -> Self {
+        let (socket, _) = connect_async(url).await.expect("it opens");
         Self {
             socket,
             messages: 0,
@@ -89,10 +102,8 @@ impl Bare {
     }
 
     async fn send_bytes(&mut self, bytes: Vec<u8>) {
-        self.socket
-            .send(Message::Binary(bytes.into()))
-            .await
-            .expect("it is sent");
+        // Where the service has ended the connection, reading shows it.
+        let _ = self.socket.send(Message::Binary(bytes.into())).await;
     }
 
     /// Sends a message; its id.
@@ -100,14 +111,7 @@ impl Bare {
         self.messages += 1;
         let id = format!("RQ{:032x}", self.messages);
         header["id"] = json!(id);
-        header["payload_size"] = json!(payload.len());
-        let header = header.to_string();
-        let end = if payload.is_empty() { "" } else { "\r\n" };
-        let frame = format!(
-            "TWILSOCK V3.0 {}\r\n{header}\r\n{payload}{end}",
-            header.len()
-        );
-        self.send_bytes(frame.into_bytes()).await;
+        self.send_bytes(Frame::write(header, payload)).await;
         id
     }
 
@@ -123,10 +127,7 @@ impl Bare {
                     if frame.method() != "reply" {
                         let reply = json!({"method": "reply", "id": frame.header["id"],
                             "status": {"code": 200, "status": "ok"}});
-                        let reply = reply.to_string();
-                        let reply = format!("TWILSOCK V3.0 {}\r\n{reply}\r\n", reply.len());
-                        // The service may have ended the connection by now.
-                        let _ = self.socket.send(Message::Binary(reply.into())).await;
+                        self.send_bytes(Frame::write(reply, "")).await;
                     }
                     return Some(frame);
                 }
@@ -139,10 +140,15 @@ impl Bare {
 
     /// The reply to a message; others are kept.
     async fn reply(&mut self, id: &str) -> Frame {
+        self.reply_or_end(id).await.expect("a reply")
+    }
+
+    /// The reply to a message; none when the connection has ended.
+    async fn reply_or_end(&mut self, id: &str) -> Option<Frame> {
         loop {
-            let frame = self.next().await.expect("a reply");
+            let frame = self.next().await?;
             if frame.method() == "reply" && frame.header["id"] == id {
-                return frame;
+                return Some(frame);
             }
             self.received.push_back(frame);
         }
@@ -224,6 +230,34 @@ impl Bare {
             }
         }
     }
+}
+
+/// Returns whether the tests are to take long, for figures and rare faults.
+fn is_long() -> bool {
+    std::env::var_os("TWILIO_SYNC_LONG_TESTS").is_some()
+}
+
+/// Waits until `check` passes.
+async fn until(what: &str, mut check: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !check() {
+        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// A percentile of sorted values; 0 where there are none.
+fn percentile(sorted: &[u64], percent: usize) -> u64 {
+    let at = sorted.len() * percent / 100;
+    sorted.get(at).copied().unwrap_or_default()
+}
+
+/// The resident memory of a process in bytes, where the system says it.
+fn resident_memory(process: u32) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kib: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// An access token of an identity.

@@ -134,6 +134,51 @@ async fn ten_thousand_missed_items_come_in_their_order() {
 }
 
 #[tokio::test]
+async fn a_client_that_missed_more_removals_than_are_known_is_told_so() {
+    let emulator = Emulator::start().await.unwrap();
+    let items: Vec<_> = (0..=1_100)
+        .map(|n| json!({"key": format!("k{n}"), "data": {}}))
+        .collect();
+    emulator
+        .seed(json!({"services": [{"unique_name": "default",
+            "maps": [{"unique_name": "m", "items": items}]}]}))
+        .unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    let (_, map) = client.request("GET", "/v3/Maps/m", "").await;
+    let (sid, seen) = (
+        map["sid"].as_str().unwrap(),
+        map["last_event_id"].as_i64().unwrap(),
+    );
+    let sync = emulator.client().unwrap();
+    let items = sync.map::<Value>("m");
+    for n in 0..1_100 {
+        items.remove(format!("k{n}").as_str()).await.unwrap();
+    }
+    // A removal stays known when its key is there again.
+    items.set("k1099", &json!({})).await.unwrap();
+    let (_, map) = client.request("GET", "/v3/Maps/m", "").await;
+    let last = map["last_event_id"].as_i64().unwrap();
+    assert_eq!(last, seen + 1_101);
+    for (seen, is_known) in [
+        (seen, false),
+        (last - 1_002, false),
+        (last - 1_001, true),
+        (-1, true),
+    ] {
+        let messages = client.subscribe(sid, "map", Some(seen)).await;
+        let result = messages.last().unwrap();
+        if is_known {
+            // 999 removals and the new item; for who knows nothing also the one that was never removed.
+            let expected = if seen == -1 { 1_001 } else { 1_000 };
+            assert_eq!(missed(&messages).len(), expected);
+        } else {
+            assert_eq!(result.event_type(), "subscription_failed");
+            assert_eq!(result.events()[0]["error"]["code"], 20410);
+        }
+    }
+}
+
+#[tokio::test]
 async fn events_stop_with_the_subscription() {
     let emulator = Emulator::start().await.unwrap();
     let sync = emulator.client().unwrap();

@@ -41,8 +41,8 @@ export function next(emitter, event, wanted = () => true) {
 }
 
 /** Waits until `check` passes. */
-export async function until(check, what) {
-  const end = Date.now() + PATIENCE;
+export async function until(check, what, ms = PATIENCE) {
+  const end = Date.now() + ms;
   for (;;) {
     if (await check()) return;
     if (Date.now() > end) throw new Error(`never: ${what}`);

@@ -201,6 +201,33 @@ for (const version of VERSIONS) {
       assert.deepEqual(items, [["a", 3], ["c", 0], ["d", 1]]);
     });
 
+    test("a client that missed too many removals gets a failure, and is right when it opens again", async () => {
+      const client = await clients.connect("ivy");
+      const id = name();
+      const map = await live(await client.map(id));
+      await map.set("kept", { n: 1 });
+      const failed = new Promise((resolve) => map.on("failure", resolve));
+      await emulator.fault({ fault: "refuse", status: 429, back_off_ms: [500, 1_000], identity: "ivy", always: true });
+      await emulator.fault({ fault: "cut", identity: "ivy" });
+      const keys = Array.from({ length: 1_000 }, (_, n) => `k${n}`);
+      const add = async () => {
+        for (let Key; (Key = keys.pop()); ) {
+          await emulator.rest("POST", `/Maps/${id}/Items`, { Key, Data: {}, Ttl: 300 });
+        }
+      };
+      await Promise.all(Array.from({ length: 8 }, add));
+      await emulator.advance(300_000);
+      await emulator.control("DELETE", "live_faults");
+      const error = await within(failed, "a failure");
+      assert.deepEqual([error.status, error.code], [410, 20410]);
+      map.close();
+      const again = await live(await client.map(id));
+      assert.deepEqual((await again.getItems()).items.map(({ key }) => key), ["kept"]);
+      const added = next(again, "itemAdded");
+      await emulator.rest("POST", `/Maps/${id}/Items`, { Key: "new", Data: {} });
+      await added;
+    });
+
     test("an object that was removed meanwhile has the event removed", async () => {
       const client = await clients.connect("heidi");
       const id = name();

@@ -58,29 +58,20 @@ impl Records<'_> {
         }
     }
 
-    /// Puts the removal of an item, in place of one that is dropped for it; an item that is there again
-    /// has none.
+    /// Puts the removal of an item, in place of one that is dropped for it.
     fn note_removal(&mut self, change: Change, state: &ItemState) -> Result<(), Unusable> {
-        let ItemState {
-            collection,
-            name,
-            forgotten,
-            ..
-        } = state;
-        let key = |name| RecordKey::removal(collection.kind(), collection.place, name);
-        match change {
-            Change::Removed => {
-                if let Some(record) = RemovalRecord::new(state) {
-                    self.put(&key(name), &record)?;
-                }
-                if let Some(forgotten) = forgotten {
-                    self.remove(&key(forgotten))?;
-                }
-                Ok(())
-            }
-            Change::Created => self.remove(&key(name)),
-            Change::Updated | Change::ExpirySet => Ok(()),
+        if change != Change::Removed {
+            return Ok(());
         }
+        let collection = &state.collection;
+        let key = |name| RecordKey::removal(collection.kind(), collection.place, name);
+        if let Some(record) = RemovalRecord::new(state) {
+            self.put(&key(&state.name), &record)?;
+        }
+        if let Some(forgotten) = &state.forgotten {
+            self.remove(&key(forgotten))?;
+        }
+        Ok(())
     }
 
     /// Makes all later places come after that of a record that was created.

@@ -39,6 +39,9 @@ const MAX_MESSAGES: usize = 256;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// The status of a subscription that the service cannot begin since it does not know all that was missed.
+const CANNOT_REPLAY: u16 = 410;
+
 /// A notice to the reader of a watch.
 #[derive(Debug)]
 pub(super) enum Notice {
@@ -568,7 +571,11 @@ impl Subscription {
         let body = result.error.as_ref().map_or("", |error| error.get());
         let error: ErrorBody = serde_json::from_str(body).unwrap_or_default();
         self.subscribe_again();
-        self.refused(now, error.status, body.as_bytes());
+        if error.status == CANNOT_REPLAY {
+            self.resync();
+        } else {
+            self.refused(now, error.status, body.as_bytes());
+        }
     }
 
     /// The service has ended the subscription.

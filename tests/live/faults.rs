@@ -92,6 +92,42 @@ async fn a_log_that_is_lost_is_made_up_for_from_the_state() {
 }
 
 #[tokio::test]
+async fn what_the_service_cannot_replay_is_read_again() {
+    let (emulator, sync) = start().await;
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+    let items = (0..1100).map(|n| (format!("{n}"), json!({"n": n})));
+    calls.set_many(items).await.unwrap();
+    let mut watch = calls.watch();
+    while !matches!(watch.try_next().await, Ok(Some(MapEvent::Ready))) {}
+
+    // Away for longer than the emulator remembers removals.
+    emulator.inject_live(
+        LiveFault::close(429).back_off(Duration::from_secs(1), Duration::from_secs(1)),
+    );
+    emulator.inject_live(LiveFault::refuse(503).times(1000));
+    calls.remove_all().await.unwrap();
+    calls.set("new", &json!({})).await.unwrap();
+    emulator.inject_live(LiveFault::forget_log());
+    emulator.clear_live_faults();
+    let mut removed = 0;
+    let mut added = Vec::new();
+    assert!(matches!(watch.try_next().await, Ok(Some(MapEvent::Resync))));
+    loop {
+        match watch.try_next().await.unwrap().unwrap() {
+            MapEvent::Removed(_) => removed += 1,
+            MapEvent::Added(item) => added.push(item.key),
+            MapEvent::Ready => break,
+            event => panic!("{event:?}"),
+        }
+    }
+    assert_eq!(
+        (removed, added.as_slice()),
+        (1100, ["new".to_owned()].as_slice())
+    );
+}
+
+#[tokio::test]
 async fn a_refused_token_ends_all_watches() {
     let (emulator, sync) = start().await;
     sync.maps().create("calls").await.unwrap();

@@ -10,12 +10,15 @@ use std::time::{Duration, Instant};
 use futures_util::future::{join_all, try_join_all};
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use twilio_sync::emulator::LiveFault;
 use twilio_sync::realtime::{MapEvent, Watch};
 use twilio_sync::{Credentials, MapItems, RateLimit, SyncClient};
 
 use crate::watches::start;
 
+/// The number of writes of a writer in a round.
+const ROUND: usize = 25;
 /// The key of the last write.
 const END: &str = "end";
 
@@ -37,8 +40,16 @@ struct Mirror {
 }
 
 impl Mirror {
-    /// Follows a watch to the last write.
-    async fn follow(mut watch: Watch<MapEvent<Value>>, began: Instant) -> Self {
+    fn changes(&self) -> u64 {
+        u64::try_from(self.told.len() + self.removals).unwrap()
+    }
+
+    /// Follows a watch to the last write, and publishes the number of changes that were told.
+    async fn follow(
+        mut watch: Watch<MapEvent<Value>>,
+        began: Instant,
+        progress: Option<watch::Sender<u64>>,
+    ) -> Self {
         let mut mirror = Self::default();
         while let Some(event) = watch.try_next().await.unwrap() {
             match event {
@@ -68,15 +79,18 @@ impl Mirror {
                 MapEvent::Ready => {}
                 event => panic!("{event:?}"),
             }
+            if let Some(progress) = &progress {
+                progress.send_replace(mirror.changes());
+            }
         }
         mirror
     }
 }
 
 /// Writes and removes items; returns the number of changes.
-async fn write(calls: &MapItems<Value>, writer: u64, count: u64, began: Instant) -> u64 {
+async fn write(calls: &MapItems<Value>, writer: u64, round: usize, began: Instant) -> u64 {
     let mut changes = 0;
-    for n in 0..count {
+    for n in round * ROUND..(round + 1) * ROUND {
         let key = format!("{writer} {}", n % 13);
         if n % 17 == 16 {
             changes += u64::from(calls.remove(&key).await.is_ok());
@@ -122,25 +136,28 @@ async fn nothing_is_lost_or_doubled_through_faults() {
         assert!(matches!(watch.next().await, Some(Ok(MapEvent::Ready))));
     }
     let view = calls.view().await.unwrap();
-    let readers = watches.into_iter();
-    let readers: Vec<_> = readers
-        .map(|watch| tokio::spawn(Mirror::follow(watch, began)))
-        .collect();
+    let (readers, mut told): (Vec<_>, Vec<_>) = watches
+        .into_iter()
+        .map(|watch| {
+            let (progress, told) = watch::channel(0);
+            let reader = tokio::spawn(Mirror::follow(watch, began, Some(progress)));
+            (reader, told)
+        })
+        .unzip();
 
-    let writers = (0..4).map(|writer| write(&calls, writer, count, began));
-    let writing = join_all(writers);
-    let mut writing = std::pin::pin!(writing);
     let mut faults = faults().take(cuts);
-    let pause = Duration::from_millis(if is_long() { 100 } else { 30 });
-    let changes: u64 = loop {
-        tokio::select! {
-            changes = &mut writing => break changes.into_iter().sum(),
-            () = tokio::time::sleep(pause) => drop(faults.next().map(|it| emulator.inject_live(it))),
+    let mut changes = 0;
+    for round in 0..count / ROUND {
+        for fault in faults.by_ref().take(cuts.div_ceil(count / ROUND)) {
+            emulator.inject_live(fault);
         }
-    };
-    for fault in faults {
-        emulator.inject_live(fault);
-        tokio::time::sleep(pause).await;
+        let writers = (0..4).map(|writer| write(&calls, writer, round, began));
+        changes += join_all(writers).await.into_iter().sum::<u64>();
+        // The log of the emulator has 500 events: up to that many can be replayed.
+        for told in &mut told {
+            let is_near = |told: &u64| told + 300 >= changes;
+            told.wait_for(is_near).await.unwrap();
+        }
     }
     let end = calls.set(END, &json!({})).await.unwrap();
     view.includes(&end.object).await.unwrap();
@@ -157,7 +174,7 @@ async fn nothing_is_lost_or_doubled_through_faults() {
         let mirror = reader.await.unwrap();
         assert_eq!(mirror.items, store);
         assert!(!mirror.was_resynced);
-        let told = u64::try_from(mirror.told.len() + mirror.removals).unwrap();
+        let told = mirror.changes();
         assert_eq!(told, changes + 1, "events are missing or were told twice");
         latencies.extend(mirror.latencies);
     }
@@ -243,7 +260,7 @@ async fn a_killed_service_comes_back_and_is_followed() {
     sync.maps().create("calls").await.unwrap();
     let calls = sync.map::<Value>("calls");
     let view = calls.view().await.unwrap();
-    let reader = tokio::spawn(Mirror::follow(calls.watch(), Instant::now()));
+    let reader = tokio::spawn(Mirror::follow(calls.watch(), Instant::now(), None));
     for kill in 0..kills {
         let writes = (0..4).map(|writer| {
             let calls = &calls;
@@ -287,13 +304,15 @@ async fn a_reader_that_stops_delays_nobody_and_is_right_in_the_end() {
     let began = Instant::now();
     let mut slow = calls.watch();
     assert!(matches!(slow.next().await, Some(Ok(MapEvent::Ready))));
-    let quick = tokio::spawn(Mirror::follow(calls.watch(), began));
+    let quick = tokio::spawn(Mirror::follow(calls.watch(), began, None));
     // A minute of 20 writes a second, and more than the queue of a watch holds.
-    let writers = (0..4).map(|writer| write(&calls, writer, 400, began));
-    join_all(writers).await;
+    for round in 0..16 {
+        let writers = (0..4).map(|writer| write(&calls, writer, round, began));
+        join_all(writers).await;
+    }
     calls.set(END, &json!({})).await.unwrap();
     let quick = quick.await.unwrap();
-    let slow = Mirror::follow(slow, began).await;
+    let slow = Mirror::follow(slow, began, None).await;
     assert_eq!(quick.items, slow.items);
     assert_eq!(slow.items, stored(&calls).await);
 }

@@ -194,8 +194,8 @@ where
     /// Sets many items. The keys of the [`Bulk`] are those of the items. Keys should differ: of two items
     /// with one key either may be last.
     ///
-    /// Cost: one request for each if all exist or all are new, but for two for each of the first few new
-    /// ones; two at each change from one to the other.
+    /// Cost: one request for each if all exist or all are new, but for two for the first if it is
+    /// new; two at each change from one to the other.
     pub fn set_many<I, K>(&self, items: I) -> Bulk<String, Written<MapItem<T>>>
     where
         I: IntoIterator<Item = (K, T)>,

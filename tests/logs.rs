@@ -234,8 +234,9 @@ async fn a_rejected_webhook_is_a_warning() {
     use twilio_sync::webhooks::{Receiver, SignedWebhook, Validator};
 
     let (logs, _guard) = Captured::up_to(Level::WARN, FmtSpan::NONE);
-    let url = "https://wrong.example";
+    let url = "https://user:password@wrong.example";
     let receiver = Receiver::new("token").public_url(url);
+    assert!(!format!("{receiver:?}").contains("password"));
     let check = async |receiver: &Receiver, signature: Option<String>| {
         let mut request = Request::post("/sync?x=1");
         if let Some(signature) = signature {
@@ -259,6 +260,8 @@ async fn a_rejected_webhook_is_a_warning() {
     let unset = Receiver::new("").public_url(url);
     check(&unset, Some(sign("", &checked))).await;
     let text = logs.text();
+    assert!(!text.contains("password"), "{text}");
+    let shown = "https://***@wrong.example/sync?x=1";
     let lines: Vec<_> = text.lines().collect();
     let reasons = [
         "it has no signature",
@@ -268,7 +271,7 @@ async fn a_rejected_webhook_is_a_warning() {
     ];
     assert_eq!(lines.len(), reasons.len(), "{text}");
     for (line, reason) in lines.iter().zip(reasons) {
-        assert!(line.contains("WARN") && line.contains(&checked), "{line}");
+        assert!(line.contains("WARN") && line.contains(shown), "{line}");
         assert!(line.contains(reason), "{line}");
     }
 }

@@ -317,8 +317,8 @@ impl Contents {
     /// Takes the Documents out of it, and writes them. The keys of the [`Bulk`] are the numbers and kinds of
     /// lines, and its results are `false` for Documents that have expired and were not written.
     ///
-    /// Cost: one request for each if all exist or all are new, but for two for each of the first few new
-    /// ones; two at each change from one to the other.
+    /// Cost: one request for each if all exist or all are new, but for two for the first if it is
+    /// new; two at each change from one to the other.
     pub fn import_documents(&mut self, sync: &SyncClient) -> Bulk<(u64, Kind), bool> {
         let is_document = |object: &mut Object| object.place.kind == Kind::Document;
         let documents = self.objects.extract_if(.., is_document);

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::Mutex;
+
 use crate::error::{Error, Result};
 use crate::resource::bulk::Job;
 use crate::resource::call::{Outcome, Written};
@@ -35,16 +37,18 @@ pub(super) async fn update_or_create<R: Resource>(
     written(swapped.await?)
 }
 
-/// Many writes that replace or create. Each first tries what the one before did: of many new ones, all but
-/// the first few take one request.
+/// Many writes that replace or create. Each first tries what the one before did, and the first is made alone:
+/// of many new ones, all but the first take one request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Upserts {
     are_new: Arc<AtomicBool>,
+    /// `true` once a write has ended. The others wait for the lock until then.
+    is_known: Arc<Mutex<bool>>,
 }
 
 impl Upserts {
     pub(crate) fn job<R: Resource>(&self, mut target: Target, mut draft: Draft) -> Job<Written<R>> {
-        let are_new = Arc::clone(&self.are_new);
+        let Self { are_new, is_known } = self.clone();
         Box::new(move |given| {
             target.options = given.options.clone();
             if let Some(ttl) = given.ttl {
@@ -52,10 +56,17 @@ impl Upserts {
             }
             Box::pin(async move {
                 let write = draft.finish()?;
+                let first = Some(is_known.lock().await).filter(|is_known| !**is_known);
                 let is_likely_new = are_new.load(Ordering::Relaxed);
-                let written: Written<R> = update_or_create(&target, &write, is_likely_new).await?;
-                are_new.store(written.is_created(), Ordering::Relaxed);
-                Ok(written)
+                let written: Result<Written<R>> =
+                    update_or_create(&target, &write, is_likely_new).await;
+                if let Ok(written) = &written {
+                    are_new.store(written.is_created(), Ordering::Relaxed);
+                }
+                if let Some(mut is_known) = first {
+                    *is_known = true;
+                }
+                written
             })
         })
     }

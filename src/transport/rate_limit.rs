@@ -46,9 +46,9 @@ impl RateLimit {
     /// refusal for some minutes, or a request for ten, the object has no limit again.
     ///
     /// Clients share the rate of an object without knowing of each other, and use all of it. Ten clients
-    /// have even shares over ten minutes, with less than a tenth of their requests refused. A thousand
-    /// need about ten minutes to find their shares, in which half of their requests are refused. Where
-    /// others stop, those that stay use the whole rate within five minutes.
+    /// have even shares over ten minutes, with less than a tenth of their requests refused. A thousand have
+    /// even shares too, but need about ten minutes to find them, in which more than half of their requests
+    /// are refused. Where others stop, those that stay use the whole rate within five minutes.
     #[must_use]
     pub fn adaptive() -> Self {
         Self(Mode::Adaptive)

@@ -2,7 +2,8 @@
 //!
 //! A refusal is the only thing that a client learns of others, so its rate follows refusals alone. Each
 //! one lowers the rate by a fifth. Each success raises it, by so much that the rate is what it was when
-//! the next refusal is expected, and more and more once that is overdue. Clients that share an object
+//! the next refusal is expected. Once that is overdue others have left, and the rise grows with the cube of
+//! the number of refusals that did not come: slow while that may be chance. Clients that share an object
 //! have the same part of their requests refused; as one with a high rate expects fewer, it falls, and
 //! one with a low rate rises, until their rates are the same. An object that was never refused is not
 //! here.
@@ -21,8 +22,8 @@ use crate::api::Request;
 /// The rate after the first refusal, in requests a second: a fifth below what the service allows at most.
 /// A client that sent at exactly that rate would get each place as it becomes free, and others none.
 const FIRST_RATE: f64 = 16.0;
-/// The lowest rate: 2,000 clients can share the rate of one object.
-const LOWEST_RATE: f64 = 0.01;
+/// The lowest rate: 1,000 clients can share the rate of one object.
+const LOWEST_RATE: f64 = 0.02;
 /// A rate above this is no limit any more, and is dropped.
 const HIGHEST_RATE: f64 = 1000.0;
 /// A refusal leaves this part of the rate. A larger cut takes more from a client that was refused by
@@ -30,8 +31,8 @@ const HIGHEST_RATE: f64 = 1000.0;
 const CUT: f64 = 0.8;
 /// The number of refusals a second that a client expects: the part of its requests that is refused falls
 /// with its rate, which is what makes rates equal.
-const EXPECTED_REFUSALS: f64 = 1.0 / 60.0;
-/// The largest part of its requests that a client expects to be refused. Below a rate of 0.13 rates are
+const EXPECTED_REFUSALS: f64 = 1.0 / 70.0;
+/// The largest part of its requests that a client expects to be refused. Below a rate of 0.12 rates are
 /// no longer made equal.
 const MOST_REFUSED: f64 = 0.125;
 /// The shortest and the longest wait after a refusal, before it is spread. Between them it is the time
@@ -147,7 +148,8 @@ impl PaceState {
     fn raise(&mut self) {
         let expected = MOST_REFUSED.min(EXPECTED_REFUSALS / self.rate);
         self.overdue += expected;
-        self.rate *= 1.0 + (1.0 - CUT) * expected * self.overdue.max(1.0);
+        let rise = (1.0 - CUT) * expected * self.overdue.max(1.0).powi(3);
+        self.rate *= 1.0 + rise.min(1.0);
     }
 
     fn is_disused(&self, now: Instant) -> bool {

@@ -1,5 +1,6 @@
 //! An axum extractor of webhooks whose signature was checked.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use axum::body::Bytes;
 use axum::extract::{FromRef, FromRequest, OriginalUri, Request};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{SIGNATURE_HEADER, Validator, Webhook, WebhookError};
 
@@ -19,7 +20,8 @@ pub struct Receiver(Arc<Settings>);
 #[derive(Debug)]
 struct Settings {
     validator: Validator,
-    public_url: Option<String>,
+    /// It may have a password.
+    public_url: Option<SecretString>,
 }
 
 impl Receiver {
@@ -37,13 +39,14 @@ impl Receiver {
     }
 
     /// The same with the address that the service calls, up to the path: `https://example.com`, or
-    /// `https://example.com/below` if a proxy takes that off. Path and query are the request's.
+    /// `https://example.com/below` if a proxy takes that off. Path and query are the request's. A user and
+    /// a password in it are part of what is signed, and are not logged.
     #[must_use]
     pub fn public_url(self, url: impl Into<String>) -> Self {
         let url = url.into().trim_end_matches('/').to_owned();
         Self(Arc::new(Settings {
             validator: self.0.validator.clone(),
-            public_url: Some(url),
+            public_url: Some(url.into()),
         }))
     }
 
@@ -51,7 +54,7 @@ impl Receiver {
     fn address(&self, uri: &Uri, headers: &HeaderMap) -> String {
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         if let Some(url) = &self.0.public_url {
-            return format!("{url}{path}");
+            return format!("{}{path}", url.expose_secret());
         }
         // Of several proxies the first is the one that was called.
         let first = |name: &str| {
@@ -184,5 +187,17 @@ where
 /// Emits the reason for a rejection, which the response does not say, and the address that was
 /// checked.
 fn rejected(address: &str, reason: &str) {
-    tracing::warn!(address, reason, "a webhook was rejected");
+    let address = without_user(address);
+    tracing::warn!(%address, reason, "a webhook was rejected");
+}
+
+/// An address without the user and the password in it.
+fn without_user(address: &str) -> Cow<'_, str> {
+    let scheme = address.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = address.split_at(scheme);
+    let authority = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    match rest[..authority].rfind('@') {
+        Some(at) => format!("{scheme}***{}", &rest[at..]).into(),
+        None => address.into(),
+    }
 }

@@ -546,6 +546,51 @@ async fn an_import_that_failed_is_resumed() {
     assert!(!program.path("a.jsonl.import").exists());
 }
 
+/// The number of writes of Map items that the emulator was asked for since the last time.
+fn item_writes(program: &Program) -> usize {
+    let requests = program.emulator.requests();
+    program.emulator.clear_requests();
+    let is_write = |request: &&LoggedRequest| {
+        let operation = request.operation();
+        operation == Some(Operation::CreateSyncMapItem)
+            || operation == Some(Operation::UpdateSyncMapItem)
+    };
+    requests.iter().filter(is_write).count()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_import_of_a_map_continues_after_what_was_written() {
+    let program = Program::start().await;
+    let item = |n: usize| json!({"kind": "map_item", "map": "m", "key": format!("k{n:03}"), "data": {"n": n}});
+    let lines: Vec<_> = (0..200).map(item).collect();
+    program.write("a.jsonl", &lines);
+    let fault = || Fault::status(400).on(Operation::CreateSyncMapItem);
+    program.emulator.inject(fault().nth(151));
+    let (code, _, err) = program.run("import -f a.jsonl");
+    assert_eq!(code, 1, "{err}");
+    let missing = 200 - (item_writes(&program) - 1);
+
+    let err = program.done("import -f a.jsonl --resume");
+    // Of 8 in flight the 151st request was for item 143 or a later one, and all before it were written: at
+    // most 60 items are left, and each takes at most two requests.
+    let again = item_writes(&program);
+    assert!((missing..=120).contains(&again), "{again}");
+    assert!(err.contains(" lines were imported before."), "{err}");
+    let map = program.sync.map::<Value>("m");
+    let items: Vec<_> = map.items().try_collect().await.unwrap();
+    assert_eq!(items.len(), 200);
+
+    // Another Map of the name has none of them.
+    program.sync.maps().remove("m").await.unwrap();
+    program.emulator.inject(fault().nth(101));
+    assert_eq!(program.run("import -f a.jsonl").0, 1);
+    program.sync.maps().remove("m").await.unwrap();
+    program.emulator.clear_requests();
+    program.done("import -f a.jsonl --resume");
+    // The first is looked for, and created as the others are.
+    assert_eq!(item_writes(&program), 201);
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn after_kills_each_item_is_there_once() {

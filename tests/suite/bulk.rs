@@ -200,7 +200,7 @@ async fn a_list_that_cannot_be_read_is_told_by_the_stream_too() {
         let line = format!(r#"{{"kind":"map_item","map":"map","key":"x{n}","data":{{}}}}"#);
         (n < 3).then_some((line, n + 1))
     });
-    emulator.inject(Fault::status(403).on(Operation::UpdateSyncMapItem).nth(3));
+    emulator.inject(Fault::status(403).on(Operation::CreateSyncMapItem).nth(3));
     let error = map.import(lines).await.unwrap_err();
     assert_eq!((error.done.len(), error.failed.len()), (2, 1));
 }
@@ -373,8 +373,14 @@ async fn many_items_take_a_request_each() {
     let map = sync.map::<Value>("map");
     let items = |keys: std::ops::Range<u32>| keys.map(|n| (format!("k{n}"), json!({"n": n})));
     emulator.clear_requests();
-    for (keys, requests) in [(0..20, 21), (0..20, 20), (10..30, 21), (30..50, 21)] {
-        let set = map.set_many(items(keys.clone())).concurrency(1);
+    for (keys, requests, concurrency) in [
+        (0..20, 21, 1),
+        (0..20, 20, 8),
+        (10..30, 21, 1),
+        (30..50, 21, 1),
+        (50..70, 21, 8),
+    ] {
+        let set = map.set_many(items(keys.clone())).concurrency(concurrency);
         assert_eq!(set.await.unwrap().keys.len(), 20);
         assert_eq!(operations(&emulator).len(), requests, "{keys:?}");
     }

@@ -1,5 +1,6 @@
 //! `twilio-sync import`
 
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use twilio_sync::value::Data;
 use twilio_sync::{ListItems, SyncClient};
 
 use super::contents::Contents;
-use super::journal::{IfUnfinished, Journal, Mark};
+use super::journal::{IfUnfinished, Journal, Mark, Part};
 use super::progress::Progress;
 use super::{
     EXPIRED, FileOption, Parts, Scope, UNADDRESSABLE, UNNAMED, plural, warn_left_out, with_hint,
@@ -26,6 +27,8 @@ use crate::shell::session::Session;
 
 /// How long a request may still take effect after the program was killed.
 const SETTLING: Duration = Duration::from_secs(1);
+/// The number of Map items after which the journal gets the number of those that are written.
+const PART: usize = 20;
 /// The maximum difference between the clocks of this machine and the service.
 const SKEW: TimeDelta = TimeDelta::minutes(1);
 
@@ -153,7 +156,7 @@ impl Import<'_> {
         self.settings(first).await?;
         let permissions = export.import_permissions(self.sync);
         let documents = export.import_documents(self.sync);
-        self.run(documents).await?;
+        self.run(documents, |_, _| Ok(())).await?;
         for object in export.objects {
             self.progress.at(&object.place);
             let lines = object.lines().count() as u64;
@@ -168,7 +171,7 @@ impl Import<'_> {
                 self.object(object).await?;
             }
         }
-        self.run(permissions).await?;
+        self.run(permissions, |_, _| Ok(())).await?;
         self.settings(last).await
     }
 
@@ -177,14 +180,25 @@ impl Import<'_> {
         written.map_err(|error| self.failed("the settings", error))
     }
 
-    /// Writes lines, with their numbers and kinds.
-    async fn run(&mut self, writes: Bulk<(u64, Kind), bool>) -> Result<()> {
+    /// Writes lines, with their numbers and kinds. A function gets the journal and the number of each line
+    /// that is done.
+    async fn run(
+        &mut self,
+        writes: Bulk<(u64, Kind), bool>,
+        mut done: impl FnMut(&mut Journal, u64) -> Result<()> + Send,
+    ) -> Result<()> {
         let (imported, progress) = (&mut self.imported, &self.progress);
-        let done = writes.run(|(_, kind), is_written| {
+        let (journal, mut recorded) = (&mut self.journal, Ok(()));
+        let result = writes.run(|(line, kind), is_written| {
             imported.add(*kind, is_written);
             progress.advance(1);
+            if let (Some(journal), Ok(())) = (journal.as_mut(), &recorded) {
+                recorded = done(journal, *line);
+            }
         });
-        let Err(error) = done.await else {
+        let result = result.await;
+        recorded?;
+        let Err(error) = result else {
             return Ok(());
         };
         let line = error.failed.first().map_or(0, |((line, _), _)| *line);
@@ -201,14 +215,24 @@ impl Import<'_> {
         if object.place.kind.items().is_none() {
             return Ok(());
         }
+        let journal = self.journal.as_ref();
         let before = match object.place.kind {
             Kind::List => self.before(&object, &sid).await?,
-            _ => 0,
+            _ => journal.map_or(0, |journal| journal.written(&object.place.name, &sid)),
         };
         self.before += before as u64;
         self.progress.advance(before as u64);
+        let mut first = FirstItems::new(&object, before);
         let writes = object.import_items(self.sync, &sid, before);
-        self.run(writes).await?;
+        let map = (object.place.kind == Kind::Map).then_some(&object.place.name);
+        self.run(writes, |journal, line| {
+            let (Some(items), Some(map)) = (first.done(line), map) else {
+                return Ok(());
+            };
+            let sid = sid.clone();
+            journal.write_part(map, Part { sid, items })
+        })
+        .await?;
         if let Some(journal) = &mut self.journal {
             journal.complete(object.place)?;
         }
@@ -244,6 +268,37 @@ impl Import<'_> {
              stays there. From a --file it could be resumed"
         };
         with_hint(failure, what_next)
+    }
+}
+
+/// The items of an object up to the first one that is not done: they are not done in order.
+struct FirstItems {
+    /// The line of each item.
+    lines: Vec<u64>,
+    count: usize,
+    /// The lines that were done after the first one that is not.
+    later: HashSet<u64>,
+}
+
+impl FirstItems {
+    fn new(object: &Object, count: usize) -> Self {
+        Self {
+            lines: object.items.iter().map(|line| line.number).collect(),
+            count,
+            later: HashSet::new(),
+        }
+    }
+
+    /// Takes note that a line is done. The number of first items, each time that it passes a part.
+    fn done(&mut self, line: u64) -> Option<usize> {
+        let before = self.count;
+        self.later.insert(line);
+        while let Some(line) = self.lines.get(self.count)
+            && self.later.remove(line)
+        {
+            self.count += 1;
+        }
+        (self.count / PART > before / PART).then_some(self.count)
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Writing a Document or a Map's item again is harmless. Adding to a List is not, and after a crash it is
 //! not known whether the last item was added. So the journal holds the last index of each List before the
-//! import: items after it were added by the import, and can be counted.
+//! import: items after it were added by the import, and can be counted. Of a Map it holds how many of its
+//! first items in the file are written.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -48,6 +49,8 @@ const BEGINNING: &[u8] = br#"{"service":""#;
 enum Step {
     /// Items are going to be added to a List.
     Begin { list: String, mark: Mark },
+    /// The first items of a Map are written.
+    Written { map: String, part: Part },
     /// A List or Map is complete.
     Complete { kind: Kind, name: String },
 }
@@ -62,12 +65,23 @@ pub(crate) struct Mark {
     pub(crate) last_index: Option<i64>,
 }
 
+/// The part of a Map that is written.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Part {
+    /// The SID of the Map, since another one may get its name.
+    pub(crate) sid: String,
+    /// The number of its first items in the file.
+    pub(crate) items: usize,
+}
+
 /// The journal of an import.
 #[derive(Debug)]
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     marks: HashMap<String, Mark>,
+    parts: HashMap<String, Part>,
     complete: HashSet<Place>,
 }
 
@@ -109,6 +123,7 @@ impl Journal {
         let mut journal = Self {
             file,
             marks: HashMap::new(),
+            parts: HashMap::new(),
             complete: HashSet::new(),
             path: path.clone(),
         };
@@ -124,6 +139,7 @@ impl Journal {
             }
             _ => {
                 journal.marks.clear();
+                journal.parts.clear();
                 journal.complete.clear();
                 journal.truncate(0)?;
                 journal.append(&heading)?;
@@ -166,6 +182,9 @@ impl Journal {
                     // The List replaces an earlier one with the same name.
                     self.marks.insert(list, mark);
                 }
+                Step::Written { map, part } => {
+                    self.parts.insert(map, part);
+                }
                 Step::Complete { kind, name } => {
                     self.complete.insert(Place::new(kind, name));
                 }
@@ -185,22 +204,32 @@ impl Journal {
 
     /// Appends a line and waits until it is on disk.
     fn append(&mut self, step: &impl Serialize) -> Result<()> {
+        self.write(step)?;
+        let synced = self.file.sync_data();
+        synced.map_err(|error| Failure::io(self.path.display(), &error))
+    }
+
+    /// Appends a line, which a crash of the machine may lose.
+    fn write(&mut self, step: &impl Serialize) -> Result<()> {
         let failed = |error: io::Error| Failure::io(self.path.display(), &error);
         let mut line = serde_json::to_vec(step).map_err(|error| failed(error.into()))?;
         line.push(b'\n');
-        self.file
-            .write_all(&line)
-            .and_then(|()| self.file.sync_data())
-            .map_err(failed)
+        self.file.write_all(&line).map_err(failed)
     }
 
     fn is_blank(&self) -> bool {
-        self.marks.is_empty() && self.complete.is_empty()
+        self.marks.is_empty() && self.parts.is_empty() && self.complete.is_empty()
     }
 
     /// The position in a List where the import began, if it has.
     pub(crate) fn mark(&self, list: &str, sid: &str) -> Option<&Mark> {
         self.marks.get(list).filter(|mark| mark.sid == sid)
+    }
+
+    /// The number of the first items of a Map that are written.
+    pub(crate) fn written(&self, map: &str, sid: &str) -> usize {
+        let part = self.parts.get(map).filter(|part| part.sid == sid);
+        part.map_or(0, |part| part.items)
     }
 
     pub(crate) fn is_complete(&self, place: &Place) -> bool {
@@ -212,6 +241,14 @@ impl Journal {
         self.append(&Step::Begin {
             list: list.to_owned(),
             mark,
+        })
+    }
+
+    /// Records that the first items of a Map are written. Those that it does not have are written again.
+    pub(crate) fn write_part(&mut self, map: &str, part: Part) -> Result<()> {
+        self.write(&Step::Written {
+            map: map.to_owned(),
+            part,
         })
     }
 

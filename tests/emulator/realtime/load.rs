@@ -137,13 +137,13 @@ async fn idle_clients_cost_little_memory() {
 }
 
 /// Writes to a Document, 16 at a time; the time that it took.
-async fn write(emulator: &Emulator, writes: u32) -> Duration {
+async fn write(emulator: &Emulator, count: u32) -> Duration {
     let sync = emulator.client().unwrap();
     let began = Instant::now();
     let writers = (0..16).map(|writer| {
         let sync = sync.clone();
         tokio::spawn(async move {
-            for n in 0..writes / 16 {
+            for n in 0..count / 16 {
                 let data = json!({"n": n});
                 let name = format!("d{writer}");
                 sync.documents().update(name.as_str(), &data).await.unwrap();

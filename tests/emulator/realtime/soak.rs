@@ -102,11 +102,11 @@ async fn write(
     emulator: Arc<Emulator>,
     sid: String,
     writer: u64,
-    writes: u64,
+    count: u64,
     done: Arc<AtomicU64>,
 ) {
     let mut client = None;
-    for n in 0..writes {
+    for n in 0..count {
         let mut connected = loop {
             match client.take() {
                 Some(client) => break client,
@@ -144,7 +144,7 @@ fn fault(n: u64) -> LiveFault {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_lose_and_double_nothing() {
     const WRITERS: u64 = 4;
-    let (readers, writes, faults) = if is_long() {
+    let (readers, count, faults) = if is_long() {
         (10, 100_000_u64, 500)
     } else {
         (4, 2_000, 42)
@@ -160,7 +160,7 @@ async fn faults_lose_and_double_nothing() {
     let followers: Vec<_> = followers.collect();
 
     let done = Arc::new(AtomicU64::new(0));
-    let each = writes / WRITERS;
+    let each = count / WRITERS;
     let live = (1..WRITERS).map(|writer| {
         let (emulator, done) = (Arc::clone(&emulator), Arc::clone(&done));
         tokio::spawn(write(emulator, sid.clone(), writer, each, done))
@@ -179,7 +179,7 @@ async fn faults_lose_and_double_nothing() {
         }
     }));
     for n in 0..faults {
-        while done.load(Ordering::Relaxed) < n * writes / faults {
+        while done.load(Ordering::Relaxed) < n * count / faults {
             sleep(Duration::from_millis(1)).await;
         }
         emulator.inject_live(fault(n));
@@ -208,7 +208,7 @@ async fn faults_lose_and_double_nothing() {
         assert!(mirror.doubled <= faults / 7, "{}", mirror.doubled);
     }
     println!(
-        "{writes} writes, {} of them by live clients, and {events} events in {written:.1?}; {readers} readers with \
+        "{count} writes, {} of them by live clients, and {events} events in {written:.1?}; {readers} readers with \
          {connections} connections, {faults} faults: 0 lost, 0 doubled",
         each * (WRITERS - 1)
     );

@@ -128,10 +128,10 @@ mod tests {
     use super::super::messages::Method;
     use super::*;
 
-    /// The number of cases of a property: `TWILIO_SYNC_LONG_TESTS` makes it a thousand times larger.
+    /// The number of cases of a property: `TWILIO_SYNC_LONG_TESTS` makes it five million.
     fn cases() -> ProptestConfig {
         let long = std::env::var_os("TWILIO_SYNC_LONG_TESTS").is_some();
-        ProptestConfig::with_cases(if long { 256_000 } else { 256 })
+        ProptestConfig::with_cases(if long { 5_000_000 } else { 256 })
     }
 
     fn frame(header: &Value, payload: &str) -> Vec<u8> {

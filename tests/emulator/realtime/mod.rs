@@ -16,7 +16,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 use twilio_sync::Emulator;
 
 /// The time after which a test fails.
@@ -85,7 +86,13 @@ impl Bare {
     }
 
     async fn open_at(url: &str) -> Self {
-        let (socket, _) = connect_async(url).await.expect("it opens");
+        // Small buffers, as there can be thousands of clients; and no delay for small messages.
+        let config = WebSocketConfig::default()
+            .read_buffer_size(8 * 1024)
+            .write_buffer_size(8 * 1024);
+        let (socket, _) = connect_async_with_config(url, Some(config), true)
+            .await
+            .expect("it opens");
         Self {
             socket,
             messages: 0,

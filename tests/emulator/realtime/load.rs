@@ -100,17 +100,20 @@ async fn idle_clients_cost_little_memory() {
         let mut client = Bare::open_at(&url).await;
         client.init(&token).await;
         client.subscribe(&sid, "document", Some(0)).await;
+        client
+    };
+    // It answers pings, and gets no more than the one event that follows.
+    let idle_until_the_end = |mut client: Bare| {
         let mut end = end.clone();
-        // It answers pings, and gets no more than the one event that follows.
         tokio::spawn(async move {
             assert_eq!(client.event("document_updated").await["id"], 1);
             let _ = end.changed().await;
         })
     };
-    let mut idle = vec![connect().await];
+    let mut idle = vec![idle_until_the_end(connect().await)];
     let before = resident_memory(program.id());
     while idle.len() < clients {
-        idle.push(connect().await);
+        idle.push(idle_until_the_end(connect().await));
     }
     let after = resident_memory(program.id());
     let (status, _) = http.post("/Documents/d", &[("Data", "{\"n\":1}")]).await;

@@ -137,13 +137,7 @@ impl SyncClient {
         &self,
         make: impl FnOnce() -> Result<T>,
     ) -> Result<Arc<T>> {
-        if let Some(kept) = self
-            .0
-            .connection
-            .get()
-            .cloned()
-            .and_then(|it| it.downcast().ok())
-        {
+        if let Some(kept) = self.connection_made() {
             return Ok(kept);
         }
         let new = Arc::new(make()?);

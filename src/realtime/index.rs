@@ -11,7 +11,8 @@ use super::wire::{EventId, Position};
 /// The number of removed items whose last event is remembered.
 const MAX_REMOVED: usize = 256;
 
-/// What a watch knows of an item: what its next event does not say, and what tells whether it is newer.
+/// The facts about an item that its next event does not repeat, and the number that shows whether an
+/// event is newer.
 #[derive(Clone, Debug)]
 pub(super) struct Known {
     pub(super) event: EventId,

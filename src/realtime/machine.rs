@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::failures::Failures;
 use super::status::Status;
 use super::subscription::{Read, Subscription, Want};
 use super::token::LiveToken;
@@ -35,9 +36,6 @@ const REPLY: Duration = Duration::from_secs(30);
 /// counts as lost.
 const QUIET: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(45);
-/// The pause before a connection is tried again: a random part of a time that doubles.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// A connection that was open for this time ends a row of failures.
 const STEADY: Duration = Duration::from_secs(60);
 /// The number of objects in a request for subscriptions, unless the service takes fewer.
@@ -48,7 +46,7 @@ const EXPIRED: u32 = 20104;
 /// The status with which the service asks to connect again.
 const RECONNECT: u16 = 308;
 
-/// What came in.
+/// An input of the machine.
 #[derive(Debug)]
 pub(super) enum Input<'a> {
     /// The connection is open.
@@ -61,7 +59,7 @@ pub(super) enum Input<'a> {
     Token(Result<LiveToken, String>),
 }
 
-/// What is to be done.
+/// An action that the caller takes for the machine.
 #[derive(Debug)]
 pub(super) enum Output {
     /// A connection is to be made.
@@ -120,9 +118,9 @@ enum Awaited {
 struct Tokens {
     current: Option<LiveToken>,
     is_fetching: bool,
-    /// The next time to fetch one after a failure, and the number of failures in a row.
+    /// The next time to fetch one after a failure.
     retry: Option<Instant>,
-    failures: u32,
+    failures: Failures,
 }
 
 #[derive(Debug)]
@@ -130,8 +128,8 @@ pub(super) struct Machine {
     phase: Phase,
     tokens: Tokens,
     random: Arc<Random>,
-    /// The number of connections in a row that failed.
-    failures: u32,
+    /// The connections in a row that failed.
+    failures: Failures,
     /// The shortest and the longest pause that the service asked for.
     back_off: Option<(Duration, Duration)>,
     continuation: Option<String>,
@@ -159,10 +157,10 @@ impl Machine {
                 current: None,
                 is_fetching: false,
                 retry: None,
-                failures: 0,
+                failures: Failures::default(),
             },
             random,
-            failures: 0,
+            failures: Failures::default(),
             back_off: None,
             continuation: None,
             replies: HashMap::new(),
@@ -388,11 +386,9 @@ impl Machine {
         if let Phase::Live { since, .. } = self.phase
             && now.saturating_duration_since(since) >= STEADY
         {
-            self.failures = 0;
+            self.failures = Failures::default();
         }
-        let longest = SHORTEST_PAUSE.saturating_mul(1 << self.failures.min(10));
-        self.failures = self.failures.saturating_add(1);
-        let mut pause = self.random.part_of(longest.min(LONGEST_PAUSE));
+        let mut pause = self.random.part_of(self.failures.pause());
         if let Some((shortest, longest)) = self.back_off.take() {
             let spread = self.random.part_of(longest.saturating_sub(shortest));
             pause = pause.max(shortest + spread);
@@ -428,7 +424,7 @@ impl Machine {
         match token {
             Ok(token) => {
                 self.tokens.retry = None;
-                self.tokens.failures = 0;
+                self.tokens.failures = Failures::default();
                 let update = Method::Update {
                     token: Token(token.text().to_owned()),
                 };
@@ -440,9 +436,7 @@ impl Machine {
                 }
             }
             Err(reason) => {
-                let pause = SHORTEST_PAUSE.saturating_mul(1 << self.tokens.failures.min(10));
-                self.tokens.failures = self.tokens.failures.saturating_add(1);
-                self.tokens.retry = Some(now + pause.min(LONGEST_PAUSE));
+                self.tokens.retry = Some(now + self.tokens.failures.pause());
                 if matches!(self.phase, Phase::Authorizing) {
                     self.wait(now, format!("there is no access token: {reason}"));
                 }
@@ -585,8 +579,8 @@ impl Machine {
         }
         let was_live = matches!(self.phase, Phase::Live { .. });
         let is_at_once = was_live && matches!(status.code, RECONNECT | TOKEN_EXPIRED);
-        if is_at_once && self.back_off.is_none() && self.failures == 0 {
-            self.failures = 1;
+        if is_at_once && self.back_off.is_none() && self.failures == Failures::default() {
+            self.failures = Failures(1);
             self.replies.clear();
             self.connect(now);
         } else {

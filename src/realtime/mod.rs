@@ -20,6 +20,7 @@
 //! Limits: 2,000 objects a connection; 1,024 events wait for a slow reader, then the service sends
 //! them again; an item that a watch has told takes some 100 bytes.
 
+mod failures;
 mod hub;
 mod index;
 mod machine;

@@ -16,6 +16,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use super::failures::{Failures, LONGEST_PAUSE};
 use super::index::{Index, Known};
 use super::order::Order;
 use super::wire::{
@@ -35,10 +36,6 @@ const CONFIRMATION: Duration = Duration::from_secs(10);
 const MAX_INTERRUPTIONS: u32 = 3;
 /// The number of messages that are remembered, so that none is told twice.
 const MAX_MESSAGES: usize = 256;
-/// The shortest and the longest pause after a failed request.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
 /// The status of a subscription that the service cannot begin since it does not know all that was missed.
 const CANNOT_REPLAY: u16 = 410;
 
@@ -116,7 +113,7 @@ enum Phase {
 /// How far the present reading has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pass {
-    /// What is there is told.
+    /// The present contents are told.
     First,
     /// All was told, and the reader knows it.
     Settled,
@@ -152,8 +149,8 @@ pub(super) struct Subscription {
     pass: Pass,
     listing: Listing,
     turn: Turn,
-    /// The number of failed requests in a row.
-    failures: u32,
+    /// The failed requests in a row.
+    failures: Failures,
     object: Option<ObjectBody>,
     index: Index,
     order: Order<(EventType, EventBody)>,
@@ -185,7 +182,7 @@ impl Subscription {
                 Listing::Skipped
             },
             turn: Turn::Now,
-            failures: 0,
+            failures: Failures::default(),
             object: None,
             index: Index::default(),
             order: Order::new(),
@@ -296,16 +293,15 @@ impl Subscription {
             Turn::Later(time) if now < time => return None,
             Turn::Later(_) | Turn::Now => self.turn = Turn::Now,
         }
+        if self.phase == Phase::Behind && self.queue.is_empty() {
+            self.phase = Phase::Subscribe;
+        }
         let want = match &self.phase {
             Phase::Open => Want::Read(Read {
                 path: self.path(),
                 params: Vec::new(),
             }),
             Phase::List(after) if self.has_room(PAGE_SIZE) => Want::Read(self.page(after.as_ref())),
-            Phase::Behind if self.queue.is_empty() => {
-                self.phase = Phase::Subscribe;
-                Want::Subscribe(self.wanted()?)
-            }
             Phase::Subscribe => {
                 if !self.tell_unseen() {
                     return None;
@@ -360,7 +356,7 @@ impl Subscription {
         if !(200..300).contains(&status) {
             return self.refused(now, status, payload);
         }
-        self.failures = 0;
+        self.failures = Failures::default();
         let read = match &self.phase {
             Phase::Open => self.opened(payload),
             Phase::List(_) => self.listed(payload),
@@ -410,7 +406,7 @@ impl Subscription {
             {
                 self.index.begin_listing();
                 self.phase = Phase::List(None);
-                // Of items that were never listed, those that did not change since are not told.
+                // Items that were never listed and have not changed since are not told.
                 if self.listing == Listing::Skipped {
                     self.order.last = before;
                 }
@@ -535,7 +531,7 @@ impl Subscription {
             return;
         }
         self.interruptions = 0;
-        self.failures = 0;
+        self.failures = Failures::default();
         self.confirmation = None;
         let last = result.last_event_id.unwrap_or(self.order.last);
         if self.kind.has_items() && last < self.order.last {
@@ -779,9 +775,7 @@ impl Subscription {
     }
 
     fn pause(&mut self, now: Instant) {
-        let pause = SHORTEST_PAUSE.saturating_mul(1 << self.failures.min(10));
-        self.failures = self.failures.saturating_add(1);
-        self.turn = Turn::Later(now + pause.min(LONGEST_PAUSE));
+        self.turn = Turn::Later(now + self.failures.pause());
     }
 
     fn has_room(&self, count: usize) -> bool {
@@ -810,7 +804,7 @@ impl Subscription {
             operation: self.kind.operation(),
             method: Method::GET,
             path: self.path(),
-            attempts: self.failures + 1,
+            attempts: self.failures.0 + 1,
             elapsed: Duration::ZERO,
             request_id: None,
             date: None,

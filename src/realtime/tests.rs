@@ -87,7 +87,7 @@ struct Service {
     /// The last event that is not in the log any more.
     log_start: EventId,
     connection: Connection,
-    /// What is on its way to the client.
+    /// The messages on their way to the client, with the times of their arrival.
     sent: VecDeque<(Instant, Vec<u8>)>,
     /// Nothing arrives before this.
     stalled: Instant,
@@ -96,7 +96,7 @@ struct Service {
     failing_tokens: u8,
     token_is_expired: bool,
     forgets_reply: bool,
-    /// What happens to the next event.
+    /// The fault of the next event.
     next_event: Option<Action>,
     swapped: Option<Vec<u8>>,
     /// All events from the first of this number on can be replayed.

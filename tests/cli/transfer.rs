@@ -1390,7 +1390,7 @@ async fn eight_imports(items: u32, data: Value, rate: f64, most_refused: f64) {
         assert!(import.wait().unwrap().success());
     }
 
-    // Of each write of an item: the seconds since the start, its process, and its status.
+    // For each write of an item: the seconds since the start, its process, and its status.
     let mut writes = Vec::new();
     for request in program.emulator.requests() {
         let (_, key) = match request.operation() {

@@ -1,4 +1,4 @@
-//! What a watch leaves behind, and what it does not show.
+//! A dropped watch ends its tasks and its connection, and access tokens are not shown.
 
 use std::io::Write;
 use std::sync::{Arc, Mutex};

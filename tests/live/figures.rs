@@ -1,4 +1,4 @@
-//! What live updates cost in memory and time, with the emulator in a process of its own. The figures are
+//! The memory and time of live updates, with the emulator in a process of its own. The figures are
 //! in `docs/performance.md`; `cargo test --release --features full --test live -- figures --ignored
 //! --nocapture --test-threads 1` prints them.
 

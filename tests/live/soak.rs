@@ -12,7 +12,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 use twilio_sync::emulator::LiveFault;
-use twilio_sync::realtime::{MapEvent, Watch};
+use twilio_sync::realtime::{MapEvent, MapView, Watch};
 use twilio_sync::{Credentials, MapItems, RateLimit, SyncClient};
 
 use crate::watches::start;
@@ -108,6 +108,14 @@ async fn stored(calls: &MapItems<Value>) -> BTreeMap<String, Value> {
     items.try_collect().await.unwrap()
 }
 
+fn viewed(view: &MapView<Value>) -> BTreeMap<String, Value> {
+    let items = view.snapshot();
+    let items = items.iter();
+    items
+        .map(|(key, item)| (key.clone(), item.data.clone()))
+        .collect()
+}
+
 fn faults() -> impl Iterator<Item = LiveFault> {
     let faults = [
         LiveFault::cut(),
@@ -163,12 +171,7 @@ async fn nothing_is_lost_or_doubled_through_faults() {
     view.includes(&end.object).await.unwrap();
 
     let store = stored(&calls).await;
-    let viewed = view.snapshot();
-    let viewed: BTreeMap<_, _> = viewed
-        .iter()
-        .map(|(key, item)| (key.clone(), item.data.clone()))
-        .collect();
-    assert_eq!(viewed, store);
+    assert_eq!(viewed(&view), store);
     let mut latencies = Vec::new();
     for reader in readers {
         let mirror = reader.await.unwrap();
@@ -287,12 +290,7 @@ async fn a_killed_service_comes_back_and_is_followed() {
     let end = calls.set(END, &json!({})).await.unwrap();
     view.includes(&end.object).await.unwrap();
     let store = stored(&calls).await;
-    let viewed = view.snapshot();
-    let viewed: BTreeMap<_, _> = viewed
-        .iter()
-        .map(|(key, item)| (key.clone(), item.data.clone()))
-        .collect();
-    assert_eq!(viewed, store);
+    assert_eq!(viewed(&view), store);
     assert_eq!(reader.await.unwrap().items, store);
 }
 

@@ -1,4 +1,4 @@
-//! What watches and views tell, without faults.
+//! The events of watches and the states of views, without faults.
 
 use std::collections::BTreeMap;
 

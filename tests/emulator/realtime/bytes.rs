@@ -184,7 +184,7 @@ async fn any_bytes_and_changed_frames_end_connections_in_good_order() {
                 }
                 done += 1;
                 if worker == 0 && done % 1_000 == 0 {
-                    // What they have written may stay, so it is removed.
+                    // The objects that they created may be left over, and are removed.
                     emulator.reset();
                     first_memory = first_memory.or(resident_memory(std::process::id()));
                 }

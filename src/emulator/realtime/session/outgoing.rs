@@ -1,4 +1,4 @@
-//! What a connection sends: its queue, in the order in which it is sent.
+//! The queue of messages of a connection, in the order in which they are sent.
 
 use std::future::pending;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 use std::future::ready;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures_core::Stream;
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, StreamExt, TryFutureExt, stream};
@@ -188,8 +189,7 @@ impl Change {
         if self.verb == Verb::Remove {
             return found(outcome::remove::<R>(&target, self.revision.as_ref()).await).map(drop);
         }
-        // The shortest possible if it has just expired.
-        let ttl = Ttl::until(self.entry.date_expires).unwrap_or(Ttl::from_secs(1));
+        let ttl = time_left(self.entry.date_expires);
         let mut draft = draft(&target, self.entry.data.as_ref(), ttl);
         if self.verb == Verb::Create {
             return Create::<R>::new(target, draft).await.map(drop);
@@ -341,7 +341,7 @@ impl Object {
         }
         // Without a line of the object, its expiry is not known.
         let expires = self.line.as_ref().and_then(|line| line.entry.date_expires);
-        let ttl = Ttl::until(expires).unwrap_or(Ttl::NEVER);
+        let ttl = time_left(expires);
         let target = target(sync, &self.place.name, &self.place.clone().into(), None);
         by_object!(
             self.place.kind,
@@ -368,6 +368,12 @@ impl Object {
         let items = std::mem::take(&mut self.items).into_iter().skip(skip);
         import(sync, items.map(|line| (sid.to_owned(), line)).collect())
     }
+}
+
+/// The time to live until a date. The shortest possible if the date has just passed: an object that was to
+/// expire must not stay.
+fn time_left(expires: Option<DateTime<Utc>>) -> Ttl {
+    Ttl::until(expires).unwrap_or(Ttl::from_secs(1))
 }
 
 /// Writes lines, each into an object with a unique name or SID.

@@ -622,3 +622,15 @@ async fn names_that_only_another_client_can_make_are_left_out() {
 fn lines_of(text: &str, count: usize) -> String {
     text.lines().take(count).collect::<Vec<_>>().join("\n")
 }
+
+/// What reads an export leaves expired objects out; one may expire between that and its write.
+#[tokio::test]
+async fn an_object_that_has_just_expired_is_made_to_expire() {
+    let (_emulator, sync) = start().await;
+    let line = r#"{"kind":"list","list":"old","date_expires":"2020-01-02T03:04:05Z"}"#;
+    let contents = Contents::read(line.as_bytes()).unwrap();
+    contents.objects[0].ensure(&sync).await.unwrap();
+    if let Some(list) = sync.lists().find("old").await.unwrap() {
+        assert!(list.date_expires.is_some());
+    }
+}

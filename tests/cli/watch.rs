@@ -102,7 +102,8 @@ async fn what_is_there_comes_first_on_demand_and_keeps_its_spelling() {
     let (code, out, err) = beside(move || output(command)).await;
     assert_eq!(code, 0, "{err}");
     let lines: Vec<&str> = out.lines().collect();
-    assert_eq!(lines.len(), 2, "{out}");
+    assert_eq!(lines.len(), 3, "{out}");
+    assert_eq!(lines[2], r#"{"event":"ready"}"#);
     assert!(lines[1].contains(r#""event":"initial","index":1"#), "{out}");
     assert!(lines[1].contains(r#""data":{"n":1.50e1,"b":1}"#), "{out}");
 }
@@ -247,16 +248,106 @@ async fn a_lost_connection_is_told() {
     program.sync.maps().create("calls").await.unwrap();
     let command = program.command("map watch calls --count 1");
     let mut watching = beside(|| Watching::start(command)).await;
+    // A connection that is back at once is not told.
+    program
+        .emulator
+        .inject_live(LiveFault::refuse(503).always());
     program.emulator.inject_live(LiveFault::cut());
+    let mut watching = beside(move || {
+        assert!(watching.notice().starts_with("Not connected: "));
+        watching
+    })
+    .await;
+    program.emulator.clear_live_faults();
+    let mut watching = beside(move || {
+        assert_eq!(watching.notice(), "Connected again.\n");
+        watching
+    })
+    .await;
     let calls = program.sync.map::<Value>("calls");
     calls.set("a", &json!({})).await.unwrap();
     beside(move || {
         assert_eq!(watching.event()["key"], "a");
-        assert!(watching.notice().starts_with("Not connected: "));
-        assert_eq!(watching.notice(), "Connected again.\n");
         assert_eq!(watching.end(), 0);
     })
     .await;
+}
+
+/// Sends a signal to a command.
+#[cfg(unix)]
+fn signal(watching: &Watching, name: &str) {
+    let sent = Command::new("kill")
+        .args(["-s", name, &watching.child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// The number of connections that clients have closed, as the emulator saw it.
+#[cfg(unix)]
+fn closed(program: &Program) -> usize {
+    let is_close = |header: &str| header.contains("\"method\":\"close\"");
+    let frames = program.emulator.frames();
+    frames
+        .iter()
+        .filter(|frame| is_close(frame.header()))
+        .count()
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_signal_ends_a_watch_and_closes_its_connection() {
+    let program = Program::start().await;
+    program.sync.maps().create("calls").await.unwrap();
+    for (at, (name, code)) in [("INT", 130), ("TERM", 143)].into_iter().enumerate() {
+        let command = program.command("map watch calls");
+        let mut watching = beside(|| Watching::start(command)).await;
+        beside(move || {
+            signal(&watching, name);
+            assert_eq!(watching.notice(), "");
+            assert_eq!(watching.end(), code);
+        })
+        .await;
+        assert_eq!(closed(&program), at + 1);
+    }
+}
+
+/// A terminal that was stopped, or a pager, does not read.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn output_that_nobody_reads_keeps_no_watch() {
+    let program = Program::start().await;
+    program.sync.maps().create("calls").await.unwrap();
+    let items = program.sync.map::<Value>("calls");
+    let command = program.command("map watch calls");
+    let watching = beside(|| Watching::start(command)).await;
+    let timed = program.command("map watch calls --for 3s --count 10000");
+    let timed = beside(|| Watching::start(timed)).await;
+    let data = json!({"text": "x".repeat(10_000)});
+    // More than a pipe holds.
+    let keys = (0..100).map(move |n| (format!("key {n}"), data.clone()));
+    items.set_many(keys).await.unwrap();
+    beside(move || {
+        signal(&watching, "TERM");
+        assert_eq!(watching.end(), 143);
+        assert_eq!(timed.end(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_identity_without_permission_watches_nothing() {
+    let program = Program::start().await;
+    let service = program.sync.services().get("default").await.unwrap();
+    let services = program.sync.services();
+    services
+        .update(&service.sid)
+        .acl_enabled(true)
+        .await
+        .unwrap();
+    program.sync.maps().create("calls").await.unwrap();
+    let command = program.command("map watch calls --identity mallory");
+    let (code, out, err) = beside(move || output(command)).await;
+    assert_eq!((code, out.as_str()), (5, ""), "{err}");
 }
 
 fn output(mut command: Command) -> (i32, String, String) {

@@ -19,10 +19,6 @@ use crate::io::failure::{Exit, Failure, Result};
 use crate::io::output;
 use crate::shell::session::Session;
 
-/// The exit code where nobody reads the output any more: as a shell reports a program that SIGPIPE
-/// ended.
-const UNREAD: u8 = 141;
-
 fn main() -> ExitCode {
     let done = match Arguments::read() {
         Ok(arguments) => run(arguments),
@@ -36,9 +32,10 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(exit) => ExitCode::from(exit as u8),
-        Err(failure) if failure.is_unread => ExitCode::from(UNREAD),
         Err(failure) => {
-            output::print_failure(&failure);
+            if !failure.exit.is_silent() {
+                output::print_failure(&failure);
+            }
             ExitCode::from(failure.exit as u8)
         }
     }

@@ -141,7 +141,7 @@ impl Run for Command {
                 let sync = options.sync(session).await?;
                 let watch = sync.documents::<Data>().watch(name);
                 let watch = if initial { watch } else { watch.skip_initial() };
-                options.run(session, &sync, &title, watch).await
+                options.run(session, &sync, &title, watch, initial).await
             }
             Self::Shared(command) => command.run(session).await,
         }

@@ -17,6 +17,7 @@ use crate::io::output::shell_quoted;
 use crate::io::output::unprinted;
 use crate::shell::environment;
 use crate::shell::session::{Options, Run, Session, local_data_file};
+use crate::shell::signals::Signals;
 
 /// Run a local Sync service until SIGINT or SIGTERM
 ///
@@ -53,7 +54,7 @@ impl Run for Arguments {
     async fn run(self, session: &Session) -> Result<()> {
         let options = &session.options;
         // Listened to from the beginning: a signal that comes early ends it just as cleanly.
-        let mut ended = Signals::new().map_err(|error| Failure::io("signals", &error))?;
+        let mut ended = Signals::new()?;
         if !self.host.is_loopback() {
             eprintln!(
                 "twilio-sync: warning: {} can be reached from other machines, over plain HTTP; \
@@ -66,7 +67,7 @@ impl Run for Arguments {
         ended.wait().await;
         tokio::select! {
             () = emulator.stop() => {}
-            () = ended.wait() => {
+            _ = ended.wait() => {
                 return Err(Failure::new(
                     Exit::Failure,
                     "stopped by a second signal, with requests under way",
@@ -148,43 +149,4 @@ fn print(emulator: &Emulator, options: &Options) -> io::Result<()> {
         }
     }
     out.flush()
-}
-
-/// The signals that end it.
-struct Signals {
-    #[cfg(unix)]
-    interrupt: tokio::signal::unix::Signal,
-    #[cfg(unix)]
-    terminate: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    #[cfg(unix)]
-    fn new() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    #[cfg(unix)]
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-
-    #[cfg(not(unix))]
-    #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
-    fn new() -> io::Result<Self> {
-        Ok(Self {})
-    }
-
-    #[cfg(not(unix))]
-    async fn wait(&mut self) {
-        // If it cannot be listened to, the emulator ends.
-        let _ = tokio::signal::ctrl_c().await;
-    }
 }

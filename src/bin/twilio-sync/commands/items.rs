@@ -211,7 +211,7 @@ impl<K: Holder> Run for ItemVerb<K> {
                 let sync = options.sync(session).await?;
                 let watch = K::items::<Data>(&sync, holder.holder).watch();
                 let watch = if initial { watch } else { watch.skip_initial() };
-                options.run(session, &sync, &title, watch).await
+                options.run(session, &sync, &title, watch, initial).await
             }
             Self::Get {
                 holder,

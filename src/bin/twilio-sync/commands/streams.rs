@@ -53,7 +53,7 @@ impl Run for Command {
                 let title = format!("the Message Stream {stream}");
                 let sync = options.sync(session).await?;
                 let messages = sync.stream::<Data>(stream).listen();
-                options.run(session, &sync, &title, messages).await
+                options.run(session, &sync, &title, messages, false).await
             }
             Self::Shared(command) => command.run(session).await,
         }

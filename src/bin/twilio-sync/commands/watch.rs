@@ -18,10 +18,12 @@ use twilio_sync::kind::{Item, Versioned};
 use twilio_sync::realtime::{DocumentEvent, ItemEvent, MessageEvent, Status, Watch};
 use twilio_sync::value::{Data, StreamMessageSid};
 
+use crate::io::blocking::blocking;
 use crate::io::failure::{Exit, Failure, Result};
 use crate::io::input::span;
 use crate::io::output::{json_line, on_one_line, print, visible};
 use crate::shell::session::Session;
+use crate::shell::signals::Signals;
 
 /// A time that no command runs for.
 const FOREVER: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 10);
@@ -228,13 +230,37 @@ impl WatchOptions {
         Ok(session.sync().await?.with_identity(&self.identity))
     }
 
-    /// Prints the events of a watch, or runs a command for each, until it is to end.
+    /// Prints the events of a watch, or runs a command for each, until it is to end or a signal ends it.
+    /// With `initial` there is an event for the end of what was there.
     pub(crate) async fn run<E: Show>(
         self,
         session: &Session,
         sync: &SyncClient,
         title: &str,
         watch: Watch<E>,
+        initial: bool,
+    ) -> Result<()> {
+        let mut signals = Signals::new()?;
+        let followed = tokio::select! {
+            followed = self.follow(session, sync, title, watch, initial) => followed,
+            exit = signals.wait() => Err(Failure::new(exit, "a signal ended it")),
+        };
+        let realtime = sync.realtime();
+        // A second signal ends it at once.
+        tokio::select! {
+            () = realtime.close() => {}
+            _ = signals.wait() => {}
+        }
+        followed
+    }
+
+    async fn follow<E: Show>(
+        &self,
+        session: &Session,
+        sync: &SyncClient,
+        title: &str,
+        watch: Watch<E>,
+        initial: bool,
     ) -> Result<()> {
         let mut watch = pin!(watch);
         let mut status = sync.realtime().status()?;
@@ -259,9 +285,15 @@ impl WatchOptions {
             let shown = event.shown()?;
             if shown.kind == "ready" && !std::mem::replace(&mut is_ready, true) {
                 session.out.notice(format_args!("Watching {title}."));
-                continue;
+                if !initial {
+                    continue;
+                }
             }
-            self.pass_on(session, &shown).await?;
+            tokio::select! {
+                passed_on = self.pass_on(session, &shown) => passed_on?,
+                // A command that runs may end.
+                () = tokio::time::sleep_until(end), if self.exec.is_none() => break,
+            }
             if shown.kind == "gone" {
                 return Err(Failure::not_found(format!("{title} was removed")));
             }
@@ -288,11 +320,16 @@ impl WatchOptions {
     }
 
     async fn pass_on(&self, session: &Session, shown: &Shown) -> Result<()> {
-        match &self.exec {
-            Some(command) => run_command(command, shown).await,
-            None if session.out.is_table() => print(shown.text()),
-            None => print(&shown.line),
+        if let Some(command) = &self.exec {
+            return run_command(command, shown).await;
         }
+        let line = if session.out.is_table() {
+            shown.text()
+        } else {
+            shown.line.clone()
+        };
+        // Whoever reads may stop reading.
+        blocking(move || print(line)).await
     }
 }
 

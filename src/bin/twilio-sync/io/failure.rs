@@ -21,6 +21,18 @@ pub(crate) enum Exit {
     Unauthorised = 5,
     /// The command line or the settings say something there is not, as in `sysexits.h`.
     Usage = 64,
+    /// Ctrl-C ended it. This and what follows are as a shell reports a program that a signal ended.
+    Interrupted = 130,
+    /// The reader of the output has closed it, as `head` does.
+    Unread = 141,
+    Terminated = 143,
+}
+
+impl Exit {
+    /// Returns `true` if nothing is printed about it.
+    pub(crate) fn is_silent(self) -> bool {
+        matches!(self, Self::Interrupted | Self::Unread | Self::Terminated)
+    }
 }
 
 /// The failure of a command.
@@ -29,8 +41,6 @@ pub(crate) struct Failure {
     pub(crate) exit: Exit,
     message: String,
     hint: Option<String>,
-    /// The reader of the output has closed it, as `head` does: nothing is printed about that.
-    pub(crate) is_unread: bool,
 }
 
 /// The result of a command.
@@ -42,7 +52,6 @@ impl Failure {
             exit,
             message: message.into(),
             hint: None,
-            is_unread: false,
         }
     }
 

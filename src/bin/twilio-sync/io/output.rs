@@ -418,9 +418,11 @@ fn unencoded(error: &serde_json::Error) -> Failure {
 
 #[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
 pub(crate) fn unprinted(error: io::Error) -> Failure {
-    let mut failure = Failure::io("the output cannot be written", &error);
-    failure.is_unread = error.kind() == io::ErrorKind::BrokenPipe;
-    failure
+    let exit = match error.kind() {
+        io::ErrorKind::BrokenPipe => Exit::Unread,
+        _ => Exit::Failure,
+    };
+    Failure::new(exit, format!("the output cannot be written: {error}"))
 }
 
 /// Prints a line of results.

@@ -1,5 +1,5 @@
 //! The shell around a command: its session, its settings and their sources (environment variables,
-//! profiles), and prompts.
+//! profiles), prompts and signals.
 
 pub(crate) mod environment;
 pub(crate) mod ownership;
@@ -7,3 +7,4 @@ pub(crate) mod profiles;
 pub(crate) mod prompts;
 pub(crate) mod session;
 pub(crate) mod settings;
+pub(crate) mod signals;

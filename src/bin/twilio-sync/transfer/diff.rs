@@ -101,7 +101,7 @@ pub(crate) fn print_changes(session: &Session, plan: &Plan) -> Result<Exit> {
     }
     match print_all(plan, out.is_json()) {
         // A reader that has closed the pipe still gets the exit code.
-        Err(failure) if failure.is_unread => {}
+        Err(failure) if failure.exit == Exit::Unread => {}
         printed => printed?,
     }
     out.notice(format_args!("{}.", plural(count as u64, "difference")));

@@ -1,5 +1,7 @@
 //! The log of the frames that live clients and the emulator exchange.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
@@ -10,8 +12,8 @@ use crate::emulator::subscribers::recent::{self, Recent};
 /// The log has the newest 10,000, or fewer when they exceed 16 MiB. Access tokens are left out.
 #[derive(Clone, Debug)]
 pub struct LoggedFrame {
-    pub(crate) endpoint: Box<str>,
-    pub(crate) identity: Box<str>,
+    pub(crate) endpoint: Arc<str>,
+    pub(crate) identity: Arc<str>,
     pub(crate) sender: Sender,
     pub(crate) header: Box<str>,
     pub(crate) payload: Box<str>,
@@ -66,7 +68,8 @@ impl LoggedFrame {
 
 impl recent::Entry for LoggedFrame {
     fn size(&self) -> usize {
-        self.header.len() + self.payload.len() + self.identity.len() + self.endpoint.len()
+        // The frames of a client share its identity and its endpoint.
+        self.header.len() + self.payload.len()
     }
 }
 

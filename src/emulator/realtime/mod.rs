@@ -34,7 +34,7 @@ pub(super) const PATH: &str = "/v3/wsconnect";
 /// The maximum number of live clients.
 const MAX_CLIENTS: usize = 10_000;
 /// The size of a connection's buffers: there can be thousands of connections.
-const BUFFER: usize = 8 * 1024;
+const BUFFER: usize = 4 * 1024;
 /// The size of what is buffered for a connection that does not take it.
 const MAX_WRITE_BUFFER: usize = 4 * MAX_FRAME;
 

@@ -128,7 +128,7 @@ impl Session {
         let received = core.clock.log_time();
         let mut entry =
             LoggedRequest::new(operation, &method, &uri, &headers, request_id, received);
-        let identity = self.client.as_ref().map_or("", |client| &client.identity);
+        let identity = self.client.as_ref().map_or("", |client| &*client.identity);
         entry.set_tunnelled(identity, payload);
         entry
     }

@@ -1,5 +1,7 @@
 //! Frames from a client: each is logged, read and handled, or ends the connection.
 
+use std::sync::Arc;
+
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -87,12 +89,15 @@ impl Session {
 
     pub(super) fn log_frame(&self, sender: Sender, header: &[u8], payload: &[u8]) {
         let (endpoint, identity) = match &self.client {
-            Some(client) => (&*client.caller.endpoint, client.identity.as_str()),
-            None => ("", ""),
+            Some(client) => (
+                Arc::clone(&client.caller.endpoint),
+                Arc::clone(&client.identity),
+            ),
+            None => (Arc::default(), Arc::default()),
         };
         self.core().frames.push(LoggedFrame {
-            endpoint: endpoint.into(),
-            identity: identity.into(),
+            endpoint,
+            identity,
             sender,
             header: String::from_utf8_lossy(header).into(),
             payload: String::from_utf8_lossy(payload).into(),

@@ -66,7 +66,7 @@ enum End {
 struct Client {
     connection: Connection,
     caller: Caller,
-    identity: String,
+    identity: Arc<str>,
     service: Sid,
     endpoint: Endpoint,
     /// The time at which its token expires.
@@ -136,9 +136,6 @@ impl Session {
             }
             if self.stalled.is_some() {
                 continue;
-            }
-            if let Err(end) = self.handle_waiting() {
-                break end;
             }
             self.queue_events();
             if let Err(end) = self.send(&mut ends).await {
@@ -246,7 +243,10 @@ impl Session {
             Wake::Order(order) => self.carry_out(&order)?,
             Wake::Delayed(delayed) => self.apply_delayed(*delayed)?,
             Wake::Notice(notice) => self.notice(notice),
-            Wake::Message(Some(Ok(message))) => self.message(message)?,
+            Wake::Message(Some(Ok(message))) => {
+                self.message(message)?;
+                self.handle_waiting()?;
+            }
             Wake::Timer => {}
         }
         self.on_time()

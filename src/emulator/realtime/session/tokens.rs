@@ -100,7 +100,7 @@ impl Session {
                 actor: Actor::identity(identity),
                 endpoint: Arc::clone(&endpoint),
             },
-            identity: identity.to_owned(),
+            identity: identity.into(),
             service,
             endpoint: (service_sid, identity.to_owned(), endpoint),
             expires,

@@ -206,7 +206,12 @@ impl Service {
                 self.deliver(bytes.clone());
                 self.deliver(bytes);
             }
-            Some(Action::Swap) => self.swapped = Some(bytes),
+            // One that waits already is not lost.
+            Some(Action::Swap) => {
+                if let Some(swapped) = self.swapped.replace(bytes) {
+                    self.deliver(swapped);
+                }
+            }
             // Without a gap in the numbers nobody can know of it, nor where a replay leaves some out.
             Some(Action::Lose) if self.step == 1 && self.log_start < 0 => {}
             Some(Action::Delay(time)) => {

@@ -55,6 +55,14 @@ impl Frame {
         Self::write_text(&header.to_string(), payload)
     }
 
+    /// The bytes of the reply to a message, which the client has taken.
+    fn reply(id: &str) -> Vec<u8> {
+        let header = format!(
+            r#"{{"method":"reply","id":"{id}","payload_size":0,"status":{{"code":200,"status":"ok"}}}}"#
+        );
+        Self::write_text(&header, "")
+    }
+
     fn write_text(header: &str, payload: &str) -> Vec<u8> {
         let end = if payload.is_empty() { "" } else { "\r\n" };
         let length = header.len();
@@ -135,12 +143,8 @@ impl Bare {
                 Some(Ok(Message::Binary(bytes))) => {
                     let frame = Frame::read(&bytes);
                     if frame.method() != "reply" {
-                        // As text: clients in thousands share a machine with what is measured.
-                        let reply = format!(
-                            r#"{{"method":"reply","id":{},"payload_size":0,"status":{{"code":200,"status":"ok"}}}}"#,
-                            frame.header["id"]
-                        );
-                        self.send_bytes(Frame::write_text(&reply, "")).await;
+                        let id = frame.header["id"].as_str().expect("an id");
+                        self.send_bytes(Frame::reply(id)).await;
                     }
                     return Some(frame);
                 }

@@ -18,8 +18,8 @@ use crate::api::Operation;
 use crate::emulator::core::{Core, Limited};
 use crate::emulator::store::{
     Absent, Actor, Bounds, Data, Document, Edge, IfMatch, ItemChange, Items, Key, Kind, List, Map,
-    NewItem, NewObject, Order, Position, Reader, ServiceError, Sid, Stream, Ttl, Walk, Writer,
-    map_key, unique_name, whole_number,
+    NewItem, NewObject, ObjectView, Order, Position, Reader, ServiceError, Sid, Stream, Ttl, Walk,
+    Writer, map_key, unique_name, whole_number,
 };
 use crate::twilsock::HttpRequest;
 
@@ -401,12 +401,7 @@ impl Call<'_> {
     fn fetch<T: Wire>(&self) -> Outcome {
         let fetched = self.read(|reader| {
             let view = reader.object::<T>(self.service(), self.object())?;
-            let etag = view.object.body.revision();
-            let body = ObjectBody::new::<T>(self.account, &view, true);
-            Ok(Response {
-                etag,
-                ..Response::json(StatusCode::OK, &body)
-            })
+            Ok(object_response(StatusCode::OK, self.account, &view, true))
         });
         fetched.map_err(|error| self.without_object::<T>(error))
     }
@@ -420,12 +415,12 @@ impl Call<'_> {
         };
         let created = self.write(|writer| {
             let view = writer.create::<T>(self.service(), new)?;
-            let etag = view.object.body.revision();
-            let body = ObjectBody::new::<T>(self.account, &view, false);
-            Ok(Response {
-                etag,
-                ..Response::json(StatusCode::CREATED, &body)
-            })
+            Ok(object_response(
+                StatusCode::CREATED,
+                self.account,
+                &view,
+                false,
+            ))
         });
         created.map_err(|error| self.without_object::<T>(error))
     }
@@ -478,11 +473,7 @@ impl Call<'_> {
                 let (service, object, if_match) = (self.service(), self.object(), self.if_match()?);
                 let updated = self.write(|writer| {
                     let view = writer.update_document(service, object, if_match, data, ttl)?;
-                    let body = ObjectBody::new::<Document>(self.account, &view, false);
-                    Ok(Response {
-                        etag: Some(view.object.body.revision),
-                        ..Response::json(StatusCode::OK, &body)
-                    })
+                    Ok(object_response(StatusCode::OK, self.account, &view, false))
                 });
                 updated.map_err(|error| self.without_object::<Document>(error))
             }
@@ -782,6 +773,19 @@ impl Call<'_> {
         let (place, removed) = removed.map_err(|error| self.without_item::<C>(error))?;
         let body = ItemBody::removed(self.account, place, key.name(), &removed);
         Ok(Response::json(StatusCode::OK, &body))
+    }
+}
+
+/// The response with an object, and with its revision where it has one.
+fn object_response<T: Wire>(
+    status: StatusCode,
+    account: &str,
+    view: &ObjectView<'_, T>,
+    with_data: bool,
+) -> Response {
+    Response {
+        etag: view.object.body.revision(),
+        ..Response::json(status, &ObjectBody::new::<T>(account, view, with_data))
     }
 }
 

@@ -627,7 +627,7 @@ fn lines_of(text: &str, count: usize) -> String {
 #[tokio::test]
 async fn an_object_that_has_just_expired_is_made_to_expire() {
     let (_emulator, sync) = start().await;
-    let line = r#"{"kind":"list","list":"old","date_expires":"2020-01-02T03:04:05Z"}"#;
+    let line = r#"{"kind":"list","unique_name":"old","date_expires":"2020-01-02T03:04:05Z"}"#;
     let contents = Contents::read(line.as_bytes()).unwrap();
     contents.objects[0].ensure(&sync).await.unwrap();
     if let Some(list) = sync.lists().find("old").await.unwrap() {

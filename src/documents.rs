@@ -1,4 +1,4 @@
-//! Documents: one JSON value under a name.
+//! Documents: one JSON object under a name.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -15,7 +15,7 @@ use crate::resource::write::Draft;
 use crate::value::DocumentSid;
 
 record! {
-    /// A Document: one JSON value with a revision.
+    /// A Document: one JSON object with a revision.
     Document<T> {
         /// Its SID.
         sid: DocumentSid,

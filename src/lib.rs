@@ -117,8 +117,7 @@
 //! | items of a List or Map | 1,000,000 |
 //! | reads and writes of one object | 20 a second each, fewer writes of more than 1 KiB |
 //!
-//! Sizes, lengths and times to live are checked before a request is sent. Data that is not an object is
-//! rejected by the service.
+//! All but the last two are checked before a request is sent.
 //!
 //! # Features
 //!
@@ -128,7 +127,6 @@
 //! for all of these but `native-tls`.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[allow(clippy::pedantic, reason = "of the generated code")]
 pub mod api;
 mod client;
 #[cfg(feature = "conformance")]

@@ -356,7 +356,7 @@ impl<T: DeserializeOwned + Send + 'static> Call<T> {
             sender,
             request,
             options: Options::default(),
-            read: Box::new(|response| response.json()),
+            read: Box::new(RawResponse::json),
             above: Above::default(),
         }
     }
@@ -566,10 +566,8 @@ impl<T> CallFuture<T> {
                 .exists
                 .as_ref()
                 .is_some_and(|it| it.load(Ordering::Relaxed));
-            let above = match response.is_not_found() && !is_known {
-                true => response.request.above(),
-                false => None,
-            };
+            let is_in_question = response.is_not_found() && !is_known;
+            let above = response.request.above().filter(|_| is_in_question);
             let Some(above) = above else {
                 return Poll::Ready(Ok(response));
             };

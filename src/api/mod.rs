@@ -46,6 +46,7 @@ use http::Method;
 
 pub use call::{Call, CallFuture};
 pub(crate) use call::{Form, Options, Request, Sender, call_options};
+pub use generated::types;
 pub use operation::{Idempotence, Kind, Operation, Parameter, Place};
 pub use response::Response;
 pub(crate) use response::{RawResponse, Read, retry_after};
@@ -164,4 +165,10 @@ fn checked<N: AsRef<str>>(
         .collect()
 }
 
-include!(concat!(env!("OUT_DIR"), "/client.rs"));
+/// What the build writes: the methods of [`Client`] and their types.
+#[allow(clippy::pedantic, reason = "generated code")]
+mod generated {
+    use super::*;
+
+    include!(concat!(env!("OUT_DIR"), "/client.rs"));
+}

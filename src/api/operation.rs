@@ -4,6 +4,8 @@ use std::fmt;
 
 use http::Method;
 
+use crate::error::Needed;
+
 include!(concat!(env!("OUT_DIR"), "/operations.rs"));
 
 /// The facts about one operation.
@@ -113,6 +115,7 @@ impl Operation {
     }
 
     /// All operations, those of a resource together.
+    #[must_use]
     pub fn all() -> impl ExactSizeIterator<Item = Self> + Clone {
         ROWS.iter().map(|row| row.operation)
     }
@@ -169,6 +172,25 @@ impl Operation {
     #[must_use]
     pub fn idempotence(self) -> Idempotence {
         self.row().idempotence
+    }
+
+    /// The object that is missing if the response is a 404, and can be created. `None` for one item, since
+    /// the item or its List or Map may be missing.
+    pub(crate) fn needs(self) -> Option<Needed> {
+        Some(match self {
+            Self::FetchService => Needed::Service,
+            Self::FetchDocument | Self::UpdateDocument => Needed::Document,
+            Self::FetchSyncList
+            | Self::UpdateSyncList
+            | Self::CreateSyncListItem
+            | Self::ListSyncListItem => Needed::List,
+            Self::FetchSyncMap
+            | Self::UpdateSyncMap
+            | Self::CreateSyncMapItem
+            | Self::ListSyncMapItem => Needed::Map,
+            Self::FetchSyncStream | Self::CreateStreamMessage => Needed::Stream,
+            _ => return None,
+        })
     }
 
     /// Its parameters: those of path, query and header, and the fields of its form.

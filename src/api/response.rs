@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderName, StatusCode, header};
 use serde::de::DeserializeOwned;
 
 use super::call::Request;
+use super::operation::Operation;
 use crate::error::{
     CallSummary, Doubt, Error, ErrorBody, ResponseError, Result, ServiceError, WriteOutcome,
     excerpt,
@@ -66,7 +67,8 @@ impl RawResponse {
         if self.status.is_client_error() || self.status.is_server_error() {
             let body = ErrorBody::read(self.status.as_u16(), &self.body);
             let call = self.summary();
-            return Err(Error::Service(Box::new(ServiceError { call, body })));
+            let needs = self.request.operation().and_then(Operation::needs);
+            return Err(Error::Service(Box::new(ServiceError { call, body, needs })));
         }
         let reason = if self.status.is_redirection() {
             let location = text(&self.headers, &header::LOCATION).unwrap_or_default();

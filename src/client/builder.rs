@@ -122,7 +122,7 @@ impl SyncClientBuilder {
         self
     }
 
-    /// How calls that failed for a passing reason are repeated.
+    /// How calls that failed for a passing reason are retried.
     pub fn retry(mut self, retry: RetryPolicy) -> Self {
         self.retry = retry;
         self
@@ -153,7 +153,8 @@ impl SyncClientBuilder {
 
     /// The HTTP service that requests are sent by, in place of reqwest with its default settings: a
     /// [`ReqwestService`] of one's own, say, with a proxy. The
-    /// [`connect_timeout`](Self::connect_timeout) is that service's own.
+    /// [`connect_timeout`](Self::connect_timeout) is that service's own. Live updates have their own
+    /// connection, which does not go through it.
     pub fn http_service(mut self, http_service: impl HttpService) -> Self {
         let http_service = Arc::new(http_service);
         self.connector = Some(Connector(Arc::new(move |settings| {
@@ -226,7 +227,10 @@ impl SyncClientBuilder {
             credentials: credentials.clone(),
             exists: Arc::default(),
             #[cfg(feature = "realtime")]
-            realtime: self.realtime,
+            realtime: super::realtime::RealtimeSettings {
+                connect_timeout: self.connect_timeout,
+                ..self.realtime
+            },
             #[cfg(feature = "realtime")]
             connection: Arc::default(),
         })))

@@ -72,7 +72,7 @@ struct Shared {
     exists: Arc<AtomicBool>,
     #[cfg(feature = "realtime")]
     realtime: realtime::RealtimeSettings,
-    /// The connection for live updates, of a type that only the room of live clients knows.
+    /// The connection for live updates, of a type that only `realtime` knows.
     #[cfg(feature = "realtime")]
     connection: Arc<std::sync::OnceLock<Arc<dyn std::any::Any + Send + Sync>>>,
 }
@@ -150,7 +150,7 @@ impl SyncClient {
     }
 
     /// The generator of the client's random waits.
-    pub(crate) fn random(&self) -> &Random {
+    pub(crate) fn random(&self) -> &Arc<Random> {
         &self.0.random
     }
 

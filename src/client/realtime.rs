@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -38,6 +39,8 @@ pub(super) struct RealtimeSettings {
     pub(super) identity: Option<String>,
     pub(super) provider: Option<TokenProvider>,
     pub(super) url: Option<String>,
+    /// That of the builder.
+    pub(super) connect_timeout: Duration,
 }
 
 impl SyncClientBuilder {
@@ -50,7 +53,7 @@ impl SyncClientBuilder {
     }
 
     /// A function that gives access tokens for live updates, for a program without an API key. It is
-    /// called before the first connection, and when a token is about to expire; a failure is repeated
+    /// called before the first connection, and when a token is about to expire; a failure is retried
     /// after a pause. It goes before an [`identity`](Self::identity).
     ///
     /// ```
@@ -132,7 +135,12 @@ impl SyncClient {
         Ok(url)
     }
 
-    /// What the room of live clients keeps in this client; made at first use.
+    /// The time that a connection may take.
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.0.realtime.connect_timeout
+    }
+
+    /// The connection that `realtime` keeps in this client, made at first use.
     pub(crate) fn connection<T: Any + Send + Sync>(
         &self,
         make: impl FnOnce() -> Result<T>,

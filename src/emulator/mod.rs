@@ -23,7 +23,8 @@
 //! `cli`) runs it for them. `docs/emulator.md` describes both, and says which rules
 //! are documented by the service and which are inferred.
 //!
-//! It is for tests, not for the open network: it has no rate limits and speaks plain HTTP/1.1.
+//! It is for tests, not for the open network: it speaks plain HTTP/1.1, and has rate limits only if they are
+//! [asked for](EmulatorBuilder::rate_limits).
 
 mod builder;
 mod client;
@@ -266,9 +267,9 @@ impl Emulator {
     /// The webhooks it posted, in the order of their events; those it
     /// dropped because the queue was full come before those in the queue.
     ///
-    /// A Service has webhooks when it has a `webhook_url` and
-    /// `webhooks_from_rest_enabled`. They follow the writes, so one may
-    /// still be under way at the response to its write.
+    /// A Service with a `webhook_url` has webhooks for what live clients write, and with
+    /// `webhooks_from_rest_enabled` for what is written by REST and what expires. They follow the writes, so
+    /// one may still be under way at the response to its write.
     #[must_use]
     pub fn webhooks(&self) -> Vec<LoggedWebhook> {
         self.core().webhooks()

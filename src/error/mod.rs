@@ -33,6 +33,7 @@ pub use outcome::{Present, ReadBack, WriteOutcome};
 #[cfg(feature = "realtime")]
 pub use realtime::RealtimeError;
 pub use response::ResponseError;
+pub(crate) use service::Needed;
 pub use service::ServiceError;
 pub use summary::CallSummary;
 

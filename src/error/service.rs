@@ -15,6 +15,36 @@ pub struct ServiceError {
     pub call: CallSummary,
     /// The body of the response.
     pub body: ErrorBody,
+    /// The object that is missing if the status is 404, by the operation.
+    pub(crate) needs: Option<Needed>,
+}
+
+/// An object without which an operation finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Needed {
+    Service,
+    Document,
+    List,
+    Map,
+    Stream,
+}
+
+impl Needed {
+    /// How to create it.
+    fn advice(self) -> &'static str {
+        match self {
+            Self::Service => {
+                "check the Service: `services().all()` or `twilio-sync service ls` has those there are, and \
+                 `ensure` creates one"
+            }
+            Self::Document => {
+                "create it: `documents().update_or_create(…)`, or `twilio-sync doc set`"
+            }
+            Self::List => "create it: `lists().ensure(…)`, or `twilio-sync list ensure`",
+            Self::Map => "create it: `maps().ensure(…)`, or `twilio-sync map ensure`",
+            Self::Stream => "create it: `streams().ensure(…)`, or `twilio-sync stream ensure`",
+        }
+    }
 }
 
 impl ServiceError {
@@ -27,18 +57,7 @@ impl ServiceError {
     /// Advice for the caller, for statuses that have one.
     fn advice(&self) -> Option<&'static str> {
         Some(match self.body.status {
-            404 => match self.call.operation {
-                "fetch_service" => {
-                    "check the Service: `services().all()` or `twilio-sync service ls` has those there \
-                     are, and `ensure` creates one"
-                }
-                "fetch_document" => {
-                    "create it: `documents().update_or_create(…)`, or `twilio-sync doc set`"
-                }
-                "fetch_sync_list" => "create it: `lists().ensure(…)`, or `twilio-sync list ensure`",
-                "fetch_sync_map" => "create it: `maps().ensure(…)`, or `twilio-sync map ensure`",
-                _ => return None,
-            },
+            404 => self.needs?.advice(),
             401 => "check the account SID and the API key with its secret, or the auth token",
             403 if self.body.code == Some(54007) => {
                 "give the identity a permission: `permissions(…).grant(…)`, or `twilio-sync permission grant`"
@@ -72,6 +91,9 @@ impl Display for ServiceError {
         }
         if let Some(advice) = self.advice() {
             write!(f, " What to do: {advice}.")?;
+        }
+        if let Some(wait) = self.call.retry_after.filter(|wait| !wait.is_zero()) {
+            write!(f, " The service asks to wait {} s.", wait.as_secs())?;
         }
         self.call.fmt_outcome(f)
     }

@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::sync::{Notify, watch};
@@ -16,10 +15,6 @@ use super::subscription::{Notice, Subscription};
 use super::token::{LiveToken, TokenSource};
 use crate::client::{SyncClient, http_client};
 use crate::error::Result;
-use crate::transport::Random;
-
-/// The time that a connection over TCP may take.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The connection of a client. It is open while something is watched.
 #[derive(Debug)]
@@ -46,10 +41,10 @@ impl Hub {
             let url = sync.realtime_url()?;
             Ok(Self {
                 tokens: TokenSource::new(sync)?,
-                http: http_client(CONNECT_TIMEOUT, &url)?,
+                http: http_client(sync.connect_timeout(), &url)?,
                 url,
                 state: Mutex::new(State {
-                    machine: Machine::new(Arc::new(Random::new(None))),
+                    machine: Machine::new(Arc::clone(sync.random())),
                     has_task: false,
                 }),
                 changed: Notify::new(),

@@ -801,7 +801,7 @@ impl Subscription {
 
     fn summary(&self) -> CallSummary {
         CallSummary {
-            operation: self.kind.operation(),
+            operation: self.kind.operation().id(),
             method: Method::GET,
             path: self.path(),
             attempts: self.failures.0 + 1,
@@ -819,6 +819,7 @@ impl Subscription {
         Error::Service(Box::new(ServiceError {
             call: self.summary(),
             body: error::ErrorBody::read(status, payload),
+            needs: self.kind.operation().needs(),
         }))
     }
 

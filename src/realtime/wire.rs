@@ -4,6 +4,8 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::api::Operation;
+
 /// A kind of object with events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -38,13 +40,13 @@ impl Kind {
         matches!(self, Self::List | Self::Map)
     }
 
-    /// The operation that reads such an object, as errors name it.
-    pub(super) fn operation(self) -> &'static str {
+    /// The operation that reads such an object.
+    pub(super) fn operation(self) -> Operation {
         match self {
-            Self::Document => "fetch_document",
-            Self::List => "fetch_sync_list",
-            Self::Map => "fetch_sync_map",
-            Self::Stream => "fetch_sync_stream",
+            Self::Document => Operation::FetchDocument,
+            Self::List => Operation::FetchSyncList,
+            Self::Map => Operation::FetchSyncMap,
+            Self::Stream => Operation::FetchSyncStream,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The emulator itself, free of routes and sockets, for every way in.
 //!
-//! [`http`](super::http) decodes requests, calls this and writes responses; another way in would
-//! stand beside it.
+//! [`http`](super::http) and [`realtime`](super::realtime) decode what they receive, call this and write
+//! responses.
 
 mod account;
 mod credentials;

@@ -72,7 +72,7 @@ fn with_hyphens(command: clap::Command) -> clap::Command {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Documents: one JSON value under a name
+    /// Documents: one JSON object under a name
     #[command(subcommand, alias = "document")]
     Doc(documents::Command),
     /// Lists: items in order

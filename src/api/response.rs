@@ -42,7 +42,7 @@ impl RawResponse {
     /// Returns `true` if the service says that there is nothing. A 404 without a code of Twilio's is a
     /// proxy's, and says nothing about the object.
     pub(crate) fn is_not_found(&self) -> bool {
-        self.status == StatusCode::NOT_FOUND && ErrorBody::read(404, &self.body).code.is_some()
+        self.status == StatusCode::NOT_FOUND && ErrorBody::read(404, &self.body).has_twilio_code()
     }
 
     fn summary(&self) -> CallSummary {

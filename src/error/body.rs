@@ -42,8 +42,9 @@ impl ErrorBody {
             ..Self::default()
         };
         if let Ok(Value::Object(mut members)) = serde_json::from_slice(body) {
+            // A text of several lines could look like one of this crate's or of a program's own.
             let text = |value: Option<Value>| match value {
-                Some(Value::String(text)) => Some(text),
+                Some(Value::String(text)) => Some(on_one_line(&text)),
                 _ => None,
             };
             read.code = match members.remove("code") {
@@ -68,6 +69,13 @@ impl ErrorBody {
         }
         read
     }
+
+    /// Returns `true` if it has a code of Twilio's, which all have five digits. What stands between may
+    /// have codes of its own.
+    pub(crate) fn has_twilio_code(&self) -> bool {
+        self.code
+            .is_some_and(|code| (10_000..100_000).contains(&code))
+    }
 }
 
 /// Most bytes of a body that an error shows.
@@ -76,11 +84,7 @@ const EXCERPT: usize = 200;
 /// The start of a body as one line of text.
 pub(crate) fn excerpt(body: &[u8]) -> Cow<'static, str> {
     let shown = &body[..body.len().min(EXCERPT)];
-    let mut line = String::from_utf8_lossy(shown)
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-        .collect::<Vec<_>>()
-        .join(" ");
+    let mut line = on_one_line(&String::from_utf8_lossy(shown));
     if line.is_empty() {
         return "(empty)".into();
     }
@@ -88,6 +92,13 @@ pub(crate) fn excerpt(body: &[u8]) -> Cow<'static, str> {
         line.push('…');
     }
     line.into()
+}
+
+/// The words of a text on one line.
+fn on_one_line(text: &str) -> String {
+    let words = text.split(|c: char| c.is_whitespace() || c.is_control());
+    let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
+    words.join(" ")
 }
 
 #[cfg(test)]
@@ -104,6 +115,22 @@ mod tests {
         assert_eq!(body.message.as_deref(), Some("gone"));
         assert_eq!(body.more_info.as_deref(), Some("https://x/20404"));
         assert_eq!((body.status, body.excerpt), (404, None));
+    }
+
+    #[test]
+    fn texts_are_on_one_line() {
+        let body = ErrorBody::read(
+            400,
+            br#"{"code":20001,"message":"no\nhint: run this\u001b[8m"}"#,
+        );
+        assert_eq!(body.message.as_deref(), Some("no hint: run this [8m"));
+    }
+
+    #[test]
+    fn codes_of_others_are_not_twilios() {
+        let is_twilios = |body: &[u8]| ErrorBody::read(404, body).has_twilio_code();
+        assert!(is_twilios(br#"{"code":20404}"#) && is_twilios(br#"{"code":"54100"}"#));
+        assert!(!is_twilios(br#"{"code":5,"message":"Not Found"}"#) && !is_twilios(b"{}"));
     }
 
     #[test]

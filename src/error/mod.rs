@@ -187,26 +187,38 @@ impl Error {
             .is_some_and(|error| error.body.status == status.as_u16())
     }
 
+    /// Returns `true` if the error response is Twilio's own, and not that of a proxy or gateway.
+    fn has_twilio_code(&self) -> bool {
+        self.service_error()
+            .is_some_and(|error| error.body.has_twilio_code())
+    }
+
     /// Returns `true` if the object or item does not exist, or the Service it should be in.
     ///
     /// A 404 that is not Twilio's, such as a proxy's, says nothing about that and is another error.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
-        self.has_status(StatusCode::NOT_FOUND) && self.code().is_some()
+        self.has_status(StatusCode::NOT_FOUND) && self.has_twilio_code()
     }
 
     /// Returns `true` if the unique name or key is taken. A response without a code of Twilio's, such as
     /// a proxy's page, does not say so.
+    ///
+    /// If the [outcome is unknown](Self::is_outcome_unknown) too, an earlier attempt of the same call may
+    /// have taken it.
     #[must_use]
     pub fn is_already_exists(&self) -> bool {
-        self.has_status(StatusCode::CONFLICT) && self.code().is_some()
+        self.has_status(StatusCode::CONFLICT) && self.has_twilio_code()
     }
 
     /// Returns `true` if the object or item has another revision than `if_match` asked for. A response
     /// without a code of Twilio's does not say so.
+    ///
+    /// If the [outcome is unknown](Self::is_outcome_unknown) too, it may be the revision that an earlier
+    /// attempt of the same call left.
     #[must_use]
     pub fn is_revision_conflict(&self) -> bool {
-        self.has_status(StatusCode::PRECONDITION_FAILED) && self.code().is_some()
+        self.has_status(StatusCode::PRECONDITION_FAILED) && self.has_twilio_code()
     }
 
     /// Returns `true` if the service rejected the request for its rate.

@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use http::StatusCode;
 
 use super::body::ErrorBody;
+use super::outcome::WriteOutcome;
 use super::summary::CallSummary;
 
 /// An error response of the service.
@@ -57,6 +58,8 @@ impl ServiceError {
     /// Advice for the caller, for statuses that have one.
     fn advice(&self) -> Option<&'static str> {
         Some(match self.body.status {
+            // The conflict may be with the call's own first attempt.
+            404 | 409 | 412 if self.call.outcome == WriteOutcome::Unknown => return None,
             404 => self.needs?.advice(),
             401 => "check the account SID and the API key with its secret, or the auth token",
             403 if self.body.code == Some(54007) => {

@@ -89,8 +89,11 @@ mod schema {
                     value: Value::Null,
                     rule: format!("the schema itself cannot be used: {reason}"),
                 }],
-                // A text that is not JSON is an error when it is decoded.
-                (_, Err(_)) => return Ok(()),
+                (Ok(_), Err(error)) => vec![Violation {
+                    path: String::new(),
+                    value: Value::Null,
+                    rule: format!("the data cannot be checked: {error}"),
+                }],
                 (Ok(validator), Ok(value)) => {
                     validator.iter_errors(&value).map(violation).collect()
                 }

@@ -18,7 +18,9 @@ use crate::resource::swap::Rounds;
 use crate::resource::target::Target;
 use crate::resource::upsert::rewrite;
 use crate::resource::write::Draft;
-use crate::value::{MAX_DATA_SIZE, Ttl, apply_change, encode, is_same_json};
+use crate::value::{
+    MAX_DATA_SIZE, Ttl, apply_change, encode, has_change, replace_members, without_other_names,
+};
 
 /// The values that a function given to `mutate` may return.
 ///
@@ -210,15 +212,45 @@ fn changed<R: Versioned<Data: Serialize>, V: Verdict>(
         return Ok(None);
     }
     let after = text_of(&data)?;
-    let Some(json) = apply_change(stored_json.as_str(), &before, &after) else {
-        return Ok(None);
+    let reading = |json: &str| {
+        let data: R::Data = serde_json::from_str(json).ok()?;
+        text_of(&data).ok()
     };
-    // A type that reads a member under several names could not read both of them.
-    let is_exact = serde_json::from_str(&json)
-        .is_ok_and(|data| text_of(&data).is_ok_and(|read| is_same_json(&read, &after)));
-    target
-        .checked(if is_exact { json } else { after })
-        .map(Some)
+    let json = changed_text(stored_json.as_str(), &before, &after, reading);
+    json.map(|json| target.checked(json)).transpose()
+}
+
+/// The stored text with the change that a function made, so that the type reads that change from it.
+/// `None` if there is no change.
+///
+/// The first text of these that does is taken:
+/// - the change of each part that differs;
+/// - the same without members that the type reads under another name;
+/// - each member that differs as a whole, for a type that writes a member and does not read it, or reads
+///   the elements of an array in another order;
+/// - all that the type writes.
+fn changed_text(
+    stored: &str,
+    before: &str,
+    after: &str,
+    reading: impl Fn(&str) -> Option<String>,
+) -> Option<String> {
+    let is_read = |json: &str| reading(json).is_some_and(|read| has_change(&read, before, after));
+    let json = apply_change(stored, before, after)?;
+    if is_read(&json) {
+        return Some(json);
+    }
+    let stored = without_other_names(stored, after, &reading);
+    let json = apply_change(&stored, before, after)?;
+    if is_read(&json) {
+        return Some(json);
+    }
+    let json = replace_members(&stored, before, after);
+    Some(if reading(&json).is_some() {
+        json
+    } else {
+        after.to_owned()
+    })
 }
 
 impl<'a, R, F, V> Mutate<'a, R, F>

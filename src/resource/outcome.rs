@@ -339,18 +339,14 @@ impl<R: Resource> Evidence<R> {
         let is_anothers = R::REVISION_COUNTS_WRITES
             && expected.object_sid() == Some(version.object_sid)
             && is_next(revision, expected)
-            && !self.is_equal(&version, write);
+            // Not the expiry: a time to live that was set since leaves no trace.
+            && !is_same_data(&version, write);
         is_older || is_anothers
     }
 
     /// Returns `true` if an object or item is as a write leaves it.
     fn is_equal(&self, version: &Version<'_>, write: &Write) -> bool {
-        let is_same_data = match (&write.data, version.content) {
-            (Some(written), Some((data, _))) => is_same_json(data.as_str(), written),
-            (Some(_), None) => false,
-            (None, _) => true,
-        };
-        is_same_data && self.is_expiry_possible(version.date_expires, write.ttl)
+        is_same_data(version, write) && self.is_expiry_possible(version.date_expires, write.ttl)
     }
 
     /// Returns `true` if a time to live, set since the call began, can have led to an expiry.
@@ -400,6 +396,15 @@ impl<R: Resource> Evidence<R> {
             }
         };
         error.with_read_back(read_back)
+    }
+}
+
+/// Returns `true` if an object or item has the data of a write, if that has data.
+fn is_same_data(version: &Version<'_>, write: &Write) -> bool {
+    match (&write.data, version.content) {
+        (Some(written), Some((data, _))) => is_same_json(data.as_str(), written),
+        (Some(_), None) => false,
+        (None, _) => true,
     }
 }
 

@@ -149,7 +149,11 @@ impl<H: HttpService> Transport<H> {
                     };
                     let delay = self.rate_limiter.refused(&request, &refusal);
                     waited = waited.saturating_add(delay);
-                    retry.is_patient(waited).then_some(delay)
+                    let is_patient = retry.is_patient(waited);
+                    if is_patient {
+                        self.rate_limiter.hold_back(&request, &refusal, delay);
+                    }
+                    is_patient.then_some(delay)
                 }
                 _ if failure.permits_retry(is_repeatable) => {
                     let headers = result.as_ref().ok().map(|response| &response.headers);

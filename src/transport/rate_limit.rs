@@ -101,8 +101,10 @@ pub(super) struct Refusal<'a> {
 }
 
 impl Refusal<'_> {
+    /// The time that the service asks to wait. No time at all, or a date that has passed, is no answer to
+    /// how long.
     fn retry_after(&self) -> Option<Duration> {
-        retry_after(&self.response.headers)
+        retry_after(&self.response.headers).filter(|asked| !asked.is_zero())
     }
 
     fn is_of_object(&self) -> bool {
@@ -167,24 +169,30 @@ impl RateLimiter {
     /// the next attempt.
     pub(super) fn refused(&self, request: &Request, refusal: &Refusal<'_>) -> Duration {
         let jitter = |pause: Duration| pause / 2 + self.random.part_of(pause);
-        let of_object = self.limit.0 == Mode::Adaptive && refusal.is_of_object();
-        let pause = if of_object {
+        let pause = if self.is_of_object(refusal) {
             self.objects.refused(request, refusal.sent)
         } else {
             // The first pause, doubled with each further refusal of the call.
             FIRST_PAUSE * (1 << refusal.number.saturating_sub(1).min(6))
         };
-        let delay = match refusal.retry_after() {
+        match refusal.retry_after() {
             Some(asked) => asked.saturating_add(self.random.part_of(refusal.spread)),
             None => jitter(pause),
-        };
-        if of_object {
+        }
+    }
+
+    /// Holds other requests back until a refused one is retried.
+    pub(super) fn hold_back(&self, request: &Request, refusal: &Refusal<'_>, delay: Duration) {
+        if self.is_of_object(refusal) {
             self.objects.pause(request, delay);
         } else if self.limit.0 != Mode::Off {
             // Not of one object: the limit applies to all tasks of the client.
             self.pause(delay);
         }
-        delay
+    }
+
+    fn is_of_object(&self, refusal: &Refusal<'_>) -> bool {
+        self.limit.0 == Mode::Adaptive && refusal.is_of_object()
     }
 
     /// Holds all requests back for a while.

@@ -21,6 +21,7 @@ pub(super) enum Level<'a> {
 }
 
 /// A member of an object.
+#[derive(Clone)]
 pub(super) struct Member<'a> {
     /// The name, decoded where possible.
     pub(super) name: String,
@@ -108,21 +109,46 @@ pub(crate) fn is_same_json(one: &str, other: &str) -> bool {
     one == other || canonical(one, 0) == canonical(other, 0)
 }
 
+/// The same, but for the order of elements of arrays.
+fn is_same_but_for_order(one: &str, other: &str) -> bool {
+    let unordered = |json| canonical_in(json, 0, ArrayOrder::Ignored);
+    one == other || unordered(one) == unordered(other)
+}
+
 /// The one text that all texts of a JSON value share.
 fn canonical(json: &str, depth: usize) -> String {
+    canonical_in(json, depth, ArrayOrder::Kept)
+}
+
+/// What the order of elements means in a comparison.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum ArrayOrder {
+    /// Arrays of another order are different.
+    Kept,
+    /// Arrays are compared as sets are, which may have each element several times.
+    Ignored,
+}
+
+fn canonical_in(json: &str, depth: usize, order: ArrayOrder) -> String {
     match level(json, depth) {
         Level::Object(mut members) => {
             // Repeated names stay, in their order.
             members.0.sort_by(|one, other| one.name.cmp(&other.name));
             let members = members.0.iter().map(|member| {
                 let (name, value) = (canonical(&member.key, depth), &member.value);
-                format!("{name}:{}", canonical(value, depth + 1))
+                format!("{name}:{}", canonical_in(value, depth + 1, order))
             });
             format!("{{{}}}", members.collect::<Vec<_>>().join(","))
         }
         Level::Array(elements) => {
-            let elements = elements.iter().map(|json| canonical(json, depth + 1));
-            format!("[{}]", elements.collect::<Vec<_>>().join(","))
+            let elements = elements.iter();
+            let mut elements: Vec<_> = elements
+                .map(|json| canonical_in(json, depth + 1, order))
+                .collect();
+            if order == ArrayOrder::Ignored {
+                elements.sort_unstable();
+            }
+            format!("[{}]", elements.join(","))
         }
         Level::Scalar(json) => match json.as_bytes().first() {
             Some(b'"') => {
@@ -292,6 +318,90 @@ fn change(stored: &str, before: &str, after: &str, depth: usize) -> Option<Strin
         }
         _ => after.to_owned(),
     })
+}
+
+/// Returns `true` if a reading of a changed text has the change from `before` to `after`.
+///
+/// Only what differs between the two is compared: a type may read other parts anew each time, such as a
+/// default that is the time of now. The order of elements does not matter, since a set has its own.
+pub(crate) fn has_change(read: &str, before: &str, after: &str) -> bool {
+    has_change_at(read, before, after, 0)
+}
+
+fn has_change_at(read: &str, before: &str, after: &str, depth: usize) -> bool {
+    if canonical(before, depth) == canonical(after, depth) {
+        return true;
+    }
+    let levels = (
+        level(read, depth),
+        level(before, depth),
+        level(after, depth),
+    );
+    let (Level::Object(read), Level::Object(before), Level::Object(after)) = levels else {
+        return is_same_but_for_order(read, after);
+    };
+    let is_changed = |Member { name, value, .. }: &Member<'_>| {
+        read.get(name).is_some_and(|read| match before.get(name) {
+            Some(before) => has_change_at(&read.value, &before.value, value, depth + 1),
+            None => is_same_but_for_order(&read.value, value),
+        })
+    };
+    let is_expected = |Member { name, .. }: &Member<'_>| after.get(name).is_some();
+    after.0.iter().all(is_changed) && read.0.iter().all(is_expected)
+}
+
+/// Applies the change from one object to another to a third, as [`apply_change`] does, but takes members
+/// that differ as a whole.
+pub(crate) fn replace_members(stored: &str, before: &str, after: &str) -> String {
+    let levels = (level(stored, 0), level(before, 0), level(after, 0));
+    let (Level::Object(mut members), Level::Object(before), Level::Object(after)) = levels else {
+        return after.to_owned();
+    };
+    for member in &before.0 {
+        if after.get(&member.name).is_none() {
+            members.remove(&member.name);
+        }
+    }
+    for member in after.0 {
+        let old = before.get(&member.name);
+        if old.is_some_and(|old| is_same_json(&old.value, &member.value)) {
+            continue;
+        }
+        match members.position(&member.name) {
+            Some(at) => members.0[at].value = member.value,
+            None => members.0.push(member),
+        }
+    }
+    members.to_string()
+}
+
+/// A stored object without the members that a type takes for one that it writes under another name, or
+/// leaves out: beside what it writes, it cannot read them, or reads them as a member of another name.
+pub(crate) fn without_other_names(
+    stored: &str,
+    written: &str,
+    reading: impl Fn(&str) -> Option<String>,
+) -> String {
+    let levels = (level(stored, 0), level(written, 0));
+    let (Level::Object(mut members), Level::Object(mut written)) = levels else {
+        return stored.to_owned();
+    };
+    members.0.retain(|member| {
+        if written.get(&member.name).is_some() {
+            return true;
+        }
+        written.0.push(member.clone());
+        let read = reading(&written.to_string());
+        written.0.pop();
+        read.is_some_and(|read| match level(&read, 0) {
+            Level::Object(read) => {
+                let mut names = read.0.iter().map(|member| &member.name);
+                names.all(|name| written.get(name).is_some())
+            }
+            Level::Array(_) | Level::Scalar(_) => false,
+        })
+    });
+    members.to_string()
 }
 
 /// Applies the change of an array. Elements that stay keep their text wherever they move to; those that

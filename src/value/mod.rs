@@ -15,7 +15,9 @@ mod ttl;
 pub use data::{Data, MAX_DATA_SIZE, MAX_MESSAGE_SIZE};
 pub(crate) use data::{checked_object, encode};
 pub use input_error::InputError;
-pub(crate) use json::{apply_change, is_same_json, merge_patch};
+pub(crate) use json::{
+    apply_change, has_change, is_same_json, merge_patch, replace_members, without_other_names,
+};
 pub use json_patch::{JsonPatch, PatchError};
 pub use name::{Identity, ItemKey, MAX_IDENTITY_LENGTH, MAX_NAME_LENGTH, UniqueName};
 pub use reference::{ObjectReference, ServiceReference};

@@ -34,7 +34,7 @@ segment_type! {
     /// assert!(ServiceReference::new("ET0123456789abcdef0123456789abcdef").is_err());
     /// ```
     ServiceReference,
-    schemars::json_schema!({"type": "string", "pattern": "^(?:default|IS[0-9a-fA-F]{32})$"}),
+    schemars::json_schema!({"type": "string", "pattern": "^(?:default|IS[0-9a-f]{32})$"}),
     |text| if text == ServiceReference::DEFAULT { Ok(()) } else { sid::check("IS", "a Service", text) }
 }
 

@@ -10,19 +10,17 @@ const DIGITS: usize = 32;
 /// Returns `true` if the service takes a text for a SID of any kind: two capitals and 32 hexadecimal
 /// digits in lower case.
 pub(crate) fn is_sid_shaped(text: &str) -> bool {
-    has_digits(text) && !text[2..].bytes().any(|digit| digit.is_ascii_uppercase())
-}
-
-fn has_digits(text: &str) -> bool {
     let bytes = text.as_bytes();
     bytes.len() == 2 + DIGITS
         && bytes[..2].iter().all(u8::is_ascii_uppercase)
-        && bytes[2..].iter().all(u8::is_ascii_hexdigit)
+        && bytes[2..]
+            .iter()
+            .all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Checks that a text is a SID with the given prefix.
 pub(crate) fn check(prefix: &'static str, of: &'static str, text: &str) -> Result<(), InputError> {
-    if has_digits(text) && text.starts_with(prefix) {
+    if is_sid_shaped(text) && text.starts_with(prefix) {
         Ok(())
     } else {
         Err(InputError::sid(prefix, of, text))
@@ -33,7 +31,7 @@ pub(crate) fn check(prefix: &'static str, of: &'static str, text: &str) -> Resul
 macro_rules! sid {
     ($name:ident, $prefix:literal, $of:literal) => {
         text_type! {
-            #[doc = concat!("The SID of ", $of, ": `", $prefix, "` and 32 hexadecimal digits.")]
+            #[doc = concat!("The SID of ", $of, ": `", $prefix, "` and 32 hexadecimal digits in lower case.")]
             ///
             /// A SID made from a text is checked. One read from a response is not, so that an unusual SID
             /// does not cost the whole response.
@@ -41,7 +39,7 @@ macro_rules! sid {
             $name,
             schemars::json_schema!({
                 "type": "string",
-                "pattern": concat!("^", $prefix, "[0-9a-fA-F]{32}$"),
+                "pattern": concat!("^", $prefix, "[0-9a-f]{32}$"),
             }),
             |text| check($prefix, $of, text)
         }
@@ -81,6 +79,8 @@ mod tests {
             "ET",
             "ES0123456789abcdef0123456789abcdef",
             "ET0123456789abcdef0123456789abcdeg",
+            // The service takes it for a unique name.
+            "ET0123456789ABCDEF0123456789ABCDEF",
         ] {
             let error = DocumentSid::new(text).unwrap_err();
             assert!(

@@ -5,7 +5,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use twilio_sync::Error;
+use twilio_sync::api::Operation;
 use twilio_sync::contract::{ContractError, contract_schema};
+use twilio_sync::emulator::Fault;
 
 use crate::{documents, operations, start};
 
@@ -98,6 +100,29 @@ async fn nothing_that_breaks_it_is_written() {
     violations(error);
     assert_eq!(desks.get("desk").await.unwrap().data, operator("Alice", 1));
     desks.merge("desk", &json!({"level": 2})).await.unwrap();
+}
+
+/// Data that the type reads is too deep for the check.
+#[tokio::test]
+async fn data_that_cannot_be_checked_is_not_taken_for_good() {
+    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+    struct Desk {
+        #[schemars(length(max = 10))]
+        name: String,
+    }
+    let (emulator, sync) = start().await;
+    let data = json!({"name": "A name far too long", "x": 0});
+    documents(&sync).create("desk", &data).await.unwrap();
+    let fetch = [sync.service().as_str(), "desk"];
+    let fetch = sync.api().operation(Operation::FetchDocument, fetch);
+    let deep = format!("\"x\":{}{}", "[".repeat(200), "]".repeat(200));
+    let body = fetch.await.unwrap().unwrap();
+    let body = body.as_str().replace("\"x\":0", &deep);
+    emulator.inject(Fault::status(200).body(body).times(2));
+    let desks = sync.documents::<Desk>();
+    desks.get("desk").await.unwrap();
+    let error = desks.checked().get("desk").await.unwrap_err();
+    assert!(error.to_string().contains("cannot be checked"), "{error}");
 }
 
 #[tokio::test]

@@ -1,12 +1,13 @@
 //! Read, change, write: no change of anybody is lost.
 
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use twilio_sync::api::Operation;
 use twilio_sync::call::{Outcome, Written};
@@ -310,6 +311,90 @@ async fn what_is_not_changed_keeps_its_text() {
     };
     assert!(!is_written(r#"{"a":1.000000000000000055e-1,"z":184467440737095516170.0}"#).await);
     assert!(is_written(r#"{"a":0.1000000000000000055,"z":184467440737095516171}"#).await);
+}
+
+/// What a type does not know survives, also where a second reading of the data differs from the first,
+/// and where the type reads or writes its members in ways of its own.
+#[tokio::test]
+async fn what_a_type_does_not_know_survives_whatever_the_type_does() {
+    #[derive(Serialize, Deserialize)]
+    struct Desk {
+        #[serde(default)]
+        tags: HashSet<u8>,
+        #[serde(default)]
+        ranks: BTreeSet<u8>,
+        #[serde(alias = "operator")]
+        agent: Option<String>,
+        #[serde(default = "count")]
+        read: u64,
+        #[serde(default, skip_deserializing)]
+        writer: u8,
+    }
+    /// Another number each time, as a random default or the time of now is.
+    fn count() -> u64 {
+        static READS: AtomicU64 = AtomicU64::new(0);
+        READS.fetch_add(1, Ordering::Relaxed)
+    }
+    let (_emulator, sync) = start().await;
+    let raw = sync.documents::<Data>();
+    let desks = sync.documents::<Desk>();
+    let tags: Vec<u8> = (0..20).collect();
+    let stored = json!({"tags": tags, "ranks": [3, 1, 2]}).to_string();
+    let stored = format!(
+        "{},\"x\":184467440737095516170}}",
+        &stored[..stored.len() - 1]
+    );
+    let with_operator = format!("{},\"operator\":\"Alice\"}}", &stored[..stored.len() - 1]);
+    type Change = fn(&mut Desk);
+    let changes: [(&str, &str, Change, Value); 6] = [
+        (
+            "agent",
+            &stored,
+            |desk| desk.agent = Some("Bob".into()),
+            json!("Bob"),
+        ),
+        (
+            "agent",
+            &with_operator,
+            |desk| desk.agent = Some("Bob".into()),
+            json!("Bob"),
+        ),
+        ("writer", &stored, |desk| desk.writer = 7, json!(7)),
+        (
+            "ranks",
+            &stored,
+            |desk| _ = desk.ranks.pop_first(),
+            json!([2, 3]),
+        ),
+        (
+            "tags",
+            &stored,
+            |desk| desk.tags.retain(|tag| *tag == 5),
+            json!([5]),
+        ),
+        (
+            "read",
+            &stored,
+            |desk| desk.read = 1_000_000,
+            json!(1_000_000),
+        ),
+    ];
+    for (member, stored, change, expected) in changes {
+        let data = Data::from_json(stored.to_owned()).unwrap();
+        raw.update_or_create("desk", &data).await.unwrap();
+        desks.mutate("desk", change).await.unwrap();
+        let text = raw.get("desk").await.unwrap().data;
+        assert!(
+            text.as_str().contains("\"x\":184467440737095516170"),
+            "{member}: {text}"
+        );
+        let data: Value = serde_json::from_str(text.as_str()).unwrap();
+        assert_eq!(data[member], expected, "{text}");
+        assert_eq!(data.get("operator"), None, "{text}");
+        let untouched = if member == "tags" { "ranks" } else { "tags" };
+        let before: Value = serde_json::from_str(stored).unwrap();
+        assert_eq!(data[untouched], before[untouched], "{text}");
+    }
 }
 
 /// A type that reads a member under an old name too writes data that it can read again.

@@ -159,7 +159,7 @@ async fn an_unknown_outcome_stays_one_whatever_comes_after() {
 #[tokio::test]
 async fn a_404_that_is_not_twilios_is_no_answer() {
     let (emulator, sync, _) = start().await;
-    let page = || Fault::status(404).body("<html>nginx</html>");
+    let page = || Fault::status(404).body(r#"{"code":5,"message":"Not Found"}"#);
     emulator.inject(page());
     let error = documents(&sync).search("desk").await.unwrap_err();
     assert!(
@@ -201,6 +201,16 @@ async fn retry_after_is_honoured() {
             .is_rate_limited()
     );
     assert_eq!(seen.lock().unwrap()[0].next_delay, None);
+    // Nor does it hold other calls back.
+    let other = documents(&sync).create("desk", &json!({}));
+    let other = tokio::time::timeout(Duration::from_secs(60), other.into_future());
+    other.await.expect("it is not held back").unwrap();
+    // No time at all is not an answer: the call waits as long as without one.
+    seen.lock().unwrap().clear();
+    emulator.inject(Fault::status(429).header(http::header::RETRY_AFTER, 0));
+    documents(&sync).get("desk").await.unwrap();
+    let delay = seen.lock().unwrap()[0].next_delay;
+    assert!(delay >= Some(Duration::from_millis(500)), "{delay:?}");
 }
 
 #[tokio::test]

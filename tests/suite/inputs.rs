@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use serde_json::{Value, json};
+use twilio_sync::export::Contents;
 use twilio_sync::value::{Data, DocumentSid};
 use twilio_sync::{Emulator, Error};
 
@@ -242,4 +243,22 @@ async fn revisions_that_are_no_header() {
         .unwrap_err();
     assert!(matches!(error, Error::Input(_)), "{error}");
     assert_eq!(emulator.requests().len(), 0);
+}
+
+/// The service writes SIDs in lower case, and takes the same in capitals for a unique name.
+#[tokio::test]
+async fn a_name_with_the_shape_of_a_sid_in_capitals_is_a_name() {
+    let (_emulator, sync) = start().await;
+    let name = format!("ET{}", "ABCDEF00".repeat(4));
+    let docs = documents(&sync);
+    docs.create(&name, &json!({"n": 1})).await.unwrap();
+    let entry = docs.export(&name).await.unwrap();
+    assert_eq!(entry.unique_name.as_ref(), Some(&name));
+    docs.remove(&name).await.unwrap();
+    let contents = Contents::read(format!("{entry}\n").as_bytes()).unwrap();
+    let imported = contents.import(&sync).await.unwrap();
+    assert_eq!(
+        (imported.unnamed, docs.get(&name).await.unwrap().data),
+        (0, json!({"n": 1}))
+    );
 }

@@ -125,8 +125,7 @@ where
 
     /// Merges a JSON Merge Patch (RFC 7396) into the data of the Document with a unique name, or
     /// creates the Document from it: members that are null are removed, objects are merged, all else
-    /// is replaced. The patch leaves all other
-    /// members as they are.
+    /// is replaced. The patch leaves all other members as they are.
     ///
     /// Cost: two requests in the quiet case, one if nothing changes.
     pub fn merge<P>(&self, name: impl Into<String>, patch: &P) -> Merge<Document<T>>

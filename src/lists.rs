@@ -216,8 +216,9 @@ where
 {
     /// Adds an item at the end. Its data may have 16 KiB of JSON text.
     ///
-    /// An item that may have been added is sent again only with
-    /// [`at_least_once`](Create::at_least_once): if the connection breaks while it is on its way, the call fails with [`is_outcome_unknown`](crate::Error::is_outcome_unknown).
+    /// If the connection breaks while the item is on its way, the call fails with
+    /// [`is_outcome_unknown`](crate::Error::is_outcome_unknown); it is retried only with
+    /// [`at_least_once`](Create::at_least_once).
     pub fn add(&self, data: &T) -> Create<ListItem<T>> {
         Create::new(self.target.clone(), Draft::of(&self.target, data))
     }

@@ -99,7 +99,7 @@ impl<T: Serialize> Messages<T> {
     /// the SID of the message.
     ///
     /// The service promises neither order nor delivery. A message that may have been published is
-    /// sent again only with [`at_least_once`](Call::at_least_once).
+    /// retried only with [`at_least_once`](Call::at_least_once).
     ///
     /// # Errors
     ///

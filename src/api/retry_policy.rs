@@ -6,8 +6,8 @@ use std::time::Duration;
 ///
 /// A call is retried after status 429, 502, 503 or 504, and if no complete response was received. A write
 /// that may have taken effect is retried only where a second attempt cannot do it twice, or with
-/// [`at_least_once`](crate::api::Call::at_least_once). Between attempts the client waits a random part of a delay that doubles
-/// each time, and never less than a `Retry-After` asks for.
+/// [`at_least_once`](crate::api::Call::at_least_once). Between attempts the client waits a random part of a
+/// delay that doubles each time, and never less than a `Retry-After` asks for.
 ///
 /// Status 429 says that the service refused the request for its rate, and that it had no effect. It is
 /// retried with a [`patience`](Self::patience) of its own, after about a second first; the attempts and

@@ -166,8 +166,8 @@ impl<R: Record> Page<R> {
 /// poll. While the records of one page are consumed, the next is read already.
 ///
 /// A record that does not fit its type is an error in its place, and the stream goes on; a page that
-/// cannot be read, or the 100th page in a row without a record, is an error and the end. Dropping the stream ends it, with the page that is being
-/// read. Combinators are in `futures::TryStreamExt`.
+/// cannot be read, or the 100th page in a row without a record, is an error and the end. Dropping the stream
+/// ends it, with the page that is being read. Combinators are in `futures::TryStreamExt`.
 ///
 /// ```
 /// # #[cfg(feature = "emulator")]
@@ -406,8 +406,8 @@ pub struct Pages<R: Record> {
 
 /// The tokens from page to page, to notice a circle.
 ///
-/// By Brent's algorithm: one token is stored, and another one each time the number of steps has doubled. However long
-/// the list, that takes no more memory, and a circle is noticed within three times its length.
+/// By Brent's algorithm: one token is stored, and another one each time the number of steps has doubled.
+/// However long the list, that takes no more memory, and a circle is noticed within three times its length.
 #[derive(Default)]
 struct Path {
     stored: Option<String>,

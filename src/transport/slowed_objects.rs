@@ -85,16 +85,16 @@ impl Key {
     }
 }
 
-/// The rate of one key.
+/// The limiter of the requests that share one limit.
 #[derive(Debug)]
-struct Pace {
-    /// The request that goes next has it: requests go in the order in which they asked.
-    turn: tokio::sync::Mutex<()>,
-    state: Mutex<PaceState>,
+struct ObjectLimiter {
+    /// Held by the request that goes next: requests go in the order in which they asked.
+    queue: tokio::sync::Mutex<()>,
+    state: Mutex<RateState>,
 }
 
 #[derive(Debug)]
-struct PaceState {
+struct RateState {
     /// Requests a second.
     rate: f64,
     /// Nothing is sent before this.
@@ -104,11 +104,11 @@ struct PaceState {
     overdue: f64,
 }
 
-impl Pace {
+impl ObjectLimiter {
     fn new(now: Instant) -> Self {
         Self {
-            turn: tokio::sync::Mutex::default(),
-            state: Mutex::new(PaceState {
+            queue: tokio::sync::Mutex::default(),
+            state: Mutex::new(RateState {
                 rate: FIRST_RATE,
                 next: now,
                 refused: now,
@@ -117,17 +117,17 @@ impl Pace {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, PaceState> {
+    fn state(&self) -> MutexGuard<'_, RateState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl PaceState {
+impl RateState {
     fn interval(&self) -> Duration {
         Duration::from_secs_f64(self.rate.recip())
     }
 
-    /// The time that the next request still has to wait; none if it takes its turn now.
+    /// The time that the next request still has to wait; none if it goes now.
     fn wait(&mut self, now: Instant) -> Option<Duration> {
         let wait = self.next.saturating_duration_since(now);
         if wait.is_zero() {
@@ -161,52 +161,52 @@ impl PaceState {
 pub(super) struct SlowedObjects {
     /// `true` once there is one: until then nothing is looked up.
     any: AtomicBool,
-    paces: Mutex<HashMap<Key, Arc<Pace>>>,
+    limiters: Mutex<HashMap<Key, Arc<ObjectLimiter>>>,
 }
 
 impl SlowedObjects {
-    fn paces(&self) -> MutexGuard<'_, HashMap<Key, Arc<Pace>>> {
-        self.paces.lock().unwrap_or_else(PoisonError::into_inner)
+    fn limiters(&self) -> MutexGuard<'_, HashMap<Key, Arc<ObjectLimiter>>> {
+        self.limiters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn get(&self, request: &Request) -> Option<Arc<Pace>> {
+    fn get(&self, request: &Request) -> Option<Arc<ObjectLimiter>> {
         if !self.any.load(Ordering::Relaxed) {
             return None;
         }
         let key = Key::of(request);
-        let pace = self.paces().get(&key).cloned()?;
-        if pace.state().is_disused(Instant::now()) {
+        let limiter = self.limiters().get(&key).cloned()?;
+        if limiter.state().is_disused(Instant::now()) {
             self.remove(&key);
             return None;
         }
-        Some(pace)
+        Some(limiter)
     }
 
     fn remove(&self, key: &Key) {
-        let mut paces = self.paces();
-        paces.remove(key);
-        self.any.store(!paces.is_empty(), Ordering::Relaxed);
+        let mut limiters = self.limiters();
+        limiters.remove(key);
+        self.any.store(!limiters.is_empty(), Ordering::Relaxed);
     }
 
     /// Waits until a request may be sent.
     pub(super) async fn permit(&self, request: &Request) {
-        let Some(pace) = self.get(request) else {
+        let Some(limiter) = self.get(request) else {
             return;
         };
-        let _turn = pace.turn.lock().await;
+        let _queue = limiter.queue.lock().await;
         loop {
             // A refusal may move it meanwhile.
-            let wait = pace.state().wait(Instant::now());
+            let wait = limiter.state().wait(Instant::now());
             let Some(wait) = wait else { return };
             tokio::time::sleep(wait).await;
         }
     }
 
     pub(super) fn accepted(&self, request: &Request) {
-        let Some(pace) = self.get(request) else {
+        let Some(limiter) = self.get(request) else {
             return;
         };
-        let mut state = pace.state();
+        let mut state = limiter.state();
         state.raise();
         if state.rate > HIGHEST_RATE {
             drop(state);
@@ -217,8 +217,8 @@ impl SlowedObjects {
     /// Takes note of a refusal, and returns the pause after it.
     pub(super) fn refused(&self, request: &Request, sent: Instant) -> Duration {
         let now = Instant::now();
-        let pace = self.get(request).unwrap_or_else(|| self.add(request, now));
-        let mut state = pace.state();
+        let limiter = self.get(request).unwrap_or_else(|| self.add(request, now));
+        let mut state = limiter.state();
         // A request that was under way at an earlier refusal says nothing new.
         if sent > state.refused {
             state.lower(now);
@@ -228,31 +228,34 @@ impl SlowedObjects {
 
     /// Holds the requests to an object back.
     pub(super) fn pause(&self, request: &Request, pause: Duration) {
-        if let (Some(pace), Some(until)) = (self.get(request), Instant::now().checked_add(pause)) {
-            let mut state = pace.state();
+        if let (Some(limiter), Some(until)) = (self.get(request), Instant::now().checked_add(pause))
+        {
+            let mut state = limiter.state();
             state.next = state.next.max(until);
         }
     }
 
-    fn add(&self, request: &Request, now: Instant) -> Arc<Pace> {
-        let mut paces = self.paces();
-        if paces.len() >= MAX_OBJECTS {
-            paces.retain(|_, pace| !pace.state().is_disused(now));
+    fn add(&self, request: &Request, now: Instant) -> Arc<ObjectLimiter> {
+        let mut limiters = self.limiters();
+        if limiters.len() >= MAX_OBJECTS {
+            limiters.retain(|_, limiter| !limiter.state().is_disused(now));
         }
-        if paces.len() >= MAX_OBJECTS {
-            let oldest = paces.iter().min_by_key(|(_, pace)| pace.state().refused);
+        if limiters.len() >= MAX_OBJECTS {
+            let oldest = limiters
+                .iter()
+                .min_by_key(|(_, limiter)| limiter.state().refused);
             if let Some(oldest) = oldest.map(|(key, _)| key.clone()) {
-                paces.remove(&oldest);
+                limiters.remove(&oldest);
             }
         }
         self.any.store(true, Ordering::Relaxed);
-        match paces.entry(Key::of(request)) {
+        match limiters.entry(Key::of(request)) {
             // Another request was refused meanwhile.
-            Entry::Occupied(pace) => Arc::clone(pace.get()),
+            Entry::Occupied(limiter) => Arc::clone(limiter.get()),
             Entry::Vacant(place) => {
                 let key = place.key();
                 tracing::info!(path = %key.path, kind = ?key.kind, "slowed down: refused for its rate");
-                Arc::clone(place.insert(Arc::new(Pace::new(now))))
+                Arc::clone(place.insert(Arc::new(ObjectLimiter::new(now))))
             }
         }
     }

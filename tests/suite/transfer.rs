@@ -350,6 +350,24 @@ async fn an_export_ends_with_its_error() {
     assert!(records[2].is_err(), "{records:?}");
 }
 
+/// A write that may be one's own is not said to be of somebody else.
+#[tokio::test]
+async fn a_change_of_unknown_outcome_is_no_conflict() {
+    let (emulator, sync) = start().await;
+    let contents = Contents::read(&br#"{"kind":"document","unique_name":"desk","data":{}}"#[..]);
+    let contents = contents.unwrap();
+    let plan = Plan::new(&sync, contents.clone(), None, |_| ());
+    let plan = plan.await.unwrap();
+    let fault = twilio_sync::emulator::Fault::cut_after_write();
+    emulator.inject(fault.on(Operation::CreateDocument));
+    let error = plan.apply(&sync, |_| ()).await.unwrap_err();
+    assert!(error.source.is_outcome_unknown(), "{error}");
+    assert!(!error.is_conflict(), "{error}");
+    // It met what it created itself.
+    let plan = Plan::new(&sync, contents, None, |_| ()).await.unwrap();
+    assert!(plan.changes.is_empty(), "{plan:?}");
+}
+
 /// A Service of everything, with what only other clients can make: objects without a name or named `..`,
 /// and a key and an identity that no path can carry.
 fn everything() -> Value {

@@ -1,4 +1,5 @@
-//! Where settings come from: the command line, the environment, a `.env` file, a profile.
+//! The settings, and the places that they come from: the command line, the environment, a `.env` file, a
+//! profile.
 
 use std::fmt::{self, Display};
 use std::time::Duration;

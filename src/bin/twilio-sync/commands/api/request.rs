@@ -89,7 +89,7 @@ impl Display for Request {
 /// The value given for a parameter.
 enum Given {
     Value(String),
-    /// Where the value is: `@` and a file, or `-`.
+    /// The source of the value: `@` and a file, or `-`.
     Source(String),
 }
 

@@ -204,7 +204,7 @@ pub mod http_service {
 /// Lists of records as streams.
 pub mod listing {
     pub use crate::api::types::{Bounds, Order};
-    pub use crate::resource::listing::{Listing, MAX_PAGE_SIZE, Pages};
+    pub use crate::resource::listing::{Cursor, Listing, MAX_PAGE_SIZE, NextPage, Pages};
 }
 
 /// Objects and items of any kind: the types behind [`Documents`],

@@ -29,11 +29,16 @@ struct Entry {
     text: String,
 }
 
-/// What a facade's allocations may be in ratio to those of bare reqwest.
-const MOST: f64 = 1.2;
+/// The most allocations in ratio to those of bare reqwest: of a facade, and of the generated client, which
+/// reads addresses and links too, and keeps data as text first. They are the measured ones and a few
+/// hundredths.
+type Most = [f64; 2];
 
-/// And the generated client's, which reads addresses and links too, and keeps data as text first.
-const MOST_GENERATED: f64 = 1.35;
+/// Those of a call with one record: 0.97 and 1.02.
+const RECORD: Most = [1.0, 1.05];
+
+/// Those of a page of 100 records, each of which may fail alone: 1.15 and 1.26.
+const PAGE: Most = [1.18, 1.3];
 
 fn runtime() -> Runtime {
     let mut builder = Builder::new_current_thread();
@@ -115,9 +120,11 @@ fn decoded(data: &Data) -> Entry {
     data.decode().expect("an entry")
 }
 
-/// Allocations and requests of one call, after the same call has been made some times.
+/// The number of calls that are counted.
+const CALLS: u32 = 20;
+
+/// Allocations of one call and requests of all, after the same calls have been made once.
 fn count(emulator: &Emulator, runtime: &Runtime, call: impl AsyncFn()) -> (f64, usize) {
-    const CALLS: u32 = 20;
     let calls = || {
         runtime.block_on(async {
             for _ in 0..CALLS {
@@ -131,11 +138,16 @@ fn count(emulator: &Emulator, runtime: &Runtime, call: impl AsyncFn()) -> (f64, 
     let requests = emulator.requests().len();
     #[allow(clippy::cast_precision_loss)] // it is small
     let allocations = allocations as f64 / f64::from(CALLS);
-    (allocations, requests / CALLS as usize)
+    (allocations, requests)
 }
 
 /// What is wrong with the counts of facade, generated client and bare reqwest.
-fn judge(what: &str, expected: usize, counts: [(f64, usize); 3]) -> Vec<String> {
+fn judge(
+    what: &str,
+    expected: usize,
+    [most, most_generated]: Most,
+    counts: [(f64, usize); 3],
+) -> Vec<String> {
     let [facade, generated, bare] = counts;
     let (ratio, generated_ratio) = (facade.0 / bare.0, generated.0 / bare.0);
     println!(
@@ -143,15 +155,18 @@ fn judge(what: &str, expected: usize, counts: [(f64, usize); 3]) -> Vec<String> 
          {:.1} by bare reqwest: ratios {ratio:.3} and {generated_ratio:.3}",
         facade.0, generated.0, bare.0
     );
+    let expected = expected * CALLS as usize;
     let mut wrong = Vec::new();
-    if ratio > MOST || generated_ratio > MOST_GENERATED {
+    if ratio > most || generated_ratio > most_generated {
         wrong.push(format!(
             "{what}: {ratio:.3} and {generated_ratio:.3} times the allocations"
         ));
     }
     for (_, requests) in counts {
         if requests != expected {
-            wrong.push(format!("{what}: {requests} requests, not {expected}"));
+            wrong.push(format!(
+                "{what}: {requests} requests for {CALLS} calls, not {expected}"
+            ));
         }
     }
     wrong
@@ -186,18 +201,19 @@ fn a_call_costs_what_bare_reqwest_does() {
 
     let mut wrong = Vec::new();
     macro_rules! compare {
-        ($what:literal, $requests:literal, $facade:expr, $generated:expr, $bare:expr) => {
+        ($what:literal, $requests:literal, $most:expr, $facade:expr, $generated:expr, $bare:expr) => {
             let counts = [
                 count(&emulator, &runtime, async || drop($facade)),
                 count(&emulator, &runtime, async || drop($generated)),
                 count(&emulator, &runtime, async || drop($bare)),
             ];
-            wrong.extend(judge($what, $requests, counts));
+            wrong.extend(judge($what, $requests, $most, counts));
         };
     }
     compare!(
         "get",
         1,
+        RECORD,
         documents.get("desk-7").await.unwrap(),
         decoded(&api.fetch_document(service, &desk).await.unwrap().data),
         read::<Document<Entry>>(bare.get("Documents/desk-7")).await
@@ -215,6 +231,7 @@ fn a_call_costs_what_bare_reqwest_does() {
     compare!(
         "update",
         1,
+        RECORD,
         documents.update("desk-7", &entry).await.unwrap(),
         by_generated().await,
         by_bare().await
@@ -222,6 +239,7 @@ fn a_call_costs_what_bare_reqwest_does() {
     compare!(
         "update or create",
         1,
+        RECORD,
         documents.update_or_create("desk-7", &entry).await.unwrap(),
         by_generated().await,
         by_bare().await
@@ -229,6 +247,7 @@ fn a_call_costs_what_bare_reqwest_does() {
     compare!(
         "set",
         1,
+        RECORD,
         map.set("key", &entry).await.unwrap(),
         {
             let form = UpdateSyncMapItemRequest {
@@ -246,6 +265,7 @@ fn a_call_costs_what_bare_reqwest_does() {
     compare!(
         "add",
         1,
+        RECORD,
         log.add(&entry).await.unwrap(),
         {
             let form = CreateSyncListItemRequest {
@@ -266,6 +286,7 @@ fn a_call_costs_what_bare_reqwest_does() {
     compare!(
         "list",
         1,
+        PAGE,
         long.items()
             .limit(100)
             .try_collect::<Vec<_>>()

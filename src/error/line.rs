@@ -33,6 +33,13 @@ pub enum LineError {
         /// The kind that can be imported.
         expected: String,
     },
+    /// It has more bytes than any line of an export. The rest of it was not read.
+    #[error("it has more than {limit} bytes, the most that a line of an export can have")]
+    #[non_exhaustive]
+    Size {
+        /// The most bytes of a line, with its line break.
+        limit: usize,
+    },
     /// A name, key or data in it is not one that the service accepts.
     #[error(transparent)]
     Input(#[from] InputError),

@@ -41,14 +41,19 @@ pub struct ApplyError {
 }
 
 impl ApplyError {
-    /// Returns `true` if somebody else wrote after the comparison. That write is kept.
+    /// Returns `true` if somebody else wrote after the comparison. That write is kept, and the change was not
+    /// made.
+    ///
+    /// Returns `false` if the [outcome](Error::is_outcome_unknown) of the change is unknown: what it met may
+    /// be its own first attempt.
     #[must_use]
     pub fn is_conflict(&self) -> bool {
         let error = &self.source;
-        error.is_revision_conflict()
+        let has_met_another = error.is_revision_conflict()
             || error.is_already_exists()
             || matches!(**error, Error::Refused(_))
-            || (self.change.as_ref().is_some_and(|it| it.sid.is_some()) && error.is_not_found())
+            || (self.change.as_ref().is_some_and(|it| it.sid.is_some()) && error.is_not_found());
+        has_met_another && !error.is_outcome_unknown()
     }
 }
 

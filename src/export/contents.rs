@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::io::BufRead;
 
-use super::{Entry, Heading, Kind, Place, Record};
+use super::lines::LineReader;
+use super::{End, Entry, Heading, Kind, Place, Record};
 use crate::error::{LineError, ReadError};
 use crate::value::{InputError, MAX_DATA_SIZE, UniqueName, checked_object};
 
@@ -28,6 +29,9 @@ pub struct Contents {
     /// The first line, with the settings of the Service; `None` if there is none, or it is not the first
     /// one or one of several.
     pub heading: Option<Heading>,
+    /// The last line, with the counts of what the export leaves out; `None` if there is none, or the heading
+    /// is.
+    pub end: Option<End>,
     /// `true` if it is one export with heading, end and all lines between them.
     pub is_complete: bool,
     /// The objects, in the order of their first lines.
@@ -101,24 +105,25 @@ impl Contents {
     /// # Errors
     ///
     /// [`ReadError::Line`] for the first line that is not valid, or repeats an object, the key of an item
-    /// or the identity of a permission, and [`ReadError::Io`] if the source cannot be read.
-    pub fn read(mut from: impl BufRead) -> Result<Self, ReadError> {
+    /// or the identity of a permission, or is longer than [`MAX_LINE_SIZE`](super::MAX_LINE_SIZE), and
+    /// [`ReadError::Io`] if the source cannot be read.
+    pub fn read(from: impl BufRead) -> Result<Self, ReadError> {
         let mut contents = Self::default();
         let mut places = HashMap::new();
-        let (mut text, mut number) = (Vec::new(), 0);
-        let (mut records, mut entries, mut end) = (0_u64, 0, None);
+        let (mut records, mut entries) = (0_u64, 0);
         let mut is_single = true;
-        while from.read_until(b'\n', &mut text)? > 0 {
-            number += 1;
-            if !text.trim_ascii().is_empty() {
-                is_single &= end.is_none();
-                let record = Record::parse(&text).map_err(|error| error.at(number))?;
+        let mut lines = LineReader::new(from);
+        while let Some(line) = lines.read()? {
+            let number = line.number;
+            if !line.text.trim_ascii().is_empty() {
+                is_single &= contents.end.is_none();
+                let record = Record::parse(line.text).map_err(|error| error.at(number))?;
                 match record {
                     Record::Heading(heading) => {
                         is_single &= records == 0;
                         contents.heading = Some(heading);
                     }
-                    Record::End(found) => end = Some(found.lines),
+                    Record::End(end) => contents.end = Some(end),
                     Record::Entry(entry) => {
                         entries += 1;
                         let line = Line { number, entry };
@@ -128,13 +133,13 @@ impl Contents {
                 }
                 records += 1;
             }
-            text.clear();
         }
         for object in &contents.objects {
             object.check_keys()?;
         }
         contents.heading.take_if(|_| !is_single);
-        contents.is_complete = contents.heading.is_some() && end == Some(entries);
+        contents.end.take_if(|_| contents.heading.is_none());
+        contents.is_complete = contents.end.is_some_and(|end| end.lines == entries);
         Ok(contents)
     }
 

@@ -13,15 +13,16 @@
 //! {"kind":"end","lines":4}
 //! ```
 //!
-//! Heading and end may be left out. [`Record`] parses any of these lines. A setting that the heading does
-//! not have is neither compared nor changed, and without `"permissions":true` only the permissions that
-//! have a line are.
+//! Heading and end may be left out. [`Record`] parses any of these lines, and [`LineReader`] reads them from
+//! a file. A setting that the heading does not have is neither compared nor changed, and without
+//! `"permissions":true` only the permissions that have a line are.
 //!
 //! Objects without a unique name, or with one that only another client can make, such as `..` or a text
 //! shaped like a SID, are in an export under their SIDs. Without a name they cannot be made in another
 //! Service: comparisons and imports leave them out, and so they do Map items and permissions whose key or
-//! identity is `.` or `..`. All are counted. An import of one object can give it a name. Sync does not store
-//! the messages of Message Streams, so no export has them.
+//! identity is `.` or `..`. All are counted, in the end too. So are objects that were removed before all
+//! their permissions and items were read, of which the export has only a part. An import of one object can
+//! give it a name. Sync does not store the messages of Message Streams, so no export has them.
 //!
 //! | for | there is |
 //! | --- | --- |
@@ -36,6 +37,7 @@ mod counts;
 mod documents;
 mod entry;
 mod items;
+mod lines;
 mod permissions;
 mod plan;
 mod record;
@@ -47,6 +49,7 @@ pub use apply::{ApplyError, Imported};
 pub use contents::{Contents, Line, Object};
 pub use counts::Counts;
 pub use entry::{Entry, Kind, Place};
+pub use lines::{LineReader, MAX_LINE_SIZE, RawLine};
 pub use plan::{Change, Plan, Verb, is_same_expiry};
 pub use record::{End, Heading, Record};
 pub use service::{Export, PartialExport};

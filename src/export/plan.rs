@@ -96,6 +96,7 @@ pub struct Change {
 /// The kind of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Verb {
     /// It is in the export only.
     Create,

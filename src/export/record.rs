@@ -15,6 +15,7 @@ const VERSION: u32 = 1;
 /// A line of an export. `Display` is the line, without its line break.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
+#[non_exhaustive]
 pub enum Record {
     /// The first line.
     Heading(Heading),
@@ -44,7 +45,7 @@ pub struct Heading {
     pub permissions: bool,
 }
 
-/// The last line, without which an export is incomplete.
+/// The last line, without which an export is incomplete. It counts the lines, and what they do not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -52,6 +53,28 @@ pub struct End {
     kind: Frame,
     /// The number of lines between the first and this one.
     pub lines: u64,
+    /// The number of objects that were removed while their permissions and items were read, since the export
+    /// was begun or last resumed: it has them only in part.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub removed: u64,
+    /// The number of objects without a usable unique name, which only an import of one object can make.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unnamed: u64,
+    /// The number of items and permissions that no import can make, since no path can carry their key or
+    /// identity.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub unaddressable: u64,
+    /// `true` if the permissions of the objects were left out, whether there are any or not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub without_permissions: bool,
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "that is how serde calls it"
+)]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +97,14 @@ impl Heading {
         }
     }
 
+    /// Returns `true` if the export leaves the permissions of its objects out, whether there are any or not. An
+    /// export of a Message Stream, which can have none, leaves none out.
+    #[must_use]
+    pub fn lacks_permissions(&self) -> bool {
+        let kind = self.object.as_ref().map(|object| object.kind);
+        !self.permissions && kind.is_none_or(|kind| kind.permissions().is_some())
+    }
+
     /// Returns `true` if another first line is of the same Service or object, with permissions or without
     /// as this one. Settings may have been changed between the two.
     #[must_use]
@@ -84,12 +115,16 @@ impl Heading {
 }
 
 impl End {
-    /// The last line, after this many entries.
+    /// The last line, after this many entries, of an export that leaves nothing out.
     #[must_use]
     pub fn after(lines: u64) -> Self {
         Self {
             kind: Frame::End,
             lines,
+            removed: 0,
+            unnamed: 0,
+            unaddressable: 0,
+            without_permissions: false,
         }
     }
 }
@@ -185,6 +220,15 @@ mod tests {
         let end = End::after(3);
         assert_eq!(end.to_string(), r#"{"kind":"end","lines":3}"#);
         assert!(matches!(Record::parse(end.to_string()), Ok(Record::End(same)) if same == end));
+        // Only counts of something are written, and older files have none of them.
+        let end = End {
+            removed: 1,
+            without_permissions: true,
+            ..end
+        };
+        let line = r#"{"kind":"end","lines":3,"removed":1,"without_permissions":true}"#;
+        assert_eq!(end.to_string(), line);
+        assert!(matches!(Record::parse(line), Ok(Record::End(same)) if same == end));
         for (line, why) in [
             (r#"{"kind":"export","version":2,"of":[]}"#, "of version 2"),
             (r#"{"kind":"export","version":1}"#, "`service_sid`"),

@@ -58,7 +58,10 @@ pub struct Export {
     objects: StoredStream,
     /// The object that is being exported, and the rest of its permissions and items.
     parts: Option<(Place, StoredStream)>,
+    /// The objects that were removed while they were read, and were not taken yet.
     removed: Vec<Place>,
+    /// The number of all that were.
+    removals: u64,
     has_ended: bool,
 }
 
@@ -163,6 +166,7 @@ impl SyncClient {
             objects,
             parts: None,
             removed: Vec::new(),
+            removals: 0,
             has_ended: false,
         })
     }
@@ -251,7 +255,8 @@ impl Export {
         self.written.unaddressable
     }
 
-    /// Takes the objects that were removed before all their permissions and items were read.
+    /// Takes the objects that were removed before all their permissions and items were read. The last line
+    /// has [the number of all of them](End::removed).
     pub fn take_removed(&mut self) -> Vec<Place> {
         std::mem::take(&mut self.removed)
     }
@@ -267,6 +272,7 @@ impl Export {
                 match ready!(parts.poll_next_unpin(cx)) {
                     Some(Err(error)) if error.is_not_found() && !is_single => {
                         self.removed.push(place.clone());
+                        self.removals += 1;
                     }
                     Some(stored) => return Poll::Ready(stored.map(|it| self.entry(it))),
                     None => {}
@@ -275,8 +281,7 @@ impl Export {
                 continue;
             }
             let Some(stored) = ready!(self.objects.poll_next_unpin(cx)).transpose()? else {
-                let end = End::after(self.written.counts.total());
-                return Poll::Ready(Ok(Record::End(end)));
+                return Poll::Ready(Ok(Record::End(self.end())));
             };
             if let Some(place) = stored.entry.place()
                 && !self.written.objects.contains(&place)
@@ -286,6 +291,15 @@ impl Export {
                 return Poll::Ready(Ok(self.entry(stored)));
             }
         }
+    }
+
+    fn end(&self) -> End {
+        let mut end = End::after(self.written.counts.total());
+        end.removed = self.removals;
+        end.unnamed = self.written.unnamed;
+        end.unaddressable = self.written.unaddressable;
+        end.without_permissions = self.heading.lacks_permissions();
+        end
     }
 
     fn entry(&mut self, stored: Stored) -> Record {

@@ -37,8 +37,7 @@ struct PageQuery {
     from: Option<String>,
     bounds: Option<Bounds>,
     page_size: Option<NonZeroU64>,
-    page: Option<u64>,
-    page_token: Option<String>,
+    next: Option<NextPage>,
 }
 
 /// The part of a page that leads to the next one.
@@ -398,17 +397,73 @@ pub struct Pages<R: Record> {
     failure: Option<Error>,
     /// The number of pages that were requested so far.
     asked: usize,
+    cursor: Cursor,
+    state: State<R>,
+}
+
+/// The way from page to page of a list, for lists that are read by [`api`](crate::SyncClient::api): [`Listing`]
+/// and [`Pages`] go that way themselves.
+///
+/// It ends with an error where it would have no end: at a page that leads back to one before it, and at the
+/// 100th page in a row without a record.
+#[derive(Clone, Debug, Default)]
+pub struct Cursor {
+    path: Path,
     /// The number of the latest pages that had no record.
     empty: usize,
-    path: Path,
-    state: State<R>,
+}
+
+/// The parameters that ask for the next page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NextPage {
+    /// The parameter `PageToken`.
+    pub token: String,
+    /// The parameter `Page`, if the service gave it.
+    pub page: Option<u64>,
+}
+
+impl Cursor {
+    /// Takes what leads to the next page out of its address, which is in the `meta` of a page. `None` if the
+    /// page is the last one. `is_empty` says whether the page has no record.
+    ///
+    /// Of the address only parameters are used, in requests to the address of the client: credentials never
+    /// go to an address out of a response.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Paging`] if the way leads nowhere new.
+    pub fn follow(
+        &mut self,
+        next_page_url: Option<&str>,
+        is_empty: bool,
+    ) -> Result<Option<NextPage>> {
+        self.empty = if is_empty { self.empty + 1 } else { 0 };
+        let Some(next) = next_page_url else {
+            return Ok(None);
+        };
+        let url = Url::parse(next);
+        let parameter = |name: &str| {
+            let mut pairs = url.iter().flat_map(Url::query_pairs);
+            pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
+        };
+        match parameter("PageToken") {
+            Some(token) if self.empty < MAX_EMPTY_PAGES && self.path.goes_on(&token) => {
+                let page = parameter("Page").and_then(|page| page.parse().ok());
+                Ok(Some(NextPage { token, page }))
+            }
+            _ => Err(Error::Paging {
+                next_page_url: next.to_owned(),
+            }),
+        }
+    }
 }
 
 /// The tokens from page to page, to notice a circle.
 ///
 /// By Brent's algorithm: one token is stored, and another one each time the number of steps has doubled.
 /// However long the list, that takes no more memory, and a circle is noticed within three times its length.
-#[derive(Default)]
+#[derive(Clone, Debug, Default)]
 struct Path {
     stored: Option<String>,
     steps: u64,
@@ -483,8 +538,7 @@ impl<R: Record> Pages<R> {
             prefetch: true,
             failure: None,
             asked: 0,
-            empty: 0,
-            path: Path::default(),
+            cursor: Cursor::default(),
             state: State::Idle,
         }
     }
@@ -512,8 +566,8 @@ impl<R: Record> Pages<R> {
             .with_query("From", start)
             .with_query("Bounds", bounds)
             .with_query("PageSize", query.page_size)
-            .with_query("Page", query.page)
-            .with_query("PageToken", query.page_token.as_ref())
+            .with_query("Page", query.next.as_ref().and_then(|next| next.page))
+            .with_query("PageToken", query.next.as_ref().map(|next| &next.token))
     }
 
     /// Begins to read a page.
@@ -568,42 +622,19 @@ impl<R: Record> Pages<R> {
             };
             self.state = State::Done;
             return Poll::Ready(Some(page.map(|page| {
-                self.empty = if page.is_empty { self.empty + 1 } else { 0 };
+                let next = page.next_page_url.as_deref();
                 // What the page holds is good even if the way on from it is not.
-                match self.follow(page.next_page_url.as_deref()) {
-                    Ok(true) => self.state = State::Idle,
-                    Ok(false) => {}
+                match self.cursor.follow(next, page.is_empty) {
+                    Ok(Some(next)) => {
+                        self.query.next = Some(next);
+                        self.state = State::Idle;
+                    }
+                    Ok(None) => {}
                     Err(error) => self.state = State::Failed(error),
                 }
                 page.records
             })));
         }
-    }
-
-    /// Takes what leads to the next page out of its address: whether there is one.
-    fn follow(&mut self, next_page_url: Option<&str>) -> Result<bool> {
-        let Some(next) = next_page_url else {
-            return Ok(false);
-        };
-        // Only the token is taken, and sent to the address this list is at: credentials never go to
-        // an address out of a response.
-        let url = Url::parse(next);
-        let parameter = |name: &str| {
-            let mut pairs = url.iter().flat_map(Url::query_pairs);
-            pairs.find_map(|(key, value)| (key == name).then(|| value.into_owned()))
-        };
-        match parameter("PageToken") {
-            Some(token) if self.empty < MAX_EMPTY_PAGES && self.path.goes_on(&token) => {
-                self.query.page_token = Some(token);
-            }
-            _ => {
-                return Err(Error::Paging {
-                    next_page_url: next.to_owned(),
-                });
-            }
-        }
-        self.query.page = parameter("Page").and_then(|page| page.parse().ok());
-        Ok(true)
     }
 }
 

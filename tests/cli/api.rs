@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 use std::process::{Command, Output, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -288,6 +290,45 @@ async fn all_pages_are_read() {
         let pages = if size.is_empty() { 1 } else { 4 };
         assert_eq!(program.emulator.requests().len(), pages);
     }
+}
+
+/// A service of Documents whose pages are empty, and lead on for ever.
+async fn endless_pages() -> (String, Arc<AtomicUsize>) {
+    let count = Arc::new(AtomicUsize::new(0));
+    let asked = Arc::clone(&count);
+    let page = async move || {
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        let url = "https://example.com/";
+        json!({
+            "documents": [],
+            "meta": {
+                "key": "documents",
+                "page": number,
+                "page_size": 100,
+                "first_page_url": url,
+                "previous_page_url": null,
+                "url": url,
+                "next_page_url": format!("{url}?PageToken={number}"),
+            },
+        })
+        .to_string()
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let service = axum::Router::new().fallback(page);
+    tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+    (url, count)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn empty_pages_without_an_end_are_an_error() {
+    let program = Program::start().await;
+    let (url, count) = endless_pages().await;
+    let output = program.run(&["api", "ListDocument", "--all", "--base-url", &url]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let message = text(&output.stderr);
+    assert!(message.contains("leads nowhere new"), "{message}");
+    assert_eq!(count.load(Ordering::Relaxed), 100);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -194,6 +194,66 @@ async fn a_file_of_a_folder_is_not_trusted() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_env_file_that_is_not_for_this_program_stops_no_command_that_needs_none() {
+    let emulator = Emulator::start().await.unwrap();
+    let run =
+        |session: &Session, command: &str| tokio::task::block_in_place(|| session.pipe(command));
+    let credentials = format!(
+        "TWILIO_ACCOUNT_SID={} TWILIO_AUTH_TOKEN={} TWILIO_SYNC_BASE_URL={}",
+        emulator.account_sid(),
+        emulator.auth_token(),
+        emulator.url(),
+    );
+    // What is no regular file is not read: a FIFO would wait for a writer for ever.
+    for command in ["mkdir .env", "mkfifo .env", "ln -s nowhere .env"] {
+        let session = Session::new();
+        run(&session, command);
+        let outcome = run(&session, &format!("{credentials} twilio-sync doc ls"));
+        assert_eq!((&*outcome.output, outcome.code), ("", 0), "{command}");
+        let without = run(&session, "twilio-sync doc ls");
+        ends_with(&without, 64, "login");
+    }
+    for (command, code, reason) in [
+        (
+            r"echo 'a line: of another program' > .env",
+            64,
+            "a line that cannot be read",
+        ),
+        (r"printf '\377\n' > .env", 1, "UTF-8"),
+        ("touch .env; chmod o+w .env", 64, "others can write"),
+    ] {
+        let session = Session::new();
+        run(&session, command);
+        let with = format!("{credentials} twilio-sync doc ls --quiet");
+        let outcome = run(&session, &with);
+        ends_with(&outcome, 0, reason);
+        ends_with(
+            &outcome,
+            0,
+            "not used: the credentials are from the environment",
+        );
+        // Where the credentials may be in it, it is needed.
+        ends_with(&run(&session, "twilio-sync doc ls"), code, reason);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_link_that_another_user_made_does_not_say_what_credentials_are_used() {
+    let emulator = Emulator::start().await.unwrap();
+    let run =
+        |session: &Session, command: &str| tokio::task::block_in_place(|| session.pipe(command));
+    let session = with_env_file(&emulator, "");
+    run(&session, "mkdir prod; mv .env prod; ln -s prod/.env .env");
+    ends_with(&run(&session, "twilio-sync doc ls"), 0, "credentials from");
+    // Only the system's administrator can give a link away.
+    if run(&session, "id -u").output == "0\n" {
+        run(&session, "chown -h 12345 .env");
+        let outcome = run(&session, "twilio-sync doc ls");
+        ends_with(&outcome, 64, "a link that another user made");
+    }
+}
+
 #[test]
 fn a_profile_that_others_can_write_is_refused() {
     let session = Session::new();

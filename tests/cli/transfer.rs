@@ -133,6 +133,11 @@ fn told(output: &Output) -> (i32, String, String) {
     )
 }
 
+/// What is said of an export without permissions.
+const NOT_EXPORTED: &str =
+    "Left out permissions, since acl_enabled is off: --permissions true exports them.\n";
+const NOT_COMPARED: &str = "Did not compare permissions: the export was made without them.\n";
+
 /// Something of everything, with more than a page of items and names of all sorts.
 fn something() -> Value {
     let item = |n: i32| json!({"data": {"n": n, "text": "with\nan end of line"}});
@@ -159,6 +164,7 @@ async fn a_resumed_export_is_the_very_same_file() {
     let program = Program::with(something()).await;
     let notice = "Exported 2 Documents, 2 Lists with 130 items, 2 Maps with 121 items, \
                   1 Message Stream.\n";
+    let notice = format!("{notice}{NOT_EXPORTED}");
     // A pipe has the notice and no progress.
     assert_eq!(program.done("export -o whole.jsonl"), notice);
     let whole = program.read("whole.jsonl");
@@ -299,8 +305,10 @@ async fn what_has_no_name_is_counted_and_can_be_named_by_its_sid() {
     assert_eq!((code, out.lines().count()), (0, 4));
     assert_eq!(
         err,
-        "Exported 1 List with 1 item.\nExported 1 object without a usable unique name, which \
-         `import`, `diff` and `apply` leave out.\n"
+        format!(
+            "Exported 1 List with 1 item.\nExported 1 object without a usable unique name, which \
+             `import`, `diff` and `apply` leave out.\n{NOT_EXPORTED}"
+        )
     );
     program.done(&format!("export list {sid} -o a.jsonl"));
     assert_eq!(program.read("a.jsonl").lines().count(), 4);
@@ -308,8 +316,9 @@ async fn what_has_no_name_is_counted_and_can_be_named_by_its_sid() {
     program.cut("a.jsonl", &text, text.len() - 5);
     program.done(&format!("export list {sid} -o a.jsonl --resume"));
     assert_eq!(program.read("a.jsonl"), text);
-    assert_eq!(program.done(&format!("diff list {sid} -f a.jsonl")), "");
-    assert_eq!(program.done("diff -f a.jsonl"), "");
+    let diff = format!("diff list {sid} -f a.jsonl");
+    assert_eq!(program.done(&diff), NOT_COMPARED);
+    assert_eq!(program.done("diff -f a.jsonl"), NOT_COMPARED);
 
     let (code, _, err) = program.run("import -f a.jsonl");
     assert_eq!(code, 64);
@@ -322,6 +331,77 @@ async fn what_has_no_name_is_counted_and_can_be_named_by_its_sid() {
     assert_eq!(program.list("copy").await, [json!({"n": 1})]);
     let twice: Vec<_> = list.items().try_collect().await.unwrap();
     assert_eq!(twice.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn permissions_that_are_left_out_are_told_of() {
+    let program = Program::with(something()).await;
+    let permissions = program.sync.documents::<Value>().permissions("desk-7");
+    permissions.grant("alice", Access::READ).await.unwrap();
+    assert_eq!(program.done("export -o a.jsonl --quiet"), NOT_EXPORTED);
+    let end = program.read("a.jsonl");
+    let end = end.lines().last().unwrap();
+    assert!(end.contains(r#""without_permissions":true"#), "{end}");
+    permissions.revoke("alice").await.unwrap();
+    for command in ["diff", "apply"] {
+        let err = program.done(&format!("{command} -f a.jsonl"));
+        assert!(err.starts_with(NOT_COMPARED), "{command}: {err}");
+    }
+    // Not where nobody wants them, or there can be none.
+    let unwanted = "diff -f a.jsonl --permissions false";
+    assert_eq!(program.done(unwanted), "");
+    for arguments in ["--permissions false", "--permissions true"] {
+        let export = format!("export --quiet {arguments} -o b.jsonl --force");
+        assert_eq!(program.done(&export), "");
+    }
+    assert_eq!(program.done("diff -f b.jsonl"), "");
+    assert_eq!(program.done("export stream events --quiet"), "");
+}
+
+/// A Map that is removed while it is exported is in the file only in part, which is no secret.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_removed_during_an_export_is_told_of() {
+    let program = Program::with(something()).await;
+    // The second page of its items.
+    let fault = Fault::status(404).nth(2).on(Operation::ListSyncMapItem);
+    program.emulator.inject(fault);
+    let err = program.done("export -o a.jsonl --quiet --permissions false");
+    assert_eq!(
+        err,
+        "The Map \"phones\" was removed meanwhile: the export has only a part of it.\n"
+    );
+    let warning = "a.jsonl has only a part of 1 object that was removed during the export.\n";
+    for command in ["diff", "apply", "import"] {
+        let (_, _, err) = program.run(&format!("{command} -f a.jsonl --quiet --permissions false"));
+        assert_eq!(err, warning, "{command}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_has_a_limit() {
+    let program = Program::start().await;
+    fs::write(program.path("a.jsonl"), " ".repeat((1 << 20) + 1)).unwrap();
+    fs::write(program.path("b.jsonl.part"), " ".repeat((1 << 20) + 1)).unwrap();
+    for (arguments, line) in [
+        (
+            "import -f a.jsonl",
+            "a.jsonl, line 1: it has more than 1048576 bytes",
+        ),
+        (
+            "export -o b.jsonl --resume",
+            "b.jsonl.part, line 1: it has more than 1048576 bytes",
+        ),
+    ] {
+        let (code, _, err) = program.run(arguments);
+        assert_eq!(code, 64, "{err}");
+        assert!(err.contains(line), "{err}");
+    }
+    // It is read no further than that.
+    #[cfg(unix)]
+    {
+        let (code, _, err) = program.run("import -f /dev/zero");
+        assert_eq!(code, 64, "{err}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ pub(crate) const API_SECRET: &str = "TWILIO_API_SECRET";
 pub(crate) const AUTH_TOKEN: &str = "TWILIO_AUTH_TOKEN";
 pub(crate) const SERVICE_SID: &str = "TWILIO_SYNC_SERVICE_SID";
 pub(crate) const BASE_URL: &str = "TWILIO_SYNC_BASE_URL";
-/// Where live clients connect to, and access tokens go.
+/// The address that live clients connect to, with their access tokens.
 pub(crate) const REALTIME_URL: &str = "TWILIO_SYNC_REALTIME_URL";
 pub(crate) const REGION: &str = "TWILIO_REGION";
 pub(crate) const EDGE: &str = "TWILIO_EDGE";

@@ -13,6 +13,22 @@ pub(crate) fn check_writers(path: &Path, metadata: &Metadata) -> Result<()> {
     unix::check_mode(path, metadata)
 }
 
+/// Refuses a symbolic link of another user, whoever owns the file that it leads to. The metadata is that
+/// of the path itself.
+#[cfg(unix)]
+pub(crate) fn check_link(path: &Path, metadata: &Metadata) -> Result<()> {
+    use crate::io::failure::Failure;
+
+    if !metadata.is_symlink() || unix::is_trusted(metadata) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!(
+        "{} is a link that another user made, and says what credentials are used",
+        path.display()
+    ))
+    .hint("remove it, or make it yourself"))
+}
+
 /// Refuses the folders above a file if another user can put another file in its place.
 #[cfg(unix)]
 pub(crate) fn check_folders(path: &Path) -> Result<()> {
@@ -39,6 +55,12 @@ pub(crate) fn check_writers(_: &Path, _: &Metadata) -> Result<()> {
 
 #[cfg(not(unix))]
 #[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
+pub(crate) fn check_link(_: &Path, _: &Metadata) -> Result<()> {
+    Ok(())
+}
+
+#[cfg(not(unix))]
+#[expect(clippy::unnecessary_wraps, reason = "it can fail elsewhere")]
 pub(crate) fn check_folders(_: &Path) -> Result<()> {
     Ok(())
 }
@@ -56,12 +78,21 @@ mod unix {
     const WRITABLE: u32 = 0o022;
     const STICKY: u32 = 0o1000;
 
+    fn user() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    /// Returns `true` if this user, or the system's administrator, owns a file, folder or link.
+    pub(super) fn is_trusted(metadata: &Metadata) -> bool {
+        [user(), 0].contains(&metadata.uid())
+    }
+
     /// Fails unless this user, or the system's administrator, owns a file or folder.
     pub(super) fn check_owner(path: &Path, metadata: &Metadata) -> Result<()> {
-        let user = rustix::process::geteuid().as_raw();
-        if [user, 0].contains(&metadata.uid()) {
+        if is_trusted(metadata) {
             return Ok(());
         }
+        let user = user();
         Err(Failure::usage(format!(
             "{} belongs to another user, and says what credentials are used",
             path.display()

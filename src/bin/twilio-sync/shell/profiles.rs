@@ -177,7 +177,7 @@ pub(crate) fn make_private_folder(path: &Path) -> Result<()> {
         .map_err(|error| Failure::io(path.display(), &error))
 }
 
-/// That a profile is not there, and which are.
+/// Returns the failure that there is no profile of a name, with the names of those that there are.
 pub(crate) fn no_such_profile(name: &str, profiles: &Profiles) -> Failure {
     let failure = Failure::new(
         Exit::Usage,

@@ -1,25 +1,18 @@
-//! Where settings come from: the command line, the environment, a `.env` file, a profile.
+//! The settings, and the places that they come from: the command line, the environment, a `.env` file, a
+//! profile.
 
-use std::collections::HashMap;
 use std::fmt::{self, Display};
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
 use twilio_sync::{SyncClient, SyncClientBuilder};
 use url::{Host, Url};
 
-use super::environment;
-use super::ownership::check_writers;
 use super::profiles::{DEFAULT, Profile, Profiles, no_such_profile};
+use super::{env_file, environment};
 use crate::io::failure::{Failure, Result};
 use crate::io::input::{selector, span};
 use crate::io::output;
-
-/// In this folder, and not looked for in those above: who can write there is another matter.
-const ENV_FILE: &str = "./.env";
 
 /// Options that say which service to call. Secrets are not among them: other users of a machine can
 /// see the arguments of a program.
@@ -125,7 +118,7 @@ impl Connection {
     }
 }
 
-/// Where a setting comes from.
+/// A place that settings come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Source {
     CommandLine,
@@ -139,7 +132,7 @@ impl Display for Source {
         match self {
             Self::CommandLine => f.write_str("the command line"),
             Self::Environment => f.write_str("the environment"),
-            Self::EnvFile => f.write_str("the file .env here"),
+            Self::EnvFile => f.write_str(env_file::NAME),
             Self::Profile(name) => write!(f, "the profile \"{name}\""),
         }
     }
@@ -165,7 +158,7 @@ impl Layer {
 /// All settings, the strongest place first.
 pub(crate) struct Settings {
     layers: Vec<Layer>,
-    /// Where the credentials are taken from; none if there are no secrets anywhere.
+    /// The place that the credentials are taken from; `None` if there are no secrets anywhere.
     credentials: Option<Source>,
 }
 
@@ -184,11 +177,24 @@ impl Settings {
                 None => return Err(no_such_profile(&name, &profiles)),
             }
         } else {
-            let env_file = read_env_file()?;
-            layers.push(Layer {
+            let environment = Layer {
                 source: Source::Environment,
                 get: Box::new(environment::get),
-            });
+            };
+            let env_file = match env_file::read() {
+                Ok(variables) => variables,
+                // Many a program has a file of this name, in a form of its own.
+                Err(failure) if environment.has_secret() => {
+                    output::note(format_args!(
+                        "{}; the file is not used: the credentials are from {}",
+                        failure.message(),
+                        environment.source
+                    ));
+                    env_file::Variables::new()
+                }
+                Err(failure) => return Err(with_way_around(failure)),
+            };
+            layers.push(environment);
             layers.push(Layer {
                 source: Source::EnvFile,
                 get: Box::new(move |variable| env_file.get(variable).cloned()),
@@ -207,7 +213,7 @@ impl Settings {
         })
     }
 
-    /// Where the credentials are taken from.
+    /// Returns the place that the credentials are taken from.
     pub(crate) fn credentials(&self) -> Option<&Source> {
         self.credentials.as_ref()
     }
@@ -220,7 +226,7 @@ impl Settings {
         }
     }
 
-    /// A setting and where it is from.
+    /// Returns a setting, and the place that it is from.
     pub(crate) fn find(&self, variable: &str) -> Option<(String, &Source)> {
         let is_credential = environment::CREDENTIALS.contains(&variable);
         let mut layers = self.layers.iter().filter(|layer| {
@@ -302,6 +308,13 @@ impl Settings {
     }
 }
 
+/// A failure to read the file `.env`, whose hint also says how to do without the file.
+fn with_way_around(failure: Failure) -> Failure {
+    let fix = failure.hinted().unwrap_or("let this program read it");
+    let hint = format!("{fix}; credentials in the environment, or a --profile, need no such file");
+    failure.hint(hint)
+}
+
 fn of_profile(name: String, profile: Profile) -> Layer {
     Layer {
         source: Source::Profile(name),
@@ -319,54 +332,4 @@ fn is_loopback(address: &str) -> bool {
             Host::Ipv4(address) => address.is_loopback(),
             Host::Ipv6(address) => address.is_loopback(),
         })
-}
-
-/// The variables of the `.env` file here; none if there is no such file.
-fn read_env_file() -> Result<HashMap<String, String>> {
-    let path = Path::new(ENV_FILE);
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(HashMap::new()),
-        Err(error) => return Err(Failure::io(Source::EnvFile, &error)),
-    };
-    let unread = |error: io::Error| Failure::io(Source::EnvFile, &error);
-    // The metadata of the open file: its path may lead to another file by now.
-    check_writers(path, &file.metadata().map_err(unread)?)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(unread)?;
-    let text = without_substitution(&text);
-    let variables = dotenvy::from_read_iter(text.as_bytes());
-    let restored = |variable: Result<(String, String), dotenvy::Error>| {
-        let (name, value) = variable.map_err(unusable)?;
-        Ok((name, value.replace(DOLLAR, "$")))
-    };
-    variables.map(restored).collect()
-}
-
-/// Stands for a dollar sign while the file is parsed: no value of a variable can have this character.
-const DOLLAR: char = '\0';
-
-/// A file with its dollar signs hidden, for a value that has one must not be expanded into the value of
-/// another variable.
-fn without_substitution(text: &str) -> String {
-    let mut is_escaped = false;
-    let hidden = text.chars().map(|letter| {
-        let hides = letter == '$' && !is_escaped;
-        is_escaped = letter == '\\' && !is_escaped;
-        if hides { DOLLAR } else { letter }
-    });
-    hidden.collect()
-}
-
-/// Why the file cannot be used. What is in its lines, which may be a secret, is not shown.
-#[expect(clippy::needless_pass_by_value, reason = "it maps errors")]
-fn unusable(error: dotenvy::Error) -> Failure {
-    if let dotenvy::Error::Io(error) = &error {
-        return Failure::io(Source::EnvFile, error);
-    }
-    Failure::usage(format!(
-        "{} has a line that cannot be read",
-        Source::EnvFile
-    ))
-    .hint("each of its lines is NAME=value, with quotes around a value that has blanks")
 }

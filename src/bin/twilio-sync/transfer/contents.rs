@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use base64::prelude::{BASE64_STANDARD, Engine};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use twilio_sync::error::ReadError;
-use twilio_sync::export::{self, Place};
+use twilio_sync::export::{self, Heading, Place};
 
 use super::lines::BUFFER;
-use super::{Parts, invalid_line, scope, word};
+use super::{Parts, plural, scope, unread, word};
 use crate::io::blocking::blocking;
 use crate::io::failure::{Failure, Result};
 use crate::io::output::{Output, shell_quoted, visible};
@@ -29,6 +28,8 @@ pub(crate) struct Contents {
     pub(crate) renamed: Option<String>,
     /// The number of objects that were left out since they have no usable unique name.
     pub(crate) unnamed: u64,
+    /// `true` if it is an export without permissions, though they are wanted.
+    pub(crate) lacks_permissions: bool,
     pub(crate) fingerprint: Fingerprint,
 }
 
@@ -94,6 +95,9 @@ impl Contents {
             Self::parse("standard input".to_owned(), input.lock())
         });
         let mut contents = contents.await?;
+        let heading = contents.export.heading.as_ref();
+        contents.lacks_permissions =
+            parts.permissions && heading.is_some_and(Heading::lacks_permissions);
         parts.select(&mut contents.export);
         Ok(contents)
     }
@@ -105,7 +109,8 @@ impl Contents {
             hash: Sha256::new(),
         };
         let mut from = BufReader::with_capacity(BUFFER, from);
-        let export = export::Contents::read(&mut from).map_err(|error| unread(&title, &error))?;
+        let export =
+            export::Contents::read(&mut from).map_err(|error| unread(&title, &error, HINT))?;
         let Fingerprinting { size, hash, .. } = from.into_inner();
         let sha256 = BASE64_STANDARD.encode(hash.finalize());
         Ok(Self {
@@ -113,6 +118,7 @@ impl Contents {
             export,
             renamed: None,
             unnamed: 0,
+            lacks_permissions: false,
             fingerprint: Fingerprint { size, sha256 },
         })
     }
@@ -123,14 +129,22 @@ impl Contents {
             return self.narrow(target);
         }
         let unnamed = self.export.take_unnamed();
-        self.unnamed = unnamed.map_err(|error| unread(&self.title, &error))?;
+        self.unnamed = unnamed.map_err(|error| unread(&self.title, &error, HINT))?;
         Ok(self)
     }
 
-    /// Prints a notice if it is an export that was interrupted or changed.
+    /// Prints a warning if it is an export that was interrupted or changed, or that has objects only in part.
     pub(crate) fn warn_if_incomplete(&self, out: &Output) {
         if self.export.heading.is_some() && !self.export.is_complete {
-            out.notice(format_args!("{}.", self.incomplete()));
+            out.warning(format_args!("{}.", self.incomplete()));
+        }
+        if let Some(removed @ 1..) = self.export.end.map(|end| end.removed) {
+            out.warning(format_args!(
+                "{} has only a part of {} that {} removed during the export.",
+                self.title,
+                plural(removed, "object"),
+                if removed == 1 { "was" } else { "were" }
+            ));
         }
     }
 
@@ -228,16 +242,5 @@ impl Contents {
     pub(crate) fn lines(&self) -> u64 {
         let objects = self.export.objects.iter();
         objects.map(|object| object.lines().count() as u64).sum()
-    }
-}
-
-/// The failure to read a file.
-fn unread(title: &str, error: &ReadError) -> Failure {
-    match error {
-        ReadError::Io(error) => Failure::io(title, error),
-        ReadError::Line { number, source, .. } => {
-            invalid_line(source, format_args!("{title}, line {number}"), HINT)
-        }
-        error => Failure::usage(format!("{title}: {error}")),
     }
 }

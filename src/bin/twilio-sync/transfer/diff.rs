@@ -61,6 +61,8 @@ pub(crate) async fn plan(
 ) -> Result<Plan> {
     let (sync, out) = (session.sync().await?, &session.out);
     let unnamed = contents.unnamed;
+    let can_have_permissions = target.is_none_or(|it| it.kind.permissions().is_some());
+    let lacks_permissions = contents.lacks_permissions && can_have_permissions;
     let progress = Progress::counting(out);
     let read = |entry: &Entry| {
         progress.advance(1);
@@ -82,6 +84,9 @@ pub(crate) async fn plan(
             (plan.unaddressable, "record", UNADDRESSABLE),
         ],
     );
+    if lacks_permissions {
+        out.notice("Did not compare permissions: the export was made without them.");
+    }
     if plan.expired > 0 {
         out.notice(format_args!(
             "Left out {} {EXPIRED}.",
@@ -188,8 +193,8 @@ impl<'a> From<&'a Change> for Difference<'a> {
 fn text(change: &Change) -> String {
     let (sign, style) = match change.verb {
         Verb::Create => ('+', CREATE),
-        Verb::Update => ('~', UPDATE),
         Verb::Remove => ('-', REMOVE),
+        _ => ('~', UPDATE),
     };
     let mut text = format!("{sign} {}", subject(change));
     match &change.old {

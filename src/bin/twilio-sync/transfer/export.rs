@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     output: Option<PathBuf>,
 
     /// With the permissions of Documents, Lists and Maps, which takes one more request for each.
-    /// Default: if the Service has acl_enabled
+    /// Default: if the Service has acl_enabled; otherwise a warning says that they are left out
     #[arg(long, value_name = "true|false")]
     permissions: Option<bool>,
 
@@ -74,7 +74,7 @@ impl Arguments {
             let mut to = Writer::new(BufWriter::new(io::stdout().lock()), is_terminal);
             write(&mut export, &mut to, &progress, out, unprinted).await?;
             drop(progress);
-            print_summary(out, &export);
+            print_summary(out, &export, self.permissions);
             return Ok(());
         };
         let if_exists = IfExists {
@@ -101,7 +101,7 @@ impl Arguments {
             let hint = format!("the same with --resume continues: what was read is in {part}");
             return Err(with_hint(failure, &hint));
         }
-        print_summary(out, &export);
+        print_summary(out, &export, self.permissions);
         blocking(move || file.finish()).await
     }
 }
@@ -117,7 +117,12 @@ async fn write<W: Write>(
     let done = loop {
         let next = export.try_next().await;
         for place in export.take_removed() {
-            progress.notice(out, format_args!("The {place} was removed meanwhile."));
+            progress.warning(
+                out,
+                format_args!(
+                    "The {place} was removed meanwhile: the export has only a part of it."
+                ),
+            );
         }
         let record = match next {
             Ok(Some(record)) => record,
@@ -139,10 +144,12 @@ async fn write<W: Write>(
     done.and(flushed)
 }
 
-fn print_summary(out: &Output, export: &Export) {
+/// Prints what was exported, and what was left out. `permissions` is the option of the command line.
+fn print_summary(out: &Output, export: &Export, permissions: Option<bool>) {
     out.notice(format_args!("Exported {}.", export.counts()));
+    let heading = export.heading();
     // An export of one object is imported under the name that is given.
-    let unnamed = if export.heading().object.is_some() {
+    let unnamed = if heading.object.is_some() {
         0
     } else {
         export.unnamed()
@@ -157,5 +164,11 @@ fn print_summary(out: &Output, export: &Export) {
                 plural(count, noun)
             ));
         }
+    }
+    // Whoever says --permissions false knows.
+    if heading.lacks_permissions() && permissions.is_none() {
+        out.warning(
+            "Left out permissions, since acl_enabled is off: --permissions true exports them.",
+        );
     }
 }

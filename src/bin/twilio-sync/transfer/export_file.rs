@@ -4,17 +4,18 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use twilio_sync::export::{Heading, PartialExport, Record};
+use twilio_sync::error::ReadError;
+use twilio_sync::export::{Heading, LineReader, PartialExport, RawLine, Record};
 
 use super::files::{open_locked, private, with_suffix};
-use super::lines::{BUFFER, Line, Reader};
-use super::{invalid_line, scope};
+use super::lines::BUFFER;
+use super::{invalid_line, scope, unread};
 use crate::io::failure::{Failure, Result};
 
 /// The hint for a partial file that cannot be resumed.
 const HINT: &str = "--force starts again";
 
-/// What to do if the file exists.
+/// The options that say what is done if the file exists.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct IfExists {
     /// Resume a partial export.
@@ -144,8 +145,9 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<PartialExport
     let failed = |error: io::Error| Failure::io(path.display(), &error);
     let (mut written, mut has_heading) = (PartialExport::default(), false);
     let mut complete = 0;
-    let mut reader = Reader::new(BufReader::with_capacity(BUFFER, &mut *file));
-    while let Some(line) = reader.next().map_err(failed)?.filter(Line::is_complete) {
+    let mut reader = LineReader::new(BufReader::with_capacity(BUFFER, &mut *file));
+    let unread = |error: ReadError| unread(&path.display().to_string(), &error, HINT);
+    while let Some(line) = reader.read().map_err(unread)?.filter(RawLine::is_complete) {
         let title = || format!("{}, line {}", path.display(), line.number);
         let record =
             Record::parse(line.text).map_err(|error| invalid_line(&error, title(), HINT))?;
@@ -168,6 +170,7 @@ fn read(path: &Path, file: &mut File, heading: &Heading) -> Result<PartialExport
             Record::Entry(entry) => written.add(entry).map_err(|why| wrong(&why.to_string()))?,
             // Complete, but not renamed: new objects are added.
             Record::End(_) => break,
+            _ => return Err(wrong("it is of no known kind")),
         }
         complete = line.end;
     }

@@ -39,7 +39,7 @@ pub(crate) fn open_locked(path: &Path, options: &OpenOptions) -> io::Result<Opti
     }
 }
 
-/// Whether an open file is still the one at a path.
+/// Returns `true` if an open file is still the one at a path.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -50,7 +50,7 @@ fn is_at(file: &File, path: &Path) -> bool {
     }
 }
 
-/// Whether an open file is still the one at a path: open files cannot be removed here.
+/// Returns `true` if an open file is still the one at a path: open files cannot be removed here.
 #[cfg(not(unix))]
 fn is_at(_: &File, path: &Path) -> bool {
     path.exists()

@@ -131,7 +131,7 @@ impl Arguments {
     }
 }
 
-/// Whether a path leads to a regular file, and is not another name of standard input.
+/// Returns `true` if a path leads to a regular file, and is not another name of standard input.
 fn is_readable_again(path: &Path) -> bool {
     let is_opened = path.starts_with("/proc") || path.starts_with("/dev/fd");
     !is_opened && path != Path::new("/dev/stdin") && path.is_file()

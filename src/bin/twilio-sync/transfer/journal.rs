@@ -11,15 +11,15 @@ use std::io::{self, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
-use twilio_sync::export::{Kind, Place};
+use twilio_sync::error::ReadError;
+use twilio_sync::export::{Kind, LineReader, Place};
 
 use super::contents::Fingerprint;
 use super::files::{open_locked, private, with_suffix};
-use super::lines::Reader;
 use super::word;
 use crate::io::failure::{Exit, Failure, Result};
 
-/// What to do if there is a journal.
+/// The option that says what is done if there is a journal.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum IfUnfinished {
     Refuse,
@@ -151,7 +151,6 @@ impl Journal {
     /// Reads it up to the last complete line, and returns the offset of its end.
     fn read(&mut self) -> Result<(Option<Heading>, u64)> {
         let path = &self.path;
-        let failed = |error: io::Error| Failure::io(path.display(), &error);
         let wrong = |why: &str| {
             Failure::usage(format!(
                 "{} is no journal of an import: {why}",
@@ -160,8 +159,12 @@ impl Journal {
             .hint("an import keeps its journal there: move it away")
         };
         let (mut heading, mut complete) = (None, 0);
-        let mut reader = Reader::new(BufReader::new(&self.file));
-        while let Some(line) = reader.next().map_err(failed)? {
+        let mut reader = LineReader::new(BufReader::new(&self.file));
+        let unread = |error: ReadError| match error {
+            ReadError::Io(error) => Failure::io(path.display(), &error),
+            error => wrong(&error.to_string()),
+        };
+        while let Some(line) = reader.read().map_err(unread)? {
             if !line.is_complete() {
                 if heading.is_none()
                     && !line.text.starts_with(BEGINNING)

@@ -1,8 +1,8 @@
 //! `twilio-sync export`, `import`, `diff` and `apply`: a Service, or an object of it, as a file.
 //!
 //! The library has the format, the comparison and the writes. Here are files, progress and resuming:
-//! `contents` reads a file; `files` opens and locks the program's own files, and `lines` reads and writes
-//! their lines. `export` writes to an `export_file`; `import` records its progress in a `journal`; `diff`
+//! `contents` reads a file; `files` opens and locks the program's own files, and `lines` writes the lines of
+//! an export. `export` writes to an `export_file`; `import` records its progress in a `journal`; `diff`
 //! prints a plan, and `apply` executes it.
 
 pub(crate) mod apply;
@@ -23,13 +23,13 @@ use std::path::{Path, PathBuf};
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::{ContextKind, ContextValue};
 use clap::{ArgAction, Args};
-use twilio_sync::error::LineError;
+use twilio_sync::error::{LineError, ReadError};
 use twilio_sync::export::{Contents, Heading, Kind, Place};
 
 use crate::io::failure::{Failure, Result};
 use crate::io::output::{Output, visible};
 
-/// What is transferred: all, or one object.
+/// The part of a Service that is transferred: all, or one object.
 #[derive(Args, Debug)]
 pub(crate) struct Scope {
     /// Only one object, of this kind
@@ -145,6 +145,17 @@ fn scope(heading: &Heading) -> String {
     }
 }
 
+/// The failure to read a file, with a hint for a line that is invalid.
+fn unread(title: &str, error: &ReadError, hint: &str) -> Failure {
+    match error {
+        ReadError::Io(error) => Failure::io(title, error),
+        ReadError::Line { number, source, .. } => {
+            invalid_line(source, format_args!("{title}, line {number}"), hint)
+        }
+        error => Failure::usage(format!("{title}: {error}")),
+    }
+}
+
 /// The failure to parse a line, with a hint for a line that is invalid.
 fn invalid_line(error: &LineError, line: impl Display, hint: &str) -> Failure {
     Failure::usage(format!("{line}: {error}")).hint(match error {
@@ -171,7 +182,7 @@ impl FileOption {
     }
 }
 
-/// What is read of an export.
+/// The parts of an export that are read.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct Parts {
     /// With the permissions that it has

@@ -55,9 +55,9 @@ impl Progress {
         }
     }
 
-    /// Prints a notice above the bar.
-    pub(crate) fn notice(&self, out: &Output, text: impl fmt::Display) {
-        self.0.suspend(|| out.notice(text));
+    /// Prints a warning above the bar.
+    pub(crate) fn warning(&self, out: &Output, text: impl fmt::Display) {
+        self.0.suspend(|| out.warning(text));
     }
 
     pub(crate) fn advance(&self, steps: u64) {

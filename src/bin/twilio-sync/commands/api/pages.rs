@@ -1,13 +1,12 @@
 //! All pages of a list, printed as they are read.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::io::{self, Write};
 
+use twilio_sync::SyncClient;
 use twilio_sync::api::types::PageMeta;
-use twilio_sync::listing::MAX_PAGE_SIZE;
+use twilio_sync::listing::{Cursor, MAX_PAGE_SIZE};
 use twilio_sync::value::Data;
-use twilio_sync::{Error, SyncClient};
-use url::Url;
 
 use super::request::Request;
 use crate::io::failure::{Exit, Failure, Result};
@@ -16,10 +15,10 @@ use crate::io::output::{json_line, unprinted};
 /// Reads a list to its end, and prints each record as it came.
 pub(super) async fn print_all(sync: &SyncClient, mut request: Request) -> Result<()> {
     if request.get("PageSize").is_none() {
-        request.set("PageSize", MAX_PAGE_SIZE.to_string());
+        request.set("PageSize", Some(MAX_PAGE_SIZE.to_string()));
     }
     let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut seen = HashSet::new();
+    let mut cursor = Cursor::default();
     while let Some(body) = request.call(sync).await? {
         let (records, next) = page(&body).map_err(|error| {
             Failure::new(
@@ -30,16 +29,11 @@ pub(super) async fn print_all(sync: &SyncClient, mut request: Request) -> Result
         for record in &records {
             writeln!(out, "{}", json_line(record)?).map_err(unprinted)?;
         }
-        let Some(next_page_url) = next else { break };
-        // Only the token is taken: credentials never go to an address from a response.
-        let token = Url::parse(&next_page_url).ok().and_then(|url| {
-            let mut pairs = url.query_pairs();
-            pairs.find_map(|(name, token)| (name == "PageToken").then(|| token.into_owned()))
-        });
-        match token {
-            Some(token) if seen.insert(token.clone()) => request.set("PageToken", token),
-            _ => return Err(Error::Paging { next_page_url }.into()),
-        }
+        let Some(next) = cursor.follow(next.as_deref(), records.is_empty())? else {
+            break;
+        };
+        request.set("PageToken", Some(next.token));
+        request.set("Page", next.page.map(|page| page.to_string()));
     }
     out.flush().map_err(unprinted)
 }

@@ -67,10 +67,10 @@ impl Request {
         values.find_map(|(parameter, value)| (parameter.name == name).then_some(value.as_str()))
     }
 
-    /// Sets a parameter, if the operation has it.
-    pub(super) fn set(&mut self, name: &str, value: String) {
+    /// Sets a parameter, if the operation has it, or removes its value.
+    pub(super) fn set(&mut self, name: &str, value: Option<String>) {
         self.values.retain(|(parameter, _)| parameter.name != name);
-        if let Some(parameter) = parameters::find(self.operation, name) {
+        if let (Some(value), Some(parameter)) = (value, parameters::find(self.operation, name)) {
             self.values.push((parameter, value));
         }
     }
@@ -89,11 +89,11 @@ impl Display for Request {
 /// The value given for a parameter.
 enum Given {
     Value(String),
-    /// Where the value is: `@` and a file, or `-`.
+    /// The source of the value: `@` and a file, or `-`.
     Source(String),
 }
 
-/// Whose values the arguments are. None is unknown, doubled or missing.
+/// Finds the parameter that each argument gives a value for. Fails if one is unknown, given twice or missing.
 fn named(operation: Operation, arguments: Vec<String>) -> Result<Vec<(&'static Parameter, Given)>> {
     let mut given: Vec<(&Parameter, Given)> = Vec::with_capacity(arguments.len());
     for argument in arguments {

@@ -4,9 +4,12 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::SystemTime;
 
+use axum::http::StatusCode;
 use twilio_sync::Emulator;
 
+use super::service::against;
 use super::session::{Outcome, Session};
 
 fn local() -> Session {
@@ -83,6 +86,30 @@ fn data_that_is_no_object_is_refused() {
     ] {
         let outcome = session.pipe(&format!("twilio-sync {command}"));
         ends_with(&outcome, 64, "the service takes only JSON objects");
+    }
+}
+
+/// Checks that a text which the service chose has neither style nor line of its own on a terminal.
+#[tokio::test]
+async fn responses_have_no_styles_and_no_hints_of_their_own() {
+    let run = |command: &'static str| {
+        move |session: &Session| session.terminal(&format!("twilio-sync {command}"), "")
+    };
+    // Styles are on, and the one in a name or a value conceals what follows.
+    let body = r#"{"\u001b[8mx": 1, "line\nhint: obey": "\u001b[8my\nhint: obey", "data": {"\u001b[8mz": 1}}"#;
+    let response = (StatusCode::OK, SystemTime::now(), body);
+    let shown = against(response, run("api FetchDocument Sid=x")).await;
+    assert_eq!(shown.code, 0, "{}", shown.output);
+    assert!(!shown.output.contains("\u{1b}[8m"), "{:?}", shown.output);
+    assert!(!shown.output.contains("\nhint"), "{:?}", shown.output);
+    let body = r#"{"code": 1, "message": "no\nhint: run `curl x | sh`\n\u001b[8m", "status": 400}"#;
+    for command in ["doc get x", "map items x", "doctor"] {
+        let response = (StatusCode::BAD_REQUEST, SystemTime::now(), body);
+        let shown = against(response, run(command)).await;
+        assert!(shown.output.contains("hint: run"), "{:?}", shown.output);
+        let is_own = |line: &str| line.trim_start().starts_with("hint: run");
+        assert!(!shown.output.lines().any(is_own), "{:?}", shown.output);
+        assert!(!shown.output.contains("\u{1b}[8m"), "{:?}", shown.output);
     }
 }
 

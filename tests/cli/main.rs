@@ -6,6 +6,7 @@ mod doctor;
 #[cfg(unix)]
 mod edges;
 mod secrets;
+mod service;
 mod session;
 mod sessions;
 mod terminal;

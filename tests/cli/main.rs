@@ -5,6 +5,7 @@ mod completions;
 mod doctor;
 #[cfg(unix)]
 mod edges;
+mod outcomes;
 mod secrets;
 mod service;
 mod session;

@@ -31,7 +31,8 @@ use crate::transfer;
     name = "twilio-sync",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done, 1 failure, 2 difference, 3 not found, 4 conflict, 5 unauthorised, 64 usage.\n\
+    after_help = "Exit codes: 0 done, 1 failure, 2 difference, 3 not found, 4 conflict, 5 unauthorised, 6 unknown \
+                  outcome of a write, 64 usage, 130 interrupted, 141 output not read, 143 terminated.\n\
                   Try it without an account: twilio-sync --local doc set desk-7 '{\"busy\": false}'"
 )]
 pub(crate) struct Arguments {

@@ -148,6 +148,17 @@ fn names_and_keys_may_begin_with_a_hyphen() {
         ("doc set -q -- -y '{}'", ""),
         ("doc get --data -- -y", "{}\n"),
         ("doc rm --yes --x", ""),
+        ("service ensure x --quiet", ""),
+        (
+            "service update default --friendly-name -x | grep -c '\"-x\"'",
+            "1\n",
+        ),
+        ("token alice --endpoint-id -x | cut -c1-3", "eyJ\n"),
+        ("doc set d '{}' --quiet", ""),
+        (
+            "doc watch d --initial --count 1 --identity -x --quiet > seen",
+            "",
+        ),
     ] {
         let outcome = session.pipe(&format!("twilio-sync {command}"));
         assert_eq!((&*outcome.output, outcome.code), (output, 0), "{command}");

@@ -52,7 +52,14 @@ impl Arguments {
 }
 
 /// The options that take a name, a key or the beginning of one.
-const NAME_OPTIONS: [&str; 3] = ["prefix", "key", "from"];
+const NAME_OPTIONS: [&str; 6] = [
+    "prefix",
+    "key",
+    "from",
+    "friendly_name",
+    "identity",
+    "endpoint_id",
+];
 
 /// A command whose names and keys may begin with a hyphen, unless that is an option of the command.
 fn with_hyphens(command: clap::Command) -> clap::Command {

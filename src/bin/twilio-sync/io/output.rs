@@ -6,6 +6,7 @@ use std::mem;
 use std::pin::pin;
 
 use anstyle::{AnsiColor, Style};
+use clap::error::ContextValue;
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, TableStyle, Width, presets};
 use futures_core::Stream;
 use futures_util::{StreamExt, TryStreamExt};
@@ -465,20 +466,29 @@ pub(crate) fn print_failure(failure: &Failure) {
 }
 
 /// Prints a help text on standard output, or why a command line cannot be read on standard error.
-pub(crate) fn print_usage(error: &clap::Error) -> Result<()> {
-    if error.use_stderr() {
-        // It quotes the command line, so that its styles cannot be told from those of others.
-        let text = error.render().to_string();
-        let text = match text.strip_prefix("error:") {
-            Some(rest) => Styled::default().bad("error:").plain(rest),
-            None => Styled::default().plain(&text),
-        };
-        // Without standard error there is no place for it.
-        let _ = write!(anstream::stderr(), "{text}");
-        return Ok(());
+pub(crate) fn print_usage(mut error: clap::Error) -> Result<Exit> {
+    if !error.use_stderr() {
+        let mut out = anstream::stdout();
+        write!(out, "{}", error.render().ansi())
+            .and_then(|()| out.flush())
+            .map_err(unprinted)?;
+        return Ok(Exit::Done);
     }
-    let mut out = anstream::stdout();
-    write!(out, "{}", error.render().ansi())
-        .and_then(|()| out.flush())
-        .map_err(unprinted)
+    // It quotes the command line, which may have names of others: neither their styles nor their line
+    // breaks can be told from the program's own.
+    let quoted = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, ContextValue::String(one_line(text)))),
+        _ => None,
+    });
+    for (kind, value) in quoted.collect::<Vec<_>>() {
+        error.insert(kind, value);
+    }
+    let text = error.render().to_string();
+    let text = match text.strip_prefix("error:") {
+        Some(rest) => Styled::default().bad("error:").plain(rest),
+        None => Styled::default().plain(&text),
+    };
+    // Without standard error there is no place for it.
+    let _ = write!(anstream::stderr(), "{text}");
+    Ok(Exit::Usage)
 }

@@ -18,7 +18,7 @@ pub enum LineError {
         known: u32,
     },
     /// It is not JSON, or its members are not those of its kind.
-    #[error("it is no line of an export: {reason}")]
+    #[error("not a valid export line: {reason}")]
     #[non_exhaustive]
     Invalid {
         /// The fault.

@@ -177,7 +177,7 @@ impl InputError {
         let text = if is_sid_like {
             format!("\"{text}\"")
         } else {
-            format!("a text of {} characters", text.chars().count())
+            format!("a value of {} characters", text.chars().count())
         };
         Self::Sid { prefix, of, text }
     }

@@ -2,34 +2,37 @@
 
 use std::time::{Duration, SystemTime};
 
-use axum::Router;
-use axum::http::{StatusCode, header};
-use tokio::net::TcpListener;
+use axum::http::StatusCode;
 
+use super::service::against;
 use super::session::{Outcome, Session};
 
-/// Runs `doctor` against a service that answers everything the same way.
+/// Runs `doctor` against a service that responds to everything the same way.
 async fn doctor(status: StatusCode, date: SystemTime, body: &'static str) -> Outcome {
-    let date = httpdate::fmt_http_date(date);
-    let answer = move || std::future::ready((status, [(header::DATE, date.clone())], body));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let mut session = Session::new();
-    for (name, value) in [
-        ("TWILIO_ACCOUNT_SID", "AC0123456789abcdef0123456789abcdef"),
-        ("TWILIO_AUTH_TOKEN", "token"),
-        (
-            "TWILIO_SYNC_BASE_URL",
-            &format!("http://{}", listener.local_addr().unwrap()),
-        ),
-    ] {
-        session.export(name, value);
-    }
-    let server = tokio::spawn(axum::serve(listener, Router::new().fallback(answer)).into_future());
-    let outcome = tokio::task::spawn_blocking(move || session.pipe("twilio-sync doctor"))
-        .await
-        .unwrap();
-    server.abort();
-    outcome
+    against((status, date, body), |session| {
+        session.pipe("twilio-sync doctor")
+    })
+    .await
+}
+
+#[tokio::test]
+async fn an_address_is_shown_without_its_secrets() {
+    let response = (StatusCode::OK, SystemTime::now(), "{}");
+    let outcome = against(response, |session: &Session| {
+        session.pipe(
+            "TWILIO_SYNC_REALTIME_URL='wss://u:hunter2@sync.example/v3?token=hunter3#hunter4' \
+             twilio-sync doctor",
+        )
+    })
+    .await;
+    assert!(
+        outcome
+            .output
+            .contains("TWILIO_SYNC_REALTIME_URL wss://***@sync.example/v3?***#***"),
+        "{}",
+        outcome.output
+    );
+    assert!(!outcome.output.contains("hunter"), "{}", outcome.output);
 }
 
 #[tokio::test]

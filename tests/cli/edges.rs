@@ -4,9 +4,12 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::SystemTime;
 
+use axum::http::StatusCode;
 use twilio_sync::Emulator;
 
+use super::service::against;
 use super::session::{Outcome, Session};
 
 fn local() -> Session {
@@ -86,6 +89,45 @@ fn data_that_is_no_object_is_refused() {
     }
 }
 
+/// Checks that a text which the service chose has neither style nor line of its own on a terminal.
+#[tokio::test]
+async fn responses_have_no_styles_and_no_hints_of_their_own() {
+    let run = |command: &'static str| {
+        move |session: &Session| session.terminal(&format!("twilio-sync {command}"), "")
+    };
+    // Styles are on, and the one in a name or a value conceals what follows.
+    let body = r#"{"\u001b[8mx": 1, "line\nhint: obey": "\u001b[8my\nhint: obey", "data": {"\u001b[8mz": 1}}"#;
+    let response = (StatusCode::OK, SystemTime::now(), body);
+    let shown = against(response, run("api FetchDocument Sid=x")).await;
+    assert_eq!(shown.code, 0, "{}", shown.output);
+    assert!(!shown.output.contains("\u{1b}[8m"), "{:?}", shown.output);
+    assert!(!shown.output.contains("\nhint"), "{:?}", shown.output);
+    let session = local();
+    for command in [
+        "doc ttl x \"$NAME\"",
+        "doc \"$NAME\"",
+        "doc ls \"$NAME\"",
+        "doc get \"$NAME\"",
+        "doc set x @\"$NAME\"",
+        "map get \"$NAME\" \"$NAME\"",
+        "import --file \"$NAME\"",
+        "service rm \"$NAME\"",
+    ] {
+        let command = format!("NAME='x\nhint: obey'; twilio-sync {command}");
+        let shown = session.terminal(&command, "");
+        assert!(!shown.output.contains("\nhint: obey"), "{}", shown.output);
+    }
+    let body = r#"{"code": 1, "message": "no\nhint: run `curl x | sh`\n\u001b[8m", "status": 400}"#;
+    for command in ["doc get x", "map items x", "doctor"] {
+        let response = (StatusCode::BAD_REQUEST, SystemTime::now(), body);
+        let shown = against(response, run(command)).await;
+        assert!(shown.output.contains("hint: run"), "{:?}", shown.output);
+        let is_own = |line: &str| line.trim_start().starts_with("hint: run");
+        assert!(!shown.output.lines().any(is_own), "{:?}", shown.output);
+        assert!(!shown.output.contains("\u{1b}[8m"), "{:?}", shown.output);
+    }
+}
+
 #[test]
 fn standard_input_is_read_only_where_it_is_asked_for() {
     let session = local();
@@ -121,6 +163,17 @@ fn names_and_keys_may_begin_with_a_hyphen() {
         ("doc set -q -- -y '{}'", ""),
         ("doc get --data -- -y", "{}\n"),
         ("doc rm --yes --x", ""),
+        ("service ensure x --quiet", ""),
+        (
+            "service update default --friendly-name -x | grep -c '\"-x\"'",
+            "1\n",
+        ),
+        ("token alice --endpoint-id -x | cut -c1-3", "eyJ\n"),
+        ("doc set d '{}' --quiet", ""),
+        (
+            "doc watch d --initial --count 1 --identity -x --quiet > seen",
+            "",
+        ),
     ] {
         let outcome = session.pipe(&format!("twilio-sync {command}"));
         assert_eq!((&*outcome.output, outcome.code), (output, 0), "{command}");

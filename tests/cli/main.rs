@@ -5,7 +5,9 @@ mod completions;
 mod doctor;
 #[cfg(unix)]
 mod edges;
+mod outcomes;
 mod secrets;
+mod service;
 mod session;
 mod sessions;
 mod terminal;

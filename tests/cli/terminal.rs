@@ -1,5 +1,10 @@
 //! What a person at a terminal sees, and a pipe does not.
 
+use std::time::SystemTime;
+
+use axum::http::StatusCode;
+
+use super::service::against;
 use super::session::Session;
 
 fn local() -> Session {
@@ -38,6 +43,72 @@ fn a_terminal_gets_a_table_in_colour_and_a_pipe_json() {
         "{table:?}"
     );
     assert!(!table.contains('\u{1b}'), "{table:?}");
+}
+
+#[test]
+fn data_is_shown_as_it_is_stored() {
+    let session = local();
+    let wide = r#"{"n":184467440737095516170,"z":0.1000000000000000055,"a":1,"a":2}"#;
+    session.pipe(&format!(
+        "twilio-sync doc set a '{{}}' -q; twilio-sync doc set x '{wide}' -q; \
+         twilio-sync map create m -q; \
+         twilio-sync map set m x '{wide}' -q"
+    ));
+    for command in ["doc ls", "map items m"] {
+        let seen = session.terminal(&format!("stty cols 300; twilio-sync {command}"), "");
+        assert_eq!(seen.code, 0, "{}", seen.output);
+        assert!(seen.output.contains(wide), "{}", seen.output);
+    }
+    for command in ["doc get x", "map get m x", "api FetchDocument Sid=x"] {
+        let seen = session.terminal(&format!("twilio-sync {command}"), "");
+        assert_eq!(seen.code, 0, "{}", seen.output);
+        let text: String = seen.output.split_whitespace().collect();
+        assert!(text.contains(wide), "{}", seen.output);
+    }
+}
+
+/// What no program decodes is no reason to show nothing.
+#[tokio::test]
+async fn data_of_any_number_and_depth_is_shown() {
+    let record = |name: &str, data: &str| {
+        format!(
+            r#"{{"sid": "ET0123456789abcdef0123456789abcdef", "unique_name": "{name}",
+                "account_sid": "AC0123456789abcdef0123456789abcdef",
+                "service_sid": "IS0123456789abcdef0123456789abcdef", "revision": "0",
+                "date_created": "2026-01-02T03:04:05Z", "date_updated": "2026-01-02T03:04:05Z",
+                "date_expires": null, "created_by": "system", "url": "https://x.example",
+                "links": {{}}, "data": {data}}}"#
+        )
+    };
+    let deep = format!("{{\"x\":{}{}}}", "[".repeat(200), "]".repeat(200));
+    let records = [
+        record("a", "{}"),
+        record("b", "{\"n\":1e400}"),
+        record("c", &deep),
+        record("d", "{\"after\":1}"),
+    ];
+    let page = format!(
+        r#"{{"documents": [{}], "meta": {{"key": "documents", "page": 0, "page_size": 100,
+            "url": "https://x.example", "first_page_url": "https://x.example",
+            "next_page_url": null, "previous_page_url": null}}}}"#,
+        records.join(",")
+    );
+    let response = (StatusCode::OK, SystemTime::now(), page);
+    let seen = against(response, |session: &Session| {
+        session.terminal("stty cols 600; twilio-sync doc ls", "")
+    })
+    .await;
+    assert_eq!(seen.code, 0, "{}", seen.output);
+    for data in ["{}", "{\"n\":1e400}", &deep, "{\"after\":1}"] {
+        assert!(seen.output.contains(data), "{data}: {}", seen.output);
+    }
+    let response = (StatusCode::OK, SystemTime::now(), record("c", &deep));
+    let seen = against(response, |session: &Session| {
+        session.terminal("twilio-sync doc get c", "")
+    })
+    .await;
+    let text: String = seen.output.split_whitespace().collect();
+    assert!(text.contains(&deep), "{}", seen.output);
 }
 
 #[test]

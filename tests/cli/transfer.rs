@@ -968,7 +968,8 @@ async fn an_export_of_one_object_is_of_no_other() {
     assert_eq!(code, 64, "{err}");
     // It is said what is to be removed, and from where.
     assert!(
-        err.contains("Remove 1 item from the Service IS") && err.contains(" \"j\")? Nobody"),
+        err.contains("Remove 1 item from the Service IS")
+            && err.contains(" \"j\")? Standard input"),
         "{err}"
     );
     program.done(&format!("apply map {sid} -f m.jsonl --prune --yes"));

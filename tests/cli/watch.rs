@@ -307,6 +307,10 @@ async fn a_signal_ends_a_watch_and_closes_its_connection() {
             assert_eq!(watching.end(), code);
         })
         .await;
+        // It has read all that the command sent when it knows that the connection has ended.
+        while program.emulator.live_clients() > 0 {
+            tokio::task::yield_now().await;
+        }
         assert_eq!(closed(&program), at + 1);
     }
 }

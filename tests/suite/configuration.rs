@@ -137,7 +137,7 @@ fn wrong_values_are_refused() {
     ]);
     assert_eq!(
         text,
-        "TWILIO_API_KEY is not usable: a text of 32 characters is not the SID of an API key, which is \
+        "TWILIO_API_KEY is not usable: a value of 32 characters is not the SID of an API key, which is \
          `SK` and 32 hexadecimal digits"
     );
 }

@@ -169,7 +169,7 @@ async fn lines_that_are_none_and_lines_that_expired() {
     let error = Entry::parse("{nonsense").unwrap_err();
     assert_eq!(
         error.to_string(),
-        "it is no line of an export: key must be a string"
+        "not a valid export line: key must be a string"
     );
 }
 

@@ -22,13 +22,7 @@ use crate::shell::session::Session;
 fn main() -> ExitCode {
     let done = match Arguments::read() {
         Ok(arguments) => run(arguments),
-        Err(error) => output::print_usage(&error).map(|()| {
-            if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Done
-            }
-        }),
+        Err(error) => output::print_usage(error),
     };
     match done {
         Ok(exit) => ExitCode::from(exit as u8),

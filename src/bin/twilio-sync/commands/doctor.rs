@@ -10,7 +10,7 @@ use twilio_sync::{Error, RetryPolicy, Service, SyncClient, SyncClientBuilder};
 use url::Url;
 
 use crate::io::failure::{Exit, Failure, Result};
-use crate::io::output::{Output, bad, clean, good, print, visible};
+use crate::io::output::{Output, Styled, one_line, print_styled, visible};
 use crate::shell::environment;
 use crate::shell::session::{Run, Session, connect};
 use crate::shell::settings::{Connection, Settings};
@@ -92,19 +92,17 @@ async fn show(out: &Output, findings: Vec<Finding>) -> Result<()> {
             .await?;
     } else {
         for finding in findings {
-            let mark = if finding.ok {
-                good("ok")
+            let text = Styled::default().plain(finding.check).plain(": ");
+            let text = if finding.ok {
+                text.good("ok")
             } else {
-                bad("failed")
+                text.bad("failed")
             };
-            print(format_args!(
-                "{}: {mark}: {}",
-                finding.check,
-                clean(&finding.detail)
-            ))?;
+            let mut text = text.plain(": ").plain(&one_line(&finding.detail));
             if let Some(hint) = finding.hint {
-                print(format_args!("  hint: {}", clean(&hint)))?;
+                text = text.plain("\n  hint: ").plain(&one_line(&hint));
             }
+            print_styled(&text)?;
         }
     }
     failure.map_or(Ok(()), Err)
@@ -134,6 +132,11 @@ async fn examine(connection: &Connection) -> Vec<Finding> {
 fn described(settings: &Settings) -> String {
     let found = environment::SHOWN.iter().filter_map(|variable| {
         let (value, source) = settings.find(variable)?;
+        let value = if environment::ADDRESSES.contains(variable) {
+            without_secrets(&value)
+        } else {
+            value
+        };
         let value = visible(&value);
         Some(if Some(source) == settings.credentials() {
             format!("{variable} {value}")
@@ -145,6 +148,29 @@ fn described(settings: &Settings) -> String {
         .credentials()
         .map(|source| format!("credentials from {source}"));
     from.into_iter().chain(found).collect::<Vec<_>>().join("; ")
+}
+
+/// An address with `***` for what may be a secret in it: user, password, query and fragment.
+fn without_secrets(address: &str) -> String {
+    let Some(mut url) = Url::parse(address).ok().filter(Url::has_host) else {
+        return "***".to_owned();
+    };
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if !has_user && url.query().is_none() && url.fragment().is_none() {
+        return address.to_owned();
+    }
+    if has_user {
+        // These cannot fail where there is a host.
+        let _ = url.set_username("***");
+        let _ = url.set_password(None);
+    }
+    if url.query().is_some() {
+        url.set_query(Some("***"));
+    }
+    if url.fragment().is_some() {
+        url.set_fragment(Some("***"));
+    }
+    url.to_string()
 }
 
 /// A client that tries once.

@@ -58,6 +58,8 @@ pub(crate) enum Command {
         name: Reference<DocumentSid>,
         #[command(flatten)]
         patch: PatchArgument,
+        #[command(flatten)]
+        ttl: TtlOption,
         /// Start from {} if there is no such Document
         #[arg(long = "create")]
         may_create: bool,
@@ -120,16 +122,19 @@ impl Run for Command {
             Self::Mutate {
                 name,
                 patch,
+                ttl,
                 may_create,
             } => {
                 let patch = patch.read().await?;
                 let documents = documents(session).await?;
                 let call = documents.mutate(name, |data| patch.apply(data));
+                let call = with_options!(call, ttl: ttl.ttl);
                 let document = if may_create {
                     call.or_default().await?
                 } else {
                     call.await?
                 };
+                ttl.warn_if_unset(out, document.outcome);
                 written(out, &document)
             }
             Self::Watch {

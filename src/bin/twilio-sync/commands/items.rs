@@ -7,14 +7,14 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use twilio_sync::kind::{self, Collection, Items, Position, Versioned};
 use twilio_sync::value::Data;
-use twilio_sync::{List, ListItems, Map, MapItems, SyncClient};
+use twilio_sync::{List, ListItems, Map, MapItems, SyncClient, Ttl};
 
 use super::lifecycle::{Creation, Lifecycle};
 use super::watch::{InitialOption, WatchOptions};
 use crate::io::failure::{Failure, Result};
 use crate::io::input::{
     DataArgument, IfMatchOption, ItemTtlOptions, OrderOption, PatchArgument, Reference, selector,
-    with_options, with_ttl,
+    ttl, with_options, with_ttl,
 };
 use crate::io::noun::Noun;
 use crate::io::output::{json_line, print, visible, written};
@@ -187,6 +187,16 @@ pub(crate) enum ItemVerb<K: Holder> {
         #[command(flatten)]
         options: WatchOptions,
     },
+    /// Set after how long an item expires; its data stays as it is
+    TtlItem {
+        #[command(flatten)]
+        holder: HolderArgument<K>,
+        #[command(flatten)]
+        place: PlaceArgument<K>,
+        /// Seconds, or as in 90s, 3m, 1h, 2days, never
+        #[arg(value_name = "TIME", value_parser = ttl)]
+        ttl: Ttl,
+    },
     /// Remove an item
     RmItem {
         #[command(flatten)]
@@ -240,6 +250,14 @@ impl<K: Holder> Run for ItemVerb<K> {
                 let call = item.items.update(item.place, &item.data);
                 let call = with_options!(call, if_match: if_match.if_match);
                 out.written(&with_ttl!(call, item.ttl).await?)
+            }
+            Self::TtlItem {
+                holder,
+                place: PlaceArgument { place },
+                ttl,
+            } => {
+                let items = holder.items::<Data>(session).await?;
+                out.written(&items.set_ttl(place, ttl).await?)
             }
             Self::RmItem {
                 holder,
@@ -298,6 +316,8 @@ pub(crate) enum ListCommand {
         index: PlaceArgument<List>,
         #[command(flatten)]
         patch: PatchArgument,
+        #[command(flatten)]
+        ttl: ItemTtlOptions,
     },
     /// Remove items, and print their number
     #[command(group = clap::ArgGroup::new("which").required(true))]
@@ -342,11 +362,18 @@ impl Run for ListCommand {
                 let found = with_options!(found, order: order.get(), from: from, limit: limit);
                 out.records(List::ITEM_COLUMNS, found).await
             }
-            Self::Mutate { list, index, patch } => {
+            Self::Mutate {
+                list,
+                index,
+                patch,
+                ttl,
+            } => {
                 let patch = patch.read().await?;
                 let items = list.items::<Data>(session).await?;
                 let call = items.mutate(index.place, |data| patch.apply(data));
-                written(out, &call.await?)
+                let item = with_ttl!(call, ttl).await?;
+                ttl.warn_if_unset(out, item.outcome);
+                written(out, &item)
             }
             Self::RmItems { list, key, all: _ } => {
                 let which = match &key {
@@ -401,6 +428,8 @@ pub(crate) enum MapCommand {
         key: PlaceArgument<Map>,
         #[command(flatten)]
         patch: PatchArgument,
+        #[command(flatten)]
+        ttl: ItemTtlOptions,
         /// Start from {} if there is no such item
         #[arg(long = "create")]
         may_create: bool,
@@ -457,16 +486,19 @@ impl Run for MapCommand {
                 map,
                 key,
                 patch,
+                ttl,
                 may_create,
             } => {
                 let patch = patch.read().await?;
                 let items = map.items::<Data>(session).await?;
                 let call = items.mutate(key.place, |data| patch.apply(data));
+                let call = with_ttl!(call, ttl);
                 let item = if may_create {
                     call.or_default().await?
                 } else {
                     call.await?
                 };
+                ttl.warn_if_unset(out, item.outcome);
                 written(out, &item)
             }
             Self::RmItems {

@@ -71,7 +71,7 @@ fn ask_for_profile(connection: &Connection) -> Result<Profile> {
         None if is_terminal => ask("Account SID (AC…): ")?,
         None => {
             return Err(Failure::usage("there is no account SID")
-                .hint("give --account-sid; nobody can be asked here"));
+                .hint("give --account-sid; standard input is not a terminal"));
         }
     };
     let api_key = match &connection.api_key {

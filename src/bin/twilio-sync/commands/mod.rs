@@ -31,7 +31,8 @@ use crate::transfer;
     name = "twilio-sync",
     version,
     arg_required_else_help = true,
-    after_help = "Exit codes: 0 done, 1 failure, 2 difference, 3 not found, 4 conflict, 5 unauthorised, 64 usage.\n\
+    after_help = "Exit codes: 0 done, 1 failure, 2 difference, 3 not found, 4 conflict, 5 unauthorised, 6 unknown \
+                  outcome of a write, 64 usage, 130 interrupted, 141 output not read, 143 terminated.\n\
                   Try it without an account: twilio-sync --local doc set desk-7 '{\"busy\": false}'"
 )]
 pub(crate) struct Arguments {
@@ -51,7 +52,14 @@ impl Arguments {
 }
 
 /// The options that take a name, a key or the beginning of one.
-const NAME_OPTIONS: [&str; 3] = ["prefix", "key", "from"];
+const NAME_OPTIONS: [&str; 6] = [
+    "prefix",
+    "key",
+    "from",
+    "friendly_name",
+    "identity",
+    "endpoint_id",
+];
 
 /// A command whose names and keys may begin with a hyphen, unless that is an option of the command.
 fn with_hyphens(command: clap::Command) -> clap::Command {

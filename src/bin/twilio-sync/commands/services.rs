@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use twilio_sync::error::InputError;
 use twilio_sync::value::ServiceSid;
 
 use crate::io::failure::{Failure, Result};
@@ -11,6 +12,17 @@ use crate::io::output::{visible, written};
 use crate::shell::session::{Run, Session};
 
 const COLUMNS: &[&str] = &["friendly_name", "sid", "unique_name", "date_updated"];
+
+/// Stands for the SID of the account's default Service.
+const DEFAULT: &str = "default";
+
+/// Parses a SID or `default`.
+fn sid_or_default(text: &str) -> Result<String, InputError> {
+    if text == DEFAULT {
+        return Ok(text.to_owned());
+    }
+    Ok(text.parse::<ServiceSid>()?.to_string())
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -56,8 +68,9 @@ pub(crate) enum Command {
     },
     /// Remove a Service and everything in it
     Rm {
-        /// Its SID
-        sid: ServiceSid,
+        /// Its SID, or default
+        #[arg(value_parser = sid_or_default)]
+        sid: String,
     },
 }
 
@@ -104,7 +117,11 @@ impl Run for Command {
         let out = &session.out;
         if let Self::Rm { sid } = &self {
             // Asked before the local data file is taken.
-            let question = format!("Remove the Service {sid} and everything in it");
+            let which = match sid.as_str() {
+                DEFAULT => "the default Service".to_owned(),
+                sid => format!("the Service {sid}"),
+            };
+            let question = format!("Remove {which} and everything in it");
             session.confirm(&question).await?;
         }
         let sync = session.sync().await?;
@@ -146,7 +163,12 @@ impl Run for Command {
                 out.written(&with_options!(call, friendly_name: friendly_name).await?)
             }
             Self::Rm { sid } => {
-                services.remove(&sid).await?;
+                // By its SID: another Service must not be removed by a retry.
+                let sid = match sid.as_str() {
+                    DEFAULT => services.get(DEFAULT).await?.sid.to_string(),
+                    _ => sid,
+                };
+                services.remove(sid.as_str()).await?;
                 out.done(format!("Removed the Service {sid} and everything in it."));
                 Ok(())
             }

@@ -1,6 +1,6 @@
 //! What a command fails with: a message, a hint and an exit code.
 
-use std::fmt::{self, Display};
+use std::fmt::Display;
 use std::io;
 
 use twilio_sync::Error;
@@ -19,6 +19,8 @@ pub(crate) enum Exit {
     /// Something else is there, or somebody else wrote meanwhile.
     Conflict = 4,
     Unauthorised = 5,
+    /// A write failed, and may have taken effect all the same.
+    Unknown = 6,
     /// The command line or the settings say something there is not, as in `sysexits.h`.
     Usage = 64,
     /// Ctrl-C ended it. This and what follows are as a shell reports a program that a signal ended.
@@ -101,16 +103,6 @@ impl Failure {
     }
 }
 
-impl Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)?;
-        if let Some(hint) = &self.hint {
-            write!(f, "\nhint: {hint}")?;
-        }
-        Ok(())
-    }
-}
-
 /// Returns `true` if the access token of live updates was refused.
 fn is_refused(error: &Error) -> bool {
     matches!(error, Error::Realtime(RealtimeError::Refused { .. }))
@@ -119,6 +111,11 @@ fn is_refused(error: &Error) -> bool {
 /// The exit code and the hint for an error of the library.
 fn classify(error: &Error) -> (Exit, Option<&'static str>) {
     match error {
+        // Whatever the response to a retry says, a conflict too may be with the write of this call.
+        error if error.is_outcome_unknown() => (
+            Exit::Unknown,
+            Some("it may be done or not: read what is there before you run this again"),
+        ),
         error if error.is_not_found() => (Exit::NotFound, None),
         error if error.is_already_exists() || error.is_revision_conflict() => {
             (Exit::Conflict, None)
@@ -160,9 +157,17 @@ impl<K> From<Box<BulkError<K>>> for Failure {
             // Nothing was begun: there is no account to give.
             return listing.into();
         }
-        let first = error.failed.first().map(|(_, error)| error);
-        Self::classified(first.or(error.listing.as_ref()), &error)
+        let decisive = error.failed.get(decisive(&error)).map(|(_, error)| error);
+        Self::classified(decisive.or(error.listing.as_ref()), &error)
     }
+}
+
+/// The place of the failure that decides the exit code of bulk work: the first whose outcome is not known,
+/// or else the first.
+pub(crate) fn decisive<K>(error: &BulkError<K>) -> usize {
+    let mut failed = error.failed.iter();
+    let unknown = failed.position(|(_, error)| error.is_outcome_unknown());
+    unknown.unwrap_or_default()
 }
 
 /// Returns true if a `test` of a JSON Patch failed.

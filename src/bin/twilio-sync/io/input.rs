@@ -7,6 +7,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
+use twilio_sync::call::Outcome;
 use twilio_sync::error::PatchError;
 use twilio_sync::kind::{Key, Kind};
 use twilio_sync::listing::Order;
@@ -15,7 +16,7 @@ use twilio_sync::{Revision, Ttl};
 
 use super::blocking::blocking;
 use super::failure::{Failure, Result};
-use super::output::visible;
+use super::output::{Output, visible};
 
 /// Text from an argument, from `@file`, or from standard input.
 #[derive(Clone, Debug)]
@@ -173,6 +174,15 @@ pub(crate) struct TtlOption {
     pub(crate) ttl: Option<Ttl>,
 }
 
+impl TtlOption {
+    /// Says that a change of data which changed nothing did not set it.
+    pub(crate) fn warn_if_unset(self, out: &Output, outcome: Outcome) {
+        if self.ttl.is_some() && outcome == Outcome::Unchanged {
+            out.warning("Nothing was written, so the time to live is as it was.");
+        }
+    }
+}
+
 /// `--ttl` and `--collection-ttl` of an item that is written.
 #[derive(Args, Clone, Copy, Debug)]
 pub(crate) struct ItemTtlOptions {
@@ -181,6 +191,14 @@ pub(crate) struct ItemTtlOptions {
     /// After how long all of the List or Map expires
     #[arg(long, value_name = "TIME", value_parser = ttl)]
     pub(crate) collection_ttl: Option<Ttl>,
+}
+
+impl ItemTtlOptions {
+    /// The same for an item and what it is in.
+    pub(crate) fn warn_if_unset(self, out: &Output, outcome: Outcome) {
+        let ttl = self.item.ttl.or(self.collection_ttl);
+        TtlOption { ttl }.warn_if_unset(out, outcome);
+    }
 }
 
 /// `--order` of what is listed.

@@ -3,5 +3,6 @@
 pub(crate) mod blocking;
 pub(crate) mod failure;
 pub(crate) mod input;
+mod json;
 pub(crate) mod noun;
 pub(crate) mod output;

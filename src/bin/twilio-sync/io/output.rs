@@ -1,11 +1,12 @@
 //! What is printed, and where: tables on a terminal, JSON elsewhere, notices on standard error.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 use std::mem;
 use std::pin::pin;
 
 use anstyle::{AnsiColor, Style};
+use clap::error::ContextValue;
 use comfy_table::{ColumnConstraint, ContentArrangement, Row, Table, TableStyle, Width, presets};
 use futures_core::Stream;
 use futures_util::{StreamExt, TryStreamExt};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 use twilio_sync::call::{Outcome, Written};
 
 use super::failure::{Exit, Failure, Result};
+use super::json::{Members, indented, string};
 
 /// The rows of one table of a long list, so that a part is on the screen and not all in memory.
 const ROWS: usize = 1_000;
@@ -95,7 +97,7 @@ impl Output {
         if !self.is_table() {
             return print(json_line(record)?);
         }
-        print(listed(&value(record)?))
+        print_styled(&listed(&json_line(record)?))
     }
 
     /// Prints a record that a write left, unless nobody wants to know.
@@ -122,13 +124,12 @@ impl Output {
         }
         let mut rows = Rows::new(self, columns);
         while let Some(record) = records.next().await {
-            match record {
-                Ok(record) => rows.add(&value(&record)?)?,
-                Err(error) => {
-                    // What came before it is shown all the same.
-                    rows.print()?;
-                    return Err(error.into());
-                }
+            let record = record.map_err(Failure::from);
+            let added = record.and_then(|record| rows.add(&json_line(&record)?));
+            if let Err(failure) = added {
+                // What came before it is shown all the same.
+                rows.print()?;
+                return Err(failure);
             }
         }
         rows.finish()
@@ -153,7 +154,7 @@ impl Output {
     }
 
     /// Says something that is not a result, on standard error.
-    pub(crate) fn notice(&self, text: impl std::fmt::Display) {
+    pub(crate) fn notice(&self, text: impl Display) {
         if !self.quiet {
             note(text);
         }
@@ -161,12 +162,12 @@ impl Output {
 
     /// Says what a result lacks, on standard error, also to those who want no notices.
     #[expect(clippy::unused_self, reason = "all output goes through this type")]
-    pub(crate) fn warning(&self, text: impl std::fmt::Display) {
+    pub(crate) fn warning(&self, text: impl Display) {
         note(text);
     }
 
     /// A notice for people only, of what a script sees by the exit code.
-    pub(crate) fn done(&self, text: impl std::fmt::Display) {
+    pub(crate) fn done(&self, text: impl Display) {
         if self.is_table() {
             self.notice(text);
         }
@@ -216,17 +217,17 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Takes the columns of a record.
-    fn add(&mut self, record: &Value) -> Result<()> {
-        let cells = self.columns.iter();
+    /// Takes the columns of a record, which is an object on one line.
+    fn add(&mut self, record: &str) -> Result<()> {
+        let record = Members::read(record);
+        let value = |column: &str| record.as_ref().and_then(|members| members.get(column));
         // An object without a name is addressed by its SID.
-        let value = |column: &str| match &record[column] {
-            Value::Null if column == "unique_name" && !self.columns.contains(&"sid") => {
-                &record["sid"]
-            }
+        let shown = |column: &&str| match value(column) {
+            None if *column == "unique_name" && !self.columns.contains(&"sid") => value("sid"),
             value => value,
         };
-        let mut row = Row::from(cells.map(|column| cell(value(column))));
+        let cells = self.columns.iter().map(shown);
+        let mut row = Row::from(cells.map(|value| cell(value.unwrap_or("null"))));
         // One line each: what does not fit is cut.
         row.max_height(1);
         self.table.add_row(row);
@@ -254,7 +255,8 @@ impl<'a> Rows<'a> {
         table.set_header(self.columns.iter().map(heading));
         let text = table.trim_fmt();
         let (heading, rows) = text.split_once('\n').unwrap_or((&text, ""));
-        print(format_args!("{}\n{rows}", styled(heading, HEADING)))
+        let text = Styled::default().heading(heading);
+        print_styled(&text.plain("\n").plain(rows))
     }
 
     fn finish(mut self) -> Result<()> {
@@ -266,41 +268,40 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The members of a record, one below the other: first what it is and what it holds.
-fn listed(record: &Value) -> String {
-    let Value::Object(members) = record else {
-        return record.to_string();
+/// The members of a record, which is JSON on one line, one below the other: first what it is and what it
+/// holds.
+fn listed(record: &str) -> Styled {
+    let Some(members) = Members::read(record) else {
+        return Styled::default().plain(record);
     };
+    let place = |name: &str| FIRST.iter().position(|first| *first == name);
     let shown = members
         .iter()
-        .filter(|(name, _)| !UNSHOWN.contains(&name.as_str()));
-    let (first, rest): (Vec<_>, Vec<_>) =
-        shown.partition(|(name, _)| FIRST.contains(&name.as_str()));
-    let place = |name: &str| FIRST.iter().position(|first| *first == name);
-    let mut members = first;
-    members.sort_by_key(|(name, _)| place(name));
-    members.extend(rest);
-    let width = members.iter().map(|(name, _)| name.len()).max();
+        .filter(|(name, _)| !UNSHOWN.contains(name))
+        .map(|(name, value)| (visible(name), place(name).unwrap_or(FIRST.len()), value));
+    let mut members: Vec<_> = shown.collect();
+    members.sort_by_key(|(_, place, _)| *place);
+    let width = members.iter().map(|(name, ..)| name.chars().count()).max();
     let indent = width.unwrap_or_default() + 2;
-    let lines = members.into_iter().map(|(name, value)| {
-        let text = match value {
-            Value::Object(_) | Value::Array(_) => format!("{value:#}"),
-            value => cell(value),
+    let mut text = Styled::default();
+    for (at, (name, _, value)) in members.iter().enumerate() {
+        let value = match value.as_bytes().first() {
+            Some(b'{' | b'[') => indented(value).replace('\n', &format!("\n{:indent$}", "")),
+            _ => cell(value),
         };
-        let text = text.lines().map(visible).collect::<Vec<_>>();
-        let text = text.join(&format!("\n{:indent$}", ""));
+        let end = if at == 0 { "" } else { "\n" };
         let name = format!("{name:indent$}");
-        format!("{}{text}", styled(&name, HEADING))
-    });
-    lines.collect::<Vec<_>>().join("\n")
+        text = text.plain(end).heading(&name).plain(&value);
+    }
+    text
 }
 
-/// The text of a value in a table.
-fn cell(value: &Value) -> String {
-    match value {
-        Value::Null => "-".to_owned(),
-        Value::String(text) => visible(text),
-        value => visible(&value.to_string()),
+/// The text of a JSON value, which is on one line, in a table.
+fn cell(json: &str) -> String {
+    match string(json) {
+        Some(text) => visible(&text),
+        None if json == "null" => "-".to_owned(),
+        None => json.to_owned(),
     }
 }
 
@@ -326,43 +327,21 @@ fn steers(letter: char) -> bool {
 
 /// A text of some lines in which what could steer a terminal is shown.
 pub(crate) fn clean(text: &str) -> String {
-    escaped(text, |_| 0)
-}
-
-/// A text with the styles that are in it, in which all else that could steer a terminal is shown.
-fn clean_styled(text: &str) -> String {
-    escaped(text, |text| {
-        let Some(parameters) = text.strip_prefix("\u{1b}[") else {
-            return 0;
-        };
-        let digits = |letter: char| letter.is_ascii_digit() || letter == ';';
-        let rest = parameters.trim_start_matches(digits);
-        rest.strip_prefix('m')
-            .map_or(0, |rest| text.len() - rest.len())
-    })
-}
-
-/// A text in which what could steer a terminal is shown, but for what a function takes as it is: it
-/// gives the number of bytes at the beginning of a text.
-fn escaped(text: &str, taken: impl Fn(&str) -> usize) -> String {
     let mut escaped = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(letter) = rest.chars().next() {
-        let mut length = letter.len_utf8();
+    for letter in text.chars() {
         if steers(letter) && letter != '\n' {
-            match taken(rest) {
-                0 => escaped.extend(letter.escape_unicode()),
-                count => {
-                    escaped.push_str(&rest[..count]);
-                    length = count;
-                }
-            }
+            escaped.extend(letter.escape_unicode());
         } else {
             escaped.push(letter);
         }
-        rest = &rest[length..];
     }
     escaped
+}
+
+/// A text on one line, in which what could steer a terminal is shown: a line break that others put into
+/// it must not begin what reads as a line of the program's own, such as a hint.
+pub(crate) fn one_line(text: &str) -> String {
+    clean(&text.lines().collect::<Vec<_>>().join(" "))
 }
 
 /// A value as a shell takes it.
@@ -375,12 +354,43 @@ pub(crate) fn shell_quoted(value: &str) -> String {
     }
 }
 
-fn styled(text: &str, style: Style) -> String {
-    format!("{style}{text}{style:#}")
+/// A text with styles. What is added to it is cleaned, so that all styles in it are the program's own.
+#[derive(Default)]
+pub(crate) struct Styled(String);
+
+impl Styled {
+    /// Adds a text without a style.
+    pub(crate) fn plain(mut self, text: &str) -> Self {
+        self.0.push_str(&clean(text));
+        self
+    }
+
+    /// Adds a word for what is as it should be.
+    pub(crate) fn good(self, text: &str) -> Self {
+        self.with(GOOD, text)
+    }
+
+    /// Adds a word for what is not as it should be.
+    pub(crate) fn bad(self, text: &str) -> Self {
+        self.with(ERROR, text)
+    }
+
+    fn heading(self, text: &str) -> Self {
+        self.with(HEADING, text)
+    }
+
+    fn with(mut self, style: Style, text: &str) -> Self {
+        let text = clean(text);
+        // Nothing fails to be written into a text.
+        let _ = write!(self.0, "{style}{text}{style:#}");
+        self
+    }
 }
 
-fn value(record: &impl Serialize) -> Result<Value> {
-    serde_json::to_value(record).map_err(|error| unencoded(&error))
+impl Display for Styled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
 }
 
 /// A record as one line. Data is kept as it came, but that white space in it is no more than that, and
@@ -426,51 +436,59 @@ pub(crate) fn unprinted(error: io::Error) -> Failure {
 }
 
 /// Prints a line of results.
-pub(crate) fn print(text: impl std::fmt::Display) -> Result<()> {
+pub(crate) fn print(text: impl Display) -> Result<()> {
+    print_styled(&Styled::default().plain(&text.to_string()))
+}
+
+/// Prints a line of results that has styles.
+pub(crate) fn print_styled(text: &Styled) -> Result<()> {
     let mut out = anstream::stdout();
-    writeln!(out, "{}", clean_styled(&text.to_string()))
+    writeln!(out, "{text}")
         .and_then(|()| out.flush())
         .map_err(unprinted)
 }
 
 /// Prints something that is not a result on standard error.
-pub(crate) fn note(text: impl std::fmt::Display) {
+pub(crate) fn note(text: impl Display) {
     // Without standard error there is no place for it.
-    let _ = writeln!(anstream::stderr(), "{}", clean(&text.to_string()));
+    let _ = writeln!(anstream::stderr(), "{}", one_line(&text.to_string()));
 }
 
-/// Prints a failure on standard error.
+/// Prints a failure on standard error: a line for what failed, and one for the hint.
 pub(crate) fn print_failure(failure: &Failure) {
-    let failure = clean(&failure.to_string());
+    let text = Styled::default().bad("error:").plain(" ");
+    let mut text = text.plain(&one_line(failure.message()));
+    if let Some(hint) = failure.hinted() {
+        text = text.plain("\nhint: ").plain(&one_line(hint));
+    }
     // Without standard error there is no place for it.
-    let _ = writeln!(anstream::stderr(), "{} {failure}", styled("error:", ERROR));
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// Prints a help text on standard output, or why a command line cannot be read on standard error.
-pub(crate) fn print_usage(error: &clap::Error) -> Result<()> {
-    if error.use_stderr() {
-        // It quotes the command line, so that its styles cannot be told from those of others.
-        let text = clean(&error.render().to_string());
-        let (label, text) = match text.strip_prefix("error:") {
-            Some(rest) => (styled("error:", ERROR), rest),
-            None => (String::new(), &*text),
-        };
-        // Without standard error there is no place for it.
-        let _ = write!(anstream::stderr(), "{label}{text}");
-        return Ok(());
+pub(crate) fn print_usage(mut error: clap::Error) -> Result<Exit> {
+    if !error.use_stderr() {
+        let mut out = anstream::stdout();
+        write!(out, "{}", error.render().ansi())
+            .and_then(|()| out.flush())
+            .map_err(unprinted)?;
+        return Ok(Exit::Done);
     }
-    let mut out = anstream::stdout();
-    write!(out, "{}", error.render().ansi())
-        .and_then(|()| out.flush())
-        .map_err(unprinted)
-}
-
-/// A word for what is as it should be.
-pub(crate) fn good(text: &str) -> String {
-    styled(text, GOOD)
-}
-
-/// A word for what is not as it should be.
-pub(crate) fn bad(text: &str) -> String {
-    styled(text, ERROR)
+    // It quotes the command line, which may have names of others: neither their styles nor their line
+    // breaks can be told from the program's own.
+    let quoted = error.context().filter_map(|(kind, value)| match value {
+        ContextValue::String(text) => Some((kind, ContextValue::String(one_line(text)))),
+        _ => None,
+    });
+    for (kind, value) in quoted.collect::<Vec<_>>() {
+        error.insert(kind, value);
+    }
+    let text = error.render().to_string();
+    let text = match text.strip_prefix("error:") {
+        Some(rest) => Styled::default().bad("error:").plain(rest),
+        None => Styled::default().plain(&text),
+    };
+    // Without standard error there is no place for it.
+    let _ = write!(anstream::stderr(), "{text}");
+    Ok(Exit::Usage)
 }

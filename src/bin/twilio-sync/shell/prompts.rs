@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use crate::io::blocking::blocking;
 use crate::io::failure::{Exit, Failure, Result};
-use crate::io::output::clean;
+use crate::io::output::one_line;
 
 /// Asks for confirmation of what cannot be undone, unless `--yes` was given. In a script, which
 /// cannot be asked, it must have been given.
@@ -18,9 +18,14 @@ pub(crate) async fn confirm(yes: bool, what: &str) -> Result<()> {
 
 /// Asks a question that only yes answers.
 fn ask_whether(what: &str) -> Result<()> {
-    if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
-        return Err(Failure::usage(format!("{what}? Nobody can be asked here"))
-            .hint("--yes does it without asking"));
+    let not_a_terminal = match (io::stdin().is_terminal(), io::stderr().is_terminal()) {
+        (true, true) => None,
+        (false, _) => Some("Standard input"),
+        (true, false) => Some("Standard error"),
+    };
+    if let Some(stream) = not_a_terminal {
+        let message = format!("{what}? {stream} is not a terminal");
+        return Err(Failure::usage(message).hint("--yes does it without asking"));
     }
     match ask(&format!("{what}? [y/N] "))?.to_lowercase().as_str() {
         "y" | "yes" => Ok(()),
@@ -32,7 +37,7 @@ fn ask_whether(what: &str) -> Result<()> {
 pub(crate) fn ask(question: &str) -> Result<String> {
     let mut err = anstream::stderr();
     // If it cannot be asked, there is no answer either.
-    let _ = write!(err, "{}", clean(question)).and_then(|()| err.flush());
+    let _ = write!(err, "{}", one_line(question)).and_then(|()| err.flush());
     read_line()
 }
 

@@ -21,7 +21,7 @@ use super::{
     EXPIRED, FileOption, Parts, Scope, UNADDRESSABLE, UNNAMED, plural, warn_left_out, with_hint,
 };
 use crate::io::blocking::blocking;
-use crate::io::failure::{Exit, Failure, Result};
+use crate::io::failure::{Exit, Failure, Result, decisive};
 use crate::io::input::Reference;
 use crate::shell::session::Session;
 
@@ -198,9 +198,12 @@ impl Import<'_> {
         });
         let result = result.await;
         recorded?;
-        let Err(error) = result else {
+        let Err(mut error) = result else {
             return Ok(());
         };
+        // The first failure is that of the whole.
+        let decisive = decisive(&error);
+        error.failed.drain(..decisive);
         let line = error.failed.first().map_or(0, |((line, _), _)| *line);
         Err(self.failed(at(line), twilio_sync::Error::from(error)))
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
+use twilio_sync::emulator::LiveFault;
 use twilio_sync::realtime::{DocumentEvent, ListEvent, MapEvent, MessageEvent, Status};
 use twilio_sync::{Emulator, SyncClient};
 
@@ -180,6 +181,39 @@ async fn a_view_has_what_was_written() {
     sync.maps().remove("calls").await.unwrap();
     let error = view.wait_for(BTreeMap::is_empty).await.unwrap_err();
     assert!(error.to_string().contains("map \"calls\""), "{error}");
+}
+
+/// 50 of the largest items, with the longest of their keys and addresses.
+#[tokio::test]
+async fn the_largest_items_are_read_and_replayed() {
+    let (emulator, sync) = start().await;
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+    let items = |text: &'static str| {
+        let data = json!({"text": text.repeat(16 * 1024 - r#"{"text":""}"#.len())});
+        (10..60).map(move |n| (format!("{}{n}", "\u{1f4de}".repeat(318)), data.clone()))
+    };
+    calls.set_many(items("a")).await.unwrap();
+    let view = calls.view().await.unwrap();
+    assert_eq!(view.len(), 50);
+
+    emulator.inject_live(LiveFault::refuse(503).always());
+    emulator.inject_live(LiveFault::cut());
+    calls.set_many(items("b")).await.unwrap();
+    emulator.clear_live_faults();
+    let is_new = |item: &twilio_sync::MapItem<Value>| {
+        let text = item.data["text"].as_str();
+        text.is_some_and(|text| text.starts_with('b'))
+    };
+    view.wait_for(|calls| calls.values().all(|item| is_new(item)))
+        .await
+        .unwrap();
+    let frames = emulator.frames();
+    let sizes = frames.iter().filter_map(|frame| {
+        let header: Value = serde_json::from_str(frame.header()).ok()?;
+        header["payload_size"].as_u64()
+    });
+    assert!(sizes.max() > Some(1024 * 1024));
 }
 
 #[tokio::test]

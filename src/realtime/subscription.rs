@@ -402,7 +402,7 @@ impl Subscription {
             Kind::List | Kind::Map
                 if self.pass != Pass::First || self.listing == Listing::Wanted =>
             {
-                self.index.begin_listing();
+                self.index.begin_listing(last);
                 self.phase = Phase::List(None);
                 // Items that were never listed and have not changed since are not told.
                 if self.listing == Listing::Skipped {

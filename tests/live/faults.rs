@@ -135,6 +135,7 @@ async fn a_refused_token_ends_all_watches() {
     let mut watch = sync.map::<Value>("calls").watch();
     let error = watch.try_next().await.unwrap_err();
     assert!(error.to_string().contains("access token"), "{error}");
+    assert!(error.is_unauthorized(), "{error:?}");
     assert!(matches!(watch.try_next().await, Ok(None)));
     let status = sync.realtime().status().unwrap().borrow().clone();
     assert!(matches!(status, Status::Refused(_)), "{status:?}");

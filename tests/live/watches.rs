@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
 use twilio_sync::emulator::LiveFault;
+use twilio_sync::error::{EndCause, RealtimeError};
 use twilio_sync::realtime::{DocumentEvent, ListEvent, MapEvent, MessageEvent, Status};
-use twilio_sync::{Emulator, SyncClient};
+use twilio_sync::{Emulator, Error, SyncClient};
 
 pub(crate) async fn start() -> (Emulator, SyncClient) {
     let emulator = Emulator::start().await.unwrap();
@@ -181,6 +182,70 @@ async fn a_view_has_what_was_written() {
     sync.maps().remove("calls").await.unwrap();
     let error = view.wait_for(BTreeMap::is_empty).await.unwrap_err();
     assert!(error.to_string().contains("map \"calls\""), "{error}");
+    assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+async fn a_view_says_why_it_ended() {
+    let cause = |error| match error {
+        Error::Realtime(RealtimeError::Ended { cause, .. }) => cause,
+        error => panic!("{error}"),
+    };
+    let (emulator, sync) = start().await;
+    let desks = sync.documents::<Value>();
+    desks.create("desk-7", &json!({})).await.unwrap();
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+
+    let view = desks.view("desk-7").await.unwrap();
+    desks.remove("desk-7").await.unwrap();
+    let error = view.wait_for(|_| false).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert_eq!(cause(error), EndCause::Removed);
+
+    let view = calls.view().await.unwrap();
+    sync.realtime().close().await;
+    let error = view.wait_for(|_| false).await.unwrap_err();
+    assert_eq!(cause(error), EndCause::Closed);
+
+    let view = calls.view().await.unwrap();
+    emulator.inject_live(LiveFault::close(401));
+    let error = view.wait_for(|_| false).await.unwrap_err();
+    assert!(error.is_unauthorized(), "{error}");
+    assert!(matches!(cause(error), EndCause::Failed(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_waits_for_a_state_and_returns_that_one() {
+    let (_emulator, sync) = start().await;
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+    let view = calls.view().await.unwrap();
+    calls.set("a", &json!({})).await.unwrap();
+    let (passing, passed) = tokio::sync::oneshot::channel();
+    let passing = std::sync::Mutex::new(Some(passing));
+    let other = tokio::spawn(async move {
+        passed.await.unwrap();
+        calls.set("b", &json!({})).await.unwrap();
+    });
+    let state = view
+        .wait_for(|state| {
+            if state.len() != 1 {
+                return false;
+            }
+            if let Some(passing) = passing.lock().unwrap().take() {
+                passing.send(()).unwrap();
+            }
+            // The view is read, and changes, while the test runs.
+            while view.len() < 2 {
+                std::thread::yield_now();
+            }
+            true
+        })
+        .await
+        .unwrap();
+    assert_eq!((state.len(), view.len()), (1, 2));
+    other.await.unwrap();
 }
 
 /// 50 of the largest items, with the longest of their keys and addresses.

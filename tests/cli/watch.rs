@@ -266,12 +266,12 @@ async fn the_address_of_live_updates_is_that_of_the_service() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_connection_is_told() {
+async fn a_lost_connection_is_reported() {
     let program = Program::start().await;
     program.sync.maps().create("calls").await.unwrap();
     let command = program.command("map watch calls --count 1");
     let mut watching = beside(|| Watching::start(command)).await;
-    // A connection that is back at once is not told.
+    // A connection that is back at once is not reported.
     program
         .emulator
         .inject_live(LiveFault::refuse(503).always());

@@ -16,7 +16,7 @@ pub(crate) async fn start() -> (Emulator, SyncClient) {
 }
 
 #[tokio::test]
-async fn a_watch_of_a_map_tells_what_is_there_and_then_each_change() {
+async fn a_watch_of_a_map_emits_what_is_there_and_then_each_change() {
     let (_emulator, sync) = start().await;
     sync.maps().create("calls").await.unwrap();
     let calls = sync.map::<Value>("calls");
@@ -39,26 +39,30 @@ async fn a_watch_of_a_map_tells_what_is_there_and_then_each_change() {
     assert!(watch.is_live());
 
     let added = calls.set("new", &json!({"n": 1.50})).await.unwrap().object;
-    let Some(MapEvent::Added(told)) = watch.try_next().await.unwrap() else {
+    let Some(MapEvent::Added(emitted)) = watch.try_next().await.unwrap() else {
         panic!("not added");
     };
-    assert_eq!((&told.key, &told.data), (&added.key, &added.data));
-    assert_eq!(told.revision, added.revision);
+    assert_eq!((&emitted.key, &emitted.data), (&added.key, &added.data));
+    assert_eq!(emitted.revision, added.revision);
 
     let before = calls.get("007").await.unwrap();
     let updated = calls.update("007", &json!({"n": "seven"})).await.unwrap();
-    let Some(MapEvent::Updated(told)) = watch.try_next().await.unwrap() else {
+    let Some(MapEvent::Updated(emitted)) = watch.try_next().await.unwrap() else {
         panic!("not updated");
     };
     assert_eq!(
-        (&told.data, &told.revision),
+        (&emitted.data, &emitted.revision),
         (&updated.data, &updated.revision)
     );
-    let created = told.date_created.timestamp();
+    let created = emitted.date_created.timestamp();
     assert_eq!(created, before.date_created.timestamp());
-    assert_eq!(told.created_by, before.created_by);
+    assert_eq!(emitted.created_by, before.created_by);
     // The revision of an event is one to write with.
-    calls.remove("007").if_match(&told.revision).await.unwrap();
+    calls
+        .remove("007")
+        .if_match(&emitted.revision)
+        .await
+        .unwrap();
     let Some(MapEvent::Removed(removed)) = watch.try_next().await.unwrap() else {
         panic!("not removed");
     };
@@ -98,7 +102,7 @@ async fn a_watch_of_a_list_may_begin_with_what_comes() {
 }
 
 #[tokio::test]
-async fn a_watch_of_a_document_tells_its_states() {
+async fn a_watch_of_a_document_emits_its_states() {
     let (_emulator, sync) = start().await;
     let desks = sync.documents::<Value>();
     let created = desks

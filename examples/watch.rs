@@ -25,7 +25,7 @@ async fn show(calls: &MapItems<Value>) -> twilio_sync::Result<()> {
     while let Some(event) = watch.try_next().await? {
         match event {
             MapEvent::Initial(item) => println!("{} is {}", item.key, item.data["state"]),
-            // All that was there has been told. What follows happens now.
+            // All that was there has been emitted. What follows happens now.
             MapEvent::Ready => drop(calls.remove("CA1").await?),
             MapEvent::Added(item) => println!("{} is new: {}", item.key, item.data["state"]),
             MapEvent::Updated(item) => println!("{} is now {}", item.key, item.data["state"]),

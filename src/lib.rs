@@ -69,7 +69,7 @@
 //!
 #![cfg_attr(
     feature = "realtime",
-    doc = "# Live updates\n\n[`realtime`] tells what changes as it happens: \
+    doc = "# Live updates\n\n[`realtime`] reports what changes as it happens: \
            [`watch`](kind::Items::watch) as events, [`view`](kind::Items::view) as the state now, and \
            [`listen`](Messages::listen) for messages.\n"
 )]

@@ -83,7 +83,8 @@ impl SyncClientBuilder {
     /// Another address for live updates, such as an emulator's `realtime_url`. Default: that of the
     /// region, or that of the emulator if the base URL is one.
     ///
-    /// It needs `wss`, for it gets access tokens. Only loopback addresses may have `ws`.
+    /// It needs `wss`, since it gets access tokens; the logs of `tungstenite` have them too, see
+    /// [`realtime`](crate::realtime#access-tokens-in-logs). Only loopback addresses may have `ws`.
     pub fn realtime_url(mut self, url: impl Into<String>) -> Self {
         self.realtime.url = Some(url.into());
         self

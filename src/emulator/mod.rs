@@ -145,6 +145,7 @@ impl Emulator {
     ///   runtime, so that they take place even without a call.
     /// - Webhooks are not posted: the [log](Self::webhooks) has them, signed, as not sent.
     /// - [`url`](Self::url) is an address that nothing listens on.
+    /// - There are no live updates: they need a socket.
     /// - [`stop`](Self::stop) does not wait: calls under way fail.
     /// - With a data file, do not pause time: while its thread writes, paused time would run on.
     ///

@@ -70,11 +70,9 @@ impl ErrorBody {
         read
     }
 
-    /// Returns `true` if it has a code of Twilio's, which all have five digits. What stands between may
-    /// have codes of its own.
+    /// Returns `true` if it has a code of Twilio's.
     pub(crate) fn has_twilio_code(&self) -> bool {
-        self.code
-            .is_some_and(|code| (10_000..100_000).contains(&code))
+        self.code.is_some_and(is_twilio_code)
     }
 }
 
@@ -92,6 +90,12 @@ pub(crate) fn excerpt(body: &[u8]) -> Cow<'static, str> {
         line.push('…');
     }
     line.into()
+}
+
+/// Returns `true` for a code that can be one of Twilio's, which all have five digits. A gateway may have
+/// codes of its own.
+pub(super) fn is_twilio_code(code: i64) -> bool {
+    (10_000..100_000).contains(&code)
 }
 
 /// The words of a text on one line.

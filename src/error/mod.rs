@@ -31,7 +31,7 @@ pub use line::{LineError, ReadError};
 pub(crate) use outcome::Doubt;
 pub use outcome::{Present, ReadBack, WriteOutcome};
 #[cfg(feature = "realtime")]
-pub use realtime::RealtimeError;
+pub use realtime::{EndCause, RealtimeError};
 pub use response::ResponseError;
 pub(crate) use service::Needed;
 pub use service::ServiceError;
@@ -125,6 +125,8 @@ impl Error {
         match self {
             Self::Service(error) => Some(error),
             Self::Contention(error) => error.source.service_error(),
+            #[cfg(feature = "realtime")]
+            Self::Realtime(error) => error.failure().and_then(Self::service_error),
             _ => None,
         }
     }
@@ -137,6 +139,8 @@ impl Error {
             Self::Connection(error) => Some(&error.call),
             Self::Response(error) => Some(&error.call),
             Self::Contention(error) => error.source.call(),
+            #[cfg(feature = "realtime")]
+            Self::Realtime(error) => error.failure().and_then(Self::call),
             _ => None,
         }
     }
@@ -167,37 +171,68 @@ impl Error {
         self
     }
 
-    /// The HTTP status, if a response was received.
+    /// The HTTP status, if a response was received; for an access token that was refused, that of the
+    /// refusal.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         match self {
             Self::Response(error) => Some(error.status),
+            #[cfg(feature = "realtime")]
+            Self::Realtime(RealtimeError::Refused { status, .. }) => {
+                StatusCode::from_u16(*status).ok()
+            }
+            #[cfg(feature = "realtime")]
+            Self::Realtime(error) => error.failure().and_then(Self::status),
             _ => self.service_error().map(ServiceError::status),
         }
     }
 
-    /// Twilio's error code, if the response has one.
+    /// Twilio's error code, if the response or the refusal of an access token has one.
     #[must_use]
     pub fn code(&self) -> Option<i64> {
-        self.service_error().and_then(|error| error.body.code)
+        match self {
+            #[cfg(feature = "realtime")]
+            Self::Realtime(RealtimeError::Refused { code, .. }) => code.map(i64::from),
+            #[cfg(feature = "realtime")]
+            Self::Realtime(error) => error.failure().and_then(Self::code),
+            _ => self.service_error().and_then(|error| error.body.code),
+        }
     }
 
     fn has_status(&self, status: StatusCode) -> bool {
-        self.service_error()
-            .is_some_and(|error| error.body.status == status.as_u16())
+        match self {
+            #[cfg(feature = "realtime")]
+            Self::Realtime(RealtimeError::Refused {
+                status: refused, ..
+            }) => *refused == status.as_u16(),
+            #[cfg(feature = "realtime")]
+            Self::Realtime(error) => error
+                .failure()
+                .is_some_and(|error| error.has_status(status)),
+            _ => self
+                .service_error()
+                .is_some_and(|error| error.body.status == status.as_u16()),
+        }
     }
 
     /// Returns `true` if the error response is Twilio's own, and not that of a proxy or gateway.
     fn has_twilio_code(&self) -> bool {
-        self.service_error()
-            .is_some_and(|error| error.body.has_twilio_code())
+        self.code().is_some_and(body::is_twilio_code)
     }
 
     /// Returns `true` if the object or item does not exist, or the Service it should be in.
     ///
+    /// It is `true` too for a view that has ended since its object was removed.
+    ///
     /// A 404 that is not Twilio's, such as a proxy's, says nothing about that and is another error.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
+        #[cfg(feature = "realtime")]
+        if let Self::Realtime(error) = self
+            && error.is_removal()
+        {
+            return true;
+        }
         self.has_status(StatusCode::NOT_FOUND) && self.has_twilio_code()
     }
 
@@ -233,13 +268,13 @@ impl Error {
         self.call().and_then(|call| call.retry_after)
     }
 
-    /// Returns `true` if the credentials were rejected.
+    /// Returns `true` if the credentials were rejected, or the access token of live updates.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.has_status(StatusCode::UNAUTHORIZED)
     }
 
-    /// Returns `true` if the identity or the credentials have no right to do this.
+    /// Returns `true` if the identity, the credentials or the access token have no right to do this.
     #[must_use]
     pub fn is_forbidden(&self) -> bool {
         self.has_status(StatusCode::FORBIDDEN)

@@ -1,4 +1,4 @@
-//! The items that a watch has told of.
+//! The items that a watch has emitted events of.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -80,8 +80,12 @@ impl Index {
         creator
     }
 
-    /// Begins a listing, after which the items that it did not come upon are the removed ones.
-    pub(super) fn begin_listing(&mut self) {
+    /// Begins a listing of an object with its last event. After it, the items that it did not come upon
+    /// are the removed ones.
+    pub(super) fn begin_listing(&mut self, last: EventId) {
+        // A service that was set back to a backup has forgotten later removals, and gives their numbers
+        // to other events.
+        self.removed.retain(|(_, event)| *event <= last);
         self.unseen = self.items.keys().cloned().collect();
     }
 
@@ -94,5 +98,21 @@ impl Index {
         let position = self.unseen.pop_first()?;
         self.items.remove(&position);
         Some(position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_removal_that_the_service_has_forgotten_hides_no_later_event() {
+        let mut index = Index::default();
+        let key = |key: &str| Position::Key(key.into());
+        index.remove(&key("a"), 5);
+        index.remove(&key("b"), 15);
+        index.begin_listing(8);
+        assert_eq!(index.last_event(&key("a")), Some(5));
+        assert_eq!(index.last_event(&key("b")), None);
     }
 }

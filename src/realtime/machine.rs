@@ -468,10 +468,23 @@ impl Machine {
     }
 
     fn frame(&mut self, now: Instant, bytes: &[u8]) {
-        let Ok(frame) = Frame::parse(bytes) else {
-            self.outputs.push_back(Output::Disconnect);
-            self.lost(now, "the service sent what is no message".to_owned());
-            return;
+        let frame = match Frame::parse(bytes) {
+            Ok(frame) => frame,
+            // Another connection would get the same message. What an event in it says is missing from
+            // the numbers of the next ones, and asked for again.
+            Err(error) => {
+                let is_reply = Frame::id_of(bytes).is_some_and(|id| self.replies.contains_key(&id));
+                if is_reply {
+                    self.outputs.push_back(Output::Disconnect);
+                    self.lost(
+                        now,
+                        format!("the service sent a reply that cannot be read: {error}"),
+                    );
+                } else {
+                    tracing::warn!(%error, "a message of the service cannot be read");
+                }
+                return;
+            }
         };
         if let Phase::Live {
             heard, is_pinged, ..

@@ -1,12 +1,13 @@
 //! Live updates: what happens in Documents, Lists, Maps and Message Streams, as it happens.
 //!
-//! - [`watch`](crate::kind::Items::watch) tells each change of an object as a stream of events;
+//! - [`watch`](crate::kind::Items::watch) is a stream of events, one for each change of an object;
 //!   [`listen`](crate::Messages::listen) does so for messages.
 //! - [`view`](crate::kind::Items::view) keeps an object in memory as it is now.
 //!
 //! All of it goes over one connection of the client and its clones. It is opened when the first watch is
 //! polled, and closed when the last one is dropped. A lost connection is made again, and what was missed
-//! is told. The client only reads over it; writes are requests to the REST API.
+//! is emitted. The client only reads over it; writes are requests to the REST API. A task of the Tokio
+//! runtime serves it.
 //!
 //! It acts as an [identity](crate::SyncClientBuilder::identity), with access tokens that the client
 //! signs, or that a [provider](crate::SyncClientBuilder::token_provider) gives. Where a Service has
@@ -17,8 +18,16 @@
 //!
 //! Records have the dates of the realtime service, with milliseconds; those of the REST API have seconds.
 //!
-//! Limits: 2,000 objects a connection; 1,024 events wait for a slow reader, then the service sends
-//! them again; an item that a watch has told takes some 100 bytes.
+//! Limits: 2,000 objects a connection. At most 1,024 events wait for a slow reader; later ones are dropped,
+//! and the service sends those again once it has caught up. An item that a watch has emitted an event of
+//! takes some 100 bytes.
+//!
+//! # Access tokens in logs
+//!
+//! This crate logs no access token. But `tungstenite`, which it speaks WebSocket with, logs each frame that
+//! it sends through the crate `log`, at the level trace, and some of them have an access token. A
+//! program that logs at that level should leave the target `tungstenite` out, as in
+//! `RUST_LOG=trace,tungstenite=debug`.
 
 mod failures;
 mod hub;

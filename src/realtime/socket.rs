@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use url::Url;
 
-use crate::twilsock::MAX_FRAME;
+use crate::twilsock::MAX_FRAME_OF_SERVICE;
 
 /// The size of the buffer that is read into, in bytes.
 const READ_BUFFER: usize = 8 * 1024;
@@ -54,8 +54,8 @@ impl Socket {
         let upgraded = response.upgrade().await.map_err(described)?;
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
-            .max_message_size(Some(MAX_FRAME))
-            .max_frame_size(Some(MAX_FRAME));
+            .max_message_size(Some(MAX_FRAME_OF_SERVICE))
+            .max_frame_size(Some(MAX_FRAME_OF_SERVICE));
         let stream = WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await;
         Ok(Self {
             stream,

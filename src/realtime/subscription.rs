@@ -20,15 +20,15 @@ use super::failures::{Failures, LONGEST_PAUSE};
 use super::index::{Index, Known};
 use super::order::Order;
 use super::wire::{
-    ErrorBody, EventBody, EventId, EventType, ItemBody, Kind, ObjectBody, PageBody, Position,
-    RecordBody, ResultBody, Wanted,
+    DocumentBody, ErrorBody, EventBody, EventId, EventType, ItemBody, Kind, ObjectBody, PageBody,
+    Position, RecordBody, ResultBody, Wanted,
 };
 use crate::error::{self, CallSummary, Error, ResponseError, ServiceError, WriteOutcome, excerpt};
 
 /// The number of events that wait for a reader. When there are more, the object is read again from
 /// there once the reader has caught up.
 const MAX_QUEUE: usize = 1024;
-/// The number of items in a page: 50 of 16 KiB fit into a frame.
+/// The number of items in a page.
 const PAGE_SIZE: usize = 50;
 /// The shortest time that the service is given to confirm a subscription.
 const CONFIRMATION: Duration = Duration::from_secs(10);
@@ -385,14 +385,12 @@ impl Subscription {
         let object: ObjectBody = serde_json::from_slice(payload)?;
         let last = object.last_event_id.unwrap_or(-1);
         let before = std::mem::replace(&mut self.order.last, last);
-        self.object = Some(object);
+        let object = self.object.insert(object);
         self.phase = Phase::Subscribe;
         match self.kind {
             Kind::Document => {
-                let record: &RawValue = serde_json::from_slice(payload)?;
-                let record = Record {
-                    json: record.get().into(),
-                };
+                let document: DocumentBody = serde_json::from_slice(payload)?;
+                let record = Record::new(&document.record(object));
                 if self.pass != Pass::First {
                     if before != last {
                         self.push(Notice::Updated(record));
@@ -404,7 +402,7 @@ impl Subscription {
             Kind::List | Kind::Map
                 if self.pass != Pass::First || self.listing == Listing::Wanted =>
             {
-                self.index.begin_listing();
+                self.index.begin_listing(last);
                 self.phase = Phase::List(None);
                 // Items that were never listed and have not changed since are not told.
                 if self.listing == Listing::Skipped {
@@ -433,9 +431,9 @@ impl Subscription {
             };
             let former = self.index.get(&position).map(|known| known.event);
             self.index.insert(position, known);
-            let record = Record {
-                json: raw.get().into(),
-            };
+            let object = self.object.as_ref();
+            let object = object.ok_or_else(|| missing("the object was not read"))?;
+            let record = Record::new(&item.record(self.kind, object));
             let notice = match former {
                 _ if self.pass == Pass::First => Notice::Initial(record),
                 None if self.listing != Listing::Skipped
@@ -681,11 +679,13 @@ impl Subscription {
     fn document_notice(&mut self, event: &EventBody) -> Result<Option<Notice>, Incomplete> {
         let object = self.object.as_mut().ok_or(Incomplete)?;
         object.date_expires = event.date_expires.or(object.date_expires);
+        let created = object.date_created.or(event.date_created);
+        let created = created.ok_or(Incomplete)?;
         let record = RecordBody {
             sid: Some(&object.sid),
             unique_name: object.unique_name.as_deref(),
             date_expires: object.date_expires,
-            ..record(object, event, object.date_created, &object.created_by).ok_or(Incomplete)?
+            ..record(object, event, created, &object.created_by).ok_or(Incomplete)?
         };
         Ok(Some(Notice::Updated(Record::new(&record))))
     }

@@ -624,3 +624,21 @@ proptest! {
         check(actions, step);
     }
 }
+
+#[test]
+fn a_message_that_cannot_be_read_ends_no_connection() {
+    let mut world = World::new(1);
+    world.run_until(world.service.now + Duration::from_secs(5));
+    assert!(world.reader.is_ready);
+    for text in [
+        r#"{"id":"TM1","method":"notification","payload_size":"none"}"#,
+        "{}",
+        "no JSON",
+    ] {
+        world.service.deliver(Frame::write(text.as_bytes(), b""));
+    }
+    world.service.deliver(b"no frame".to_vec());
+    world.run_until(world.service.now + Duration::from_secs(1));
+    assert!(world.machine.status().is_live());
+    assert!(world.service.is_open());
+}

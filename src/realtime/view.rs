@@ -15,7 +15,7 @@ use super::subscription::Notice;
 use super::watch::{Source, Watch, kind_of};
 use super::wire::{EventId, Kind};
 use crate::documents::Document;
-use crate::error::{Error, RealtimeError, Result};
+use crate::error::{EndCause, Error, RealtimeError, Result};
 use crate::items::Items;
 use crate::lists::ListItem;
 use crate::maps::MapItem;
@@ -28,9 +28,12 @@ use crate::value::{Data, InputError, Revision};
 
 /// An object as it is now, in the memory of this program: [`MapView`], [`ListView`], [`DocumentView`].
 ///
-/// It is kept up to date until it and its clones are dropped. Reading it takes no request, and holds no
-/// lock when it returns. While the connection is lost it stays as it was; [`is_live`](Self::is_live)
-/// tells.
+/// It is kept up to date until it and its clones are dropped, by a task of the Tokio runtime in which it
+/// was made. Reading it takes no request, and holds no lock when it returns. While the connection is lost
+/// it stays as it was, and [`is_live`](Self::is_live) returns `false`.
+///
+/// A write of nothing but a time to live is no event of an item: its `date_expires` stays as it was until
+/// the item is written or expires.
 pub struct View<S> {
     shared: Arc<Shared<S>>,
     changes: watch::Receiver<u64>,
@@ -63,11 +66,23 @@ struct Shared<S> {
 struct Now<S> {
     /// A snapshot that is held elsewhere is copied before the next change.
     state: Arc<S>,
-    /// The number of the last event that is in it.
-    last: EventId,
+    /// The number of the last event up to which all are in it; none while all is read again: items come
+    /// in the order of their keys then, and those of a backup have lower numbers than before.
+    last: Option<EventId>,
     /// The errors of what is not in it, since its data does not fit the type, by index or key.
     unreadable: BTreeMap<String, Arc<Error>>,
     end: Option<RealtimeError>,
+}
+
+impl<S: Default> Default for Now<S> {
+    fn default() -> Self {
+        Self {
+            state: Arc::default(),
+            last: None,
+            unreadable: BTreeMap::new(),
+            end: None,
+        }
+    }
 }
 
 struct Task(AbortHandle);
@@ -84,12 +99,19 @@ enum Change<P, R> {
         position: P,
         record: Result<R>,
         event: EventId,
+        /// It is all of the object, and so its event is the last one.
+        is_whole: bool,
     },
     Remove {
         position: P,
         event: Option<EventId>,
     },
-    Ready(EventId),
+    /// All is read again.
+    Resync,
+    /// All up to an event is in it; none if the records say which is the last one.
+    Ready(Option<EventId>),
+    /// The object was removed.
+    Gone,
 }
 
 impl<S> Clone for View<S> {
@@ -124,19 +146,34 @@ impl<S> Now<S> {
     where
         S: Clone,
     {
-        let (position, record, event) = match change {
+        let (position, record) = match change {
             Change::Set {
                 position,
                 record,
                 event,
-            } => (position, Some(record), Some(event)),
-            Change::Remove { position, event } => (position, None, event),
-            Change::Ready(event) => {
-                self.last = self.last.max(event);
+                is_whole,
+            } => {
+                self.last = if is_whole {
+                    Some(event)
+                } else {
+                    self.last.map(|last| last.max(event))
+                };
+                (position, Some(record))
+            }
+            Change::Remove { position, event } => {
+                self.last = self.last.map(|last| event.unwrap_or(last).max(last));
+                (position, None)
+            }
+            Change::Resync => {
+                self.last = None;
                 return;
             }
+            Change::Ready(event) => {
+                self.last = event.or(self.last);
+                return;
+            }
+            Change::Gone => return,
         };
-        self.last = self.last.max(event.unwrap_or(self.last));
         let name = position.to_string();
         self.unreadable.remove(&name);
         let record = match record {
@@ -154,30 +191,28 @@ impl<S> Now<S> {
 type Set<S, P, R> = fn(&mut S, P, Option<Arc<R>>);
 
 impl<S: Clone + Default + Send + Sync + 'static> View<S> {
-    /// A view of what a watch tells, which is complete when it returns.
+    /// A view of what a watch emits, which is complete when it returns.
     async fn new<P, R>(mut watch: Watch<Change<P, R>>, set: Set<S, P, R>) -> Result<Self>
     where
         P: Display + Send + 'static,
         R: Send + Sync + 'static,
     {
         let object = watch.object();
-        let mut now = Now {
-            state: Arc::default(),
-            last: -1,
-            unreadable: BTreeMap::new(),
-            end: None,
-        };
-        let gone = || RealtimeError::Ended {
-            object: object.clone(),
-            reason: "it was removed, or the connection was closed".to_owned(),
-        };
+        let mut now = Now::default();
         loop {
-            let change = watch.try_next().await?.ok_or_else(&gone)?;
-            let is_ready = matches!(change, Change::Ready(_));
-            now.change(change, set);
-            if is_ready {
-                break;
-            }
+            let cause = match watch.try_next().await? {
+                Some(Change::Gone) => EndCause::Removed,
+                Some(change) => {
+                    let is_ready = matches!(change, Change::Ready(_));
+                    now.change(change, set);
+                    if is_ready {
+                        break;
+                    }
+                    continue;
+                }
+                None => EndCause::Closed,
+            };
+            return Err(RealtimeError::Ended { object, cause }.into());
         }
         let (changes, receiver) = watch::channel(0);
         let shared = Arc::new(Shared {
@@ -186,19 +221,17 @@ impl<S: Clone + Default + Send + Sync + 'static> View<S> {
             subscribed: watch.subscribed(),
         });
         let kept = Arc::clone(&shared);
-        let gone = gone();
         let task = tokio::spawn(async move {
-            let end = loop {
+            let cause = loop {
                 match watch.try_next().await {
+                    Ok(Some(Change::Gone)) => break EndCause::Removed,
                     Ok(Some(change)) => kept.now().change(change, set),
-                    Ok(None) => break gone,
-                    Err(error) => {
-                        let reason = error.to_string();
-                        break RealtimeError::Ended { object, reason };
-                    }
+                    Ok(None) => break EndCause::Closed,
+                    Err(error) => break EndCause::Failed(Arc::new(error)),
                 }
                 kept.changes.send_modify(|changes| *changes += 1);
             };
+            let end = RealtimeError::Ended { object, cause };
             kept.now().end = Some(end);
             kept.changes.send_modify(|changes| *changes += 1);
         });
@@ -235,8 +268,16 @@ impl<S> View<S> {
     ///
     /// # Errors
     ///
-    /// If the view has ended: the object was removed, the identity may not read it any more, or the
-    /// connection was [closed](super::Realtime::close).
+    /// [`RealtimeError::Ended`] if the view has ended: the object was removed ([`is_not_found`]), the
+    /// identity may not read it any more ([`is_forbidden`]), the access token was refused
+    /// ([`is_unauthorized`]), or the connection was [closed](super::Realtime::close). An event that
+    /// cannot be read ends a view too, since it would not be up to date without it, though a watch
+    /// continues after it; data that does not fit the type does not end it, see
+    /// [`unreadable`](Self::unreadable).
+    ///
+    /// [`is_not_found`]: Error::is_not_found
+    /// [`is_forbidden`]: Error::is_forbidden
+    /// [`is_unauthorized`]: Error::is_unauthorized
     pub async fn changed(&mut self) -> Result<()> {
         let end = self.shared.now().end.clone();
         if let Some(end) = end {
@@ -248,7 +289,7 @@ impl<S> View<S> {
         end.map_or(Ok(()), |end| Err(end.into()))
     }
 
-    /// Waits until the state passes a test, and gives it.
+    /// Waits until the state passes a test, and returns the state that passed. The test may use the view.
     ///
     /// # Errors
     ///
@@ -257,11 +298,11 @@ impl<S> View<S> {
     where
         S: Send + Sync,
     {
-        self.wait(|now| test(&now.state)).await?;
-        Ok(self.snapshot())
+        self.wait(|state, _| test(&state).then_some(state)).await
     }
 
-    /// Waits until a record that a write gave is in the view, or a later one in its place.
+    /// Waits until a record that a write returned is in the view, or a later one in its place. While all is
+    /// read again, since the service cannot replay what was missed, it waits for the end of that.
     ///
     /// # Errors
     ///
@@ -271,21 +312,28 @@ impl<S> View<S> {
         S: Send + Sync,
     {
         let event = number(record.revision())?;
-        self.wait(move |now| now.last >= event).await
+        self.wait(move |_, last| (last >= Some(event)).then_some(()))
+            .await
     }
 
-    async fn wait(&self, test: impl Fn(&Now<S>) -> bool + Send) -> Result<()> {
+    /// Waits until a test of the state, and of the last event in it, returns something.
+    async fn wait<T>(
+        &self,
+        test: impl Fn(Arc<S>, Option<EventId>) -> Option<T> + Send,
+    ) -> Result<T> {
         let mut changes = self.changes.clone();
         loop {
             changes.borrow_and_update();
-            {
+            let (state, last, end) = {
                 let now = self.shared.now();
-                if test(&now) {
-                    return Ok(());
-                }
-                if let Some(end) = &now.end {
-                    return Err(end.clone().into());
-                }
+                (Arc::clone(&now.state), now.last, now.end.clone())
+            };
+            // Without the lock: a test of the user may read the view.
+            if let Some(passed) = test(state, last) {
+                return Ok(passed);
+            }
+            if let Some(end) = end {
+                return Err(end.into());
             }
             // The sender lives as long as this.
             let _ = changes.changed().await;
@@ -333,9 +381,14 @@ where
     /// A view of the items, complete when it returns. Cost as [`watch`](Self::watch); an item takes the
     /// memory of its record, and some 200 bytes.
     ///
+    /// It needs a Tokio runtime, in which it is kept up to date. A write of nothing but a time to live is
+    /// no event of an item: its `date_expires` stays as it was until the item is written or expires.
+    ///
     /// # Errors
     ///
-    /// As those of [`watch`](Self::watch).
+    /// As those of [`watch`](Self::watch). Data that does not fit the type is no error, but
+    /// [`unreadable`](View::unreadable); an event that cannot be read at all ends the view, see
+    /// [`changed`](View::changed).
     ///
     /// ```
     /// # #[cfg(feature = "emulator")]
@@ -405,6 +458,7 @@ where
                     position,
                     record,
                     event,
+                    is_whole: false,
                 })
             })
         }
@@ -416,7 +470,9 @@ where
                     event: removal.event,
                 })
         }
-        Notice::Ready(last) => Ok(Change::Ready(last)),
+        Notice::Resync => Ok(Change::Resync),
+        Notice::Ready(last) => Ok(Change::Ready(Some(last))),
+        Notice::Gone => Ok(Change::Gone),
         Notice::Failed(error) => Err(error),
         _ => return None,
     };
@@ -437,11 +493,13 @@ where
                     position: "",
                     event: number(&raw.revision)?,
                     record: source.typed(raw),
+                    is_whole: true,
                 })
             })
         }
         // Its events have other numbers than its revisions.
-        Notice::Ready(_) => Ok(Change::Ready(-1)),
+        Notice::Ready(_) => Ok(Change::Ready(None)),
+        Notice::Gone => Ok(Change::Gone),
         Notice::Failed(error) => Err(error),
         _ => return None,
     };
@@ -453,4 +511,55 @@ fn number(revision: &Revision) -> Result<EventId> {
     let number = EventId::from_str_radix(revision.as_str(), 16);
     let revision = revision.as_str().to_owned();
     number.map_err(|_| InputError::Revision { revision }.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Item = Change<&'static str, u64>;
+
+    fn set(position: &'static str, event: EventId) -> Item {
+        Change::Set {
+            position,
+            record: Ok(0),
+            event,
+            is_whole: false,
+        }
+    }
+
+    fn after(changes: impl IntoIterator<Item = Item>) -> Option<EventId> {
+        let mut now = Now::<BTreeMap<&str, Arc<u64>>>::default();
+        for change in changes {
+            now.change(change, |state, position, record| match record {
+                Some(record) => drop(state.insert(position, record)),
+                None => drop(state.remove(position)),
+            });
+        }
+        now.last
+    }
+
+    #[test]
+    fn no_event_counts_as_included_while_all_is_read_again() {
+        let ready = || Change::Ready(Some(40));
+        assert_eq!(after([set("z", 40), ready(), set("a", 41)]), Some(41));
+        assert_eq!(after([ready(), Change::Resync, set("a", 100)]), None);
+        // A backup has lower numbers.
+        let resync = [ready(), Change::Resync, set("a", 8), Change::Ready(Some(8))];
+        assert_eq!(after(resync), Some(8));
+        // One that comes late is no step back.
+        assert_eq!(after([ready(), set("a", 39)]), Some(40));
+    }
+
+    #[test]
+    fn the_last_event_of_a_document_is_that_of_its_record() {
+        let document = |event| Change::Set {
+            position: "",
+            record: Ok(0),
+            event,
+            is_whole: true,
+        };
+        assert_eq!(after([document(15), Change::Ready(None)]), Some(15));
+        assert_eq!(after([document(15), document(8)]), Some(8));
+    }
 }

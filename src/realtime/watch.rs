@@ -30,13 +30,14 @@ use crate::value::{Data, StreamMessageSid};
 /// The events of one object, as a stream.
 ///
 /// Nothing happens before it is polled. Then it shares the one connection of the client and its clones,
-/// which is open as long as something is watched. Dropping it ends it.
+/// which is open as long as something is watched. Dropping it ends it. It has to be polled in a Tokio
+/// runtime: a task of that serves the connection.
 ///
-/// A lost connection is no error: the watch goes on where it was, as [`Realtime::status`] tells. An `Err`
-/// is either data that does not fit the type, after which the watch goes on; or final, such as a missing
-/// permission, after which it ends.
+/// A lost connection is no error: the watch continues where it was, as [`Realtime::status`] shows. An
+/// `Err` is either an event that cannot be read, or data that does not fit the type, after which the watch
+/// continues; or final, such as a missing permission, after which it ends.
 ///
-/// 1,024 events wait for a slow reader. Beyond that, events are dropped, and the service sends them again
+/// At most 1,024 events wait for a slow reader. Later ones are dropped, and the service sends those again
 /// once the reader has caught up, or what has become of them.
 ///
 /// [`Realtime::status`]: super::Realtime::status
@@ -123,9 +124,11 @@ impl<I> Watch<ItemEvent<I>>
 where
     I: Item + Versioned,
 {
-    /// Tells only what changes from now on, and not what is there. The items are not read, so that the
-    /// first change of an item that is there is told as an update whose `date_created` is that of the
-    /// change.
+    /// Emits only what changes from now on, and not what is there. The items are not read, so that the
+    /// first change of an item that is there is an update whose `date_created` is that of the change.
+    ///
+    /// For the same reason a [`Resync`](ItemEvent::Resync) does not show all: an item that no event was
+    /// emitted of before it is not reported if it was removed, and is reported as added if it was changed.
     pub fn skip_initial(mut self) -> Self {
         self.with_initial = false;
         self
@@ -133,7 +136,7 @@ where
 }
 
 impl<T> Watch<DocumentEvent<T>> {
-    /// Tells only what changes from now on, and not what is there.
+    /// Emits only what changes from now on, and not what is there.
     pub fn skip_initial(mut self) -> Self {
         self.with_initial = false;
         self
@@ -178,7 +181,7 @@ impl<E> Stream for Watch<E> {
 pub enum ItemEvent<I: Item + Versioned> {
     /// An item that was there when the watch began.
     Initial(I),
-    /// All that was there has been told, and all that changed meanwhile. What follows is live.
+    /// All that was there has been emitted, and all that changed meanwhile. What follows is live.
     Ready,
     /// An item was added. Its `created_by` is empty, since the event does not say it.
     Added(I),
@@ -187,8 +190,9 @@ pub enum ItemEvent<I: Item + Versioned> {
     /// An item was removed, or has expired.
     Removed(RemovedItem<I::Position, I::Data>),
     /// The service cannot replay what was missed. The events from here to the next
-    /// [`Ready`](Self::Ready) are the difference between what was told and what is there, and not each
-    /// change.
+    /// [`Ready`](Self::Ready) are the difference between what was emitted and what is there, and not each
+    /// change. After [`skip_initial`](Watch::skip_initial) it is the difference in the items that events
+    /// were emitted of.
     Resync,
     /// The List or Map was removed, or has expired. The watch ends.
     Gone,
@@ -216,12 +220,12 @@ pub struct RemovedItem<P, T> {
 pub enum DocumentEvent<T> {
     /// The Document as it was when the watch began.
     Initial(Document<T>),
-    /// All that changed while the watch began has been told. What follows is live.
+    /// All that changed while the watch began has been emitted. What follows is live.
     Ready,
     /// The Document was changed.
     Updated(Document<T>),
     /// The service cannot replay what was missed: until the next [`Ready`](Self::Ready), the newest state
-    /// is told if it is another, and not each change.
+    /// is emitted if it is another, and not each change.
     Resync,
     /// The Document was removed, or has expired. The watch ends.
     Gone,

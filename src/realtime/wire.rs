@@ -76,15 +76,50 @@ pub(super) struct ObjectBody {
     pub(super) sid: String,
     #[serde(default)]
     pub(super) unique_name: Option<String>,
+    #[serde(default)]
     pub(super) account_sid: Box<str>,
+    #[serde(default)]
     pub(super) service_sid: Box<str>,
     #[serde(default)]
     pub(super) created_by: Box<str>,
-    pub(super) date_created: DateTime<Utc>,
+    #[serde(default)]
+    pub(super) date_created: Option<DateTime<Utc>>,
     #[serde(default)]
     pub(super) date_expires: Option<DateTime<Utc>>,
     #[serde(default)]
     pub(super) last_event_id: Option<EventId>,
+}
+
+/// The contents of a Document, as a tunnelled request reads them with the object.
+#[derive(Debug, Deserialize)]
+pub(super) struct DocumentBody {
+    data: Box<RawValue>,
+    revision: Box<str>,
+    date_created: DateTime<Utc>,
+    #[serde(default)]
+    date_updated: Option<DateTime<Utc>>,
+}
+
+impl DocumentBody {
+    /// The record of it, with what the service left out.
+    pub(super) fn record<'a>(&'a self, object: &'a ObjectBody) -> RecordBody<'a> {
+        RecordBody {
+            sid: Some(&object.sid),
+            unique_name: object.unique_name.as_deref(),
+            index: None,
+            key: None,
+            list_sid: None,
+            map_sid: None,
+            data: &self.data,
+            revision: &self.revision,
+            date_expires: object.date_expires,
+            date_created: self.date_created,
+            date_updated: self.date_updated.unwrap_or(self.date_created),
+            created_by: &object.created_by,
+            account_sid: &object.account_sid,
+            service_sid: &object.service_sid,
+        }
+    }
 }
 
 /// A page of items.
@@ -101,7 +136,7 @@ pub(super) struct Meta {
     pub(super) next_token: Option<String>,
 }
 
-/// The members of an item by which a watch tells whether it has changed.
+/// An item, as a tunnelled request reads it.
 #[derive(Debug, Deserialize)]
 pub(super) struct ItemBody {
     #[serde(default)]
@@ -109,7 +144,11 @@ pub(super) struct ItemBody {
     #[serde(default)]
     key: Option<Box<str>>,
     pub(super) last_event_id: EventId,
+    data: Box<RawValue>,
+    revision: Box<str>,
     pub(super) date_created: DateTime<Utc>,
+    #[serde(default)]
+    date_updated: Option<DateTime<Utc>>,
     #[serde(default)]
     pub(super) date_expires: Option<DateTime<Utc>>,
     #[serde(default)]
@@ -119,6 +158,27 @@ pub(super) struct ItemBody {
 impl ItemBody {
     pub(super) fn position(&self) -> Option<Position> {
         position(self.index, self.key.as_deref())
+    }
+
+    /// The record of it, with what the service left out.
+    pub(super) fn record<'a>(&'a self, kind: Kind, object: &'a ObjectBody) -> RecordBody<'a> {
+        let sid = object.sid.as_str();
+        RecordBody {
+            sid: None,
+            unique_name: None,
+            index: self.index,
+            key: self.key.as_deref(),
+            list_sid: (kind == Kind::List).then_some(sid),
+            map_sid: (kind == Kind::Map).then_some(sid),
+            data: &self.data,
+            revision: &self.revision,
+            date_expires: self.date_expires,
+            date_created: self.date_created,
+            date_updated: self.date_updated.unwrap_or(self.date_created),
+            created_by: &self.created_by,
+            account_sid: &object.account_sid,
+            service_sid: &object.service_sid,
+        }
     }
 }
 
@@ -267,7 +327,7 @@ impl<'de> Deserialize<'de> for Expiry {
     }
 }
 
-/// The change that an event tells of, by the end of its type: `map_item_added` is an addition.
+/// The change that an event is of, by its type: `map_item_added` is an addition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EventType {
     ItemAdded,
@@ -277,7 +337,7 @@ pub(super) enum EventType {
     MessagePublished,
     /// The object is gone.
     ObjectRemoved,
-    /// A change of which a watch tells nothing, such as that of the context of a List.
+    /// A change for which a watch emits no event, such as that of the context of a List.
     Other,
 }
 
@@ -297,8 +357,8 @@ impl EventType {
     }
 }
 
-/// A record as the REST API has it, made of an event. Its members go into those of
-/// [`MapItem`](crate::MapItem) and the like.
+/// A record as the REST API has it, made of an event or of what a tunnelled request reads. It has all
+/// members of [`MapItem`](crate::MapItem) and the like, also where the service leaves some out.
 #[derive(Serialize)]
 pub(super) struct RecordBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -321,4 +381,48 @@ pub(super) struct RecordBody<'a> {
     pub(super) created_by: &'a str,
     pub(super) account_sid: &'a str,
     pub(super) service_sid: &'a str,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::{Document, ListItem, MapItem};
+
+    fn object() -> ObjectBody {
+        let body = json!({"sid": "ET00000000000000000000000000000001", "unique_name": "calls",
+            "account_sid": "AC00000000000000000000000000000001",
+            "service_sid": "IS00000000000000000000000000000001"});
+        serde_json::from_value(body).unwrap()
+    }
+
+    fn read<T: serde::de::DeserializeOwned>(record: &RecordBody<'_>) -> T {
+        serde_json::from_str(&serde_json::to_string(record).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn records_are_whole_where_the_service_leaves_members_out() {
+        let rest = r#""revision": "1f", "last_event_id": 31, "date_created": "2026-01-01T00:00:00.000Z",
+            "data": {"n": 1.50}"#;
+        let item: ItemBody = serde_json::from_str(&format!("{{\"key\": \"a\", {rest}}}")).unwrap();
+        let read_item: MapItem<Value> = read(&item.record(Kind::Map, &object()));
+        assert_eq!(
+            (read_item.key.as_str(), &read_item.data),
+            ("a", &json!({"n": 1.5}))
+        );
+        assert_eq!(read_item.map_sid.as_str(), object().sid);
+        assert_eq!(read_item.account_sid.as_str(), &*object().account_sid);
+        assert_eq!(
+            (read_item.created_by.as_str(), read_item.date_expires),
+            ("", None)
+        );
+        let item: ItemBody = serde_json::from_str(&format!("{{\"index\": 7, {rest}}}")).unwrap();
+        let read_item: ListItem<Value> = read(&item.record(Kind::List, &object()));
+        assert_eq!((read_item.index, read_item.revision.as_str()), (7, "1f"));
+        let document: DocumentBody = serde_json::from_str(&format!("{{{rest}}}")).unwrap();
+        let read_document: Document<Value> = read(&document.record(&object()));
+        assert_eq!(read_document.unique_name.as_deref(), Some("calls"));
+        assert_eq!(read_document.date_updated, read_document.date_created);
+    }
 }

@@ -4,8 +4,13 @@ use serde_json::Value;
 
 use super::messages::Header;
 
-/// The largest frame that is read or written, in bytes.
+/// The largest frame that the emulator takes from a client, in bytes.
+#[cfg(feature = "emulator")]
 pub(crate) const MAX_FRAME: usize = 1024 * 1024;
+/// The largest frame that a client takes from the service, in bytes. A page of 50 items may be more
+/// than 1 MiB, by their keys and addresses; the rest is for what the real service may add or escape.
+#[cfg(feature = "realtime")]
+pub(crate) const MAX_FRAME_OF_SERVICE: usize = 16 * 1024 * 1024;
 /// The largest header, in bytes: it has an access token and the headers of a request.
 const MAX_HEADER: usize = 128 * 1024;
 /// The longest first line.
@@ -27,8 +32,8 @@ pub(crate) struct Frame<'a> {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum FrameError {
-    /// It is larger than [`MAX_FRAME`], or its header is larger than a header may be.
-    #[error("the frame is too large")]
+    /// Its header is larger than a header may be. The WebSocket limits the size of the whole.
+    #[error("the header is too large")]
     TooLarge,
     /// The first line is not that of a frame.
     #[error("it does not begin with TWILSOCK V3.0 and the length of a header")]
@@ -60,7 +65,7 @@ impl<'a> Frame<'a> {
         })
     }
 
-    /// The id of what may be a frame with a header that cannot be read, to respond to it.
+    /// The id of what may be a frame with a header that cannot be read.
     pub(crate) fn id_of(bytes: &[u8]) -> Option<String> {
         let (header, _) = split(bytes).ok()?;
         let header: Value = serde_json::from_slice(header).ok()?;
@@ -94,9 +99,6 @@ impl<'a> Frame<'a> {
 
 /// The header of a frame, and all that follows the line end after it.
 fn split(bytes: &[u8]) -> Result<(&[u8], &[u8]), FrameError> {
-    if bytes.len() > MAX_FRAME {
-        return Err(FrameError::TooLarge);
-    }
     let start = bytes.get(..MAX_FIRST_LINE).unwrap_or(bytes);
     let end = start
         .windows(LINE_END.len())
@@ -203,7 +205,6 @@ mod tests {
             ),
             (&good[..good.len() - 3], FrameError::WrongLength),
             (&[&good[..], b"x"].concat(), FrameError::WrongLength),
-            (&vec![b' '; MAX_FRAME + 1], FrameError::TooLarge),
         ] {
             assert_eq!(Frame::parse(bytes).unwrap_err(), error);
         }

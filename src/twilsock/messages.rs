@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// The header of a frame. Members that are not known are ignored.
+/// The header of a frame. Members that are not known are ignored, and so are those that neither end
+/// reads, whatever their type: one that Twilio has changed must not make a frame unreadable.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Header {
     /// The name of the message; a reply has that of the message it is for.
@@ -14,7 +16,7 @@ pub(crate) struct Header {
     /// The length of the payload in bytes; writing a frame sets it.
     #[serde(default)]
     pub(crate) payload_size: usize,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) payload_type: Option<String>,
     #[serde(flatten)]
     pub(crate) method: Method,
@@ -61,12 +63,16 @@ pub(crate) enum Method {
     Reply(Box<Reply>),
     /// An event of the service.
     Notification {
+        #[serde(skip_deserializing)]
         message_type: String,
+        #[serde(skip_deserializing)]
         notification_ctx_id: String,
     },
     /// An advice of the service to the client.
     ClientUpdate {
+        #[serde(default, deserialize_with = "or_default")]
         client_update_type: String,
+        #[serde(skip_deserializing)]
         client_update_message: String,
     },
     /// A message that only wants a reply.
@@ -89,20 +95,34 @@ pub(crate) struct Reply {
     pub(crate) status: Status,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) http_status: Option<Status>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) http_headers: Option<BTreeMap<String, String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) capabilities: Option<Vec<String>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) continuation_token: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) continuation_token_status: Option<ContinuationStatus>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) offline_storage: Option<BTreeMap<String, OfflineStorage>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) account_descriptor: Option<AccountDescriptor>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_deserializing, skip_serializing_if = "Option::is_none")]
     pub(crate) init_registrations: Option<Vec<InitRegistration>>,
+}
+
+/// Reads a member that a frame is of use without: one of another type is as one that is not there.
+fn or_default<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: Default + DeserializeOwned,
+    D: Deserializer<'de>,
+{
+    let value = serde_json::Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).unwrap_or_default())
 }
 
 /// The result of a message or request. Kotlin's reader wants integers.
@@ -110,11 +130,20 @@ pub(crate) struct Reply {
 pub(crate) struct Status {
     #[serde(default)]
     pub(crate) code: u16,
-    #[serde(default, rename = "status")]
+    #[serde(default, rename = "status", deserialize_with = "or_default")]
     pub(crate) text: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) description: Option<String>,
-    #[serde(default, rename = "errorCode", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "errorCode",
+        deserialize_with = "or_default",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub(crate) error_code: Option<u32>,
 }
 
@@ -206,7 +235,7 @@ pub(crate) struct InitRegistration {
 }
 
 /// The reason that a client gets a new continuation token.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct ContinuationStatus {
     pub(crate) reissued: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -216,13 +245,13 @@ pub(crate) struct ContinuationStatus {
 }
 
 /// The name of the browser's storage for what a client has read.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct OfflineStorage {
     pub(crate) storage_id: String,
 }
 
 /// The account of a connection.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct AccountDescriptor {
     pub(crate) account_sid: String,
     /// Services, by product.
@@ -251,5 +280,37 @@ mod tests {
         let expected = json!({"code": 410, "status": "TOKEN_EXPIRED", "description": "Token expired",
             "errorCode": 51207});
         assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn members_that_no_end_reads_may_be_of_any_type() {
+        for header in [
+            json!({"id": "1", "method": "notification", "message_type": "twilio.sync.event"}),
+            json!({"id": "1", "method": "notification", "notification_ctx_id": null,
+                "message_type": 1, "payload_type": []}),
+            json!({"id": "1", "method": "client_update", "client_update_type": "token_about_to_expire"}),
+            json!({"id": "1", "method": "client_update", "client_update_type": null}),
+        ] {
+            let read = serde_json::from_value::<Header>(header.clone());
+            let method = read.map(|header| header.method);
+            assert!(
+                matches!(
+                    method,
+                    Ok(Method::Notification { .. } | Method::ClientUpdate { .. })
+                ),
+                "{header}: {method:?}"
+            );
+        }
+        let header = json!({"id": "1", "method": "reply", "payload_type": {},
+            "status": {"code": 200, "status": null, "description": 1, "errorCode": "none"},
+            "http_status": {"code": 404}, "http_headers": {"etag": ["1", "2"]}, "capabilities": {},
+            "continuation_token": 1, "continuation_token_status": {}, "init_registrations": [{}],
+            "offline_storage": {"data_sync": {}}, "account_descriptor": "AC"});
+        let header: Header = serde_json::from_value(header).unwrap();
+        let Method::Reply(reply) = header.method else {
+            panic!("{header:?}");
+        };
+        assert_eq!((reply.status.code, reply.continuation_token), (200, None));
+        assert_eq!(reply.http_status.map(|status| status.code), Some(404));
     }
 }

@@ -7,7 +7,11 @@
 mod frame;
 mod messages;
 
-pub(crate) use self::frame::{Frame, MAX_FRAME};
+pub(crate) use self::frame::Frame;
+#[cfg(feature = "emulator")]
+pub(crate) use self::frame::MAX_FRAME;
+#[cfg(feature = "realtime")]
+pub(crate) use self::frame::MAX_FRAME_OF_SERVICE;
 #[cfg(feature = "realtime")]
 pub(crate) use self::messages::Values;
 #[cfg(feature = "emulator")]

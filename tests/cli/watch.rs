@@ -161,6 +161,29 @@ async fn a_command_gets_each_event_and_may_end_the_watch() {
     assert_eq!(events, "initial\ninitial\n");
 }
 
+/// Events that wait while a command runs past the time of a watch are left alone.
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_command_is_run_after_the_time_of_a_watch() {
+    let program = Program::start().await;
+    program.sync.maps().create("calls").await.unwrap();
+    let calls = program.sync.map::<Value>("calls");
+    let items = (0..20).map(|n| (format!("{n}"), json!({})));
+    calls.set_many(items).await.unwrap();
+    let mut commands = Vec::new();
+    for file in ["one", "two", "three"] {
+        let mut command = program.command("map watch calls --initial --for 1s");
+        command.args(["--exec", &format!("echo >> {file}; sleep 2")]);
+        commands.push(beside(move || output(command)));
+    }
+    futures_util::future::join_all(commands).await;
+    for file in ["one", "two", "three"] {
+        // None where the connection took all of the time.
+        let events = std::fs::read_to_string(program.path(file)).unwrap_or_default();
+        assert!(events.lines().count() <= 1, "{file}: {events:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_of_a_watch_has_a_code() {
     let program = Program::start().await;
@@ -243,12 +266,12 @@ async fn the_address_of_live_updates_is_that_of_the_service() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_lost_connection_is_told() {
+async fn a_lost_connection_is_reported() {
     let program = Program::start().await;
     program.sync.maps().create("calls").await.unwrap();
     let command = program.command("map watch calls --count 1");
     let mut watching = beside(|| Watching::start(command)).await;
-    // A connection that is back at once is not told.
+    // A connection that is back at once is not reported.
     program
         .emulator
         .inject_live(LiveFault::refuse(503).always());

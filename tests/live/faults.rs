@@ -10,8 +10,8 @@ use twilio_sync::realtime::{MapEvent, Status};
 
 use crate::watches::start;
 
-/// Writes to one item through a fault, and expects each write to be told once and in its order.
-async fn all_is_told(fault: LiveFault) {
+/// Writes to one item through a fault, and expects each write to be emitted once and in its order.
+async fn all_is_emitted(fault: LiveFault) {
     let (emulator, sync) = start().await;
     sync.maps().create("calls").await.unwrap();
     let calls = sync.map::<Value>("calls");
@@ -40,37 +40,37 @@ async fn all_is_told(fault: LiveFault) {
 
 #[tokio::test]
 async fn a_cut_connection() {
-    all_is_told(LiveFault::cut()).await;
+    all_is_emitted(LiveFault::cut()).await;
 }
 
 #[tokio::test]
 async fn a_closed_connection() {
-    all_is_told(LiveFault::close(308)).await;
+    all_is_emitted(LiveFault::close(308)).await;
 }
 
 #[tokio::test]
 async fn an_expired_token() {
-    all_is_told(LiveFault::expire_token()).await;
+    all_is_emitted(LiveFault::expire_token()).await;
 }
 
 #[tokio::test]
 async fn a_stalled_connection() {
-    all_is_told(LiveFault::stall(Duration::from_millis(300))).await;
+    all_is_emitted(LiveFault::stall(Duration::from_millis(300))).await;
 }
 
 #[tokio::test]
 async fn late_events() {
-    all_is_told(LiveFault::delay(Duration::from_millis(100))).await;
+    all_is_emitted(LiveFault::delay(Duration::from_millis(100))).await;
 }
 
 #[tokio::test]
 async fn doubled_events() {
-    all_is_told(LiveFault::duplicate()).await;
+    all_is_emitted(LiveFault::duplicate()).await;
 }
 
 #[tokio::test]
 async fn reordered_events() {
-    all_is_told(LiveFault::reorder()).await;
+    all_is_emitted(LiveFault::reorder()).await;
 }
 
 #[tokio::test]
@@ -135,6 +135,7 @@ async fn a_refused_token_ends_all_watches() {
     let mut watch = sync.map::<Value>("calls").watch();
     let error = watch.try_next().await.unwrap_err();
     assert!(error.to_string().contains("access token"), "{error}");
+    assert!(error.is_unauthorized(), "{error:?}");
     assert!(matches!(watch.try_next().await, Ok(None)));
     let status = sync.realtime().status().unwrap().borrow().clone();
     assert!(matches!(status, Status::Refused(_)), "{status:?}");

@@ -26,13 +26,13 @@ fn is_long() -> bool {
     std::env::var_os("TWILIO_SYNC_LONG_TESTS").is_some()
 }
 
-/// A Map as its events tell it.
+/// A Map as its events describe it.
 #[derive(Default)]
 struct Mirror {
     items: BTreeMap<String, Value>,
     /// The last event of each item, by the number in its revision.
     last: BTreeMap<String, u64>,
-    told: BTreeSet<u64>,
+    emitted: BTreeSet<u64>,
     removals: usize,
     was_resynced: bool,
     /// From the write to the event, in microseconds.
@@ -41,10 +41,10 @@ struct Mirror {
 
 impl Mirror {
     fn changes(&self) -> u64 {
-        u64::try_from(self.told.len() + self.removals).unwrap()
+        u64::try_from(self.emitted.len() + self.removals).unwrap()
     }
 
-    /// Follows a watch to the last write, and publishes the number of changes that were told.
+    /// Follows a watch to the last write, and publishes the number of changes that were emitted.
     async fn follow(
         mut watch: Watch<MapEvent<Value>>,
         began: Instant,
@@ -55,7 +55,10 @@ impl Mirror {
             match event {
                 MapEvent::Initial(item) | MapEvent::Added(item) | MapEvent::Updated(item) => {
                     let event = u64::from_str_radix(item.revision.as_str(), 16).unwrap();
-                    assert!(mirror.told.insert(event), "event {event} was told twice");
+                    assert!(
+                        mirror.emitted.insert(event),
+                        "event {event} was emitted twice"
+                    );
                     let last = mirror.last.insert(item.key.clone(), event);
                     assert!(
                         last.is_none_or(|last| last < event),
@@ -151,12 +154,12 @@ async fn run() -> Run {
         assert!(matches!(watch.next().await, Some(Ok(MapEvent::Ready))));
     }
     let view = calls.view().await.unwrap();
-    let (readers, mut told): (Vec<_>, Vec<_>) = watches
+    let (readers, mut emitted): (Vec<_>, Vec<_>) = watches
         .into_iter()
         .map(|watch| {
-            let (progress, told) = watch::channel(0);
+            let (progress, emitted) = watch::channel(0);
             let reader = tokio::spawn(Mirror::follow(watch, began, Some(progress)));
-            (reader, told)
+            (reader, emitted)
         })
         .unzip();
 
@@ -169,9 +172,9 @@ async fn run() -> Run {
         let writers = (0..4).map(|writer| write(&calls, writer, round, began));
         changes += join_all(writers).await.into_iter().sum::<u64>();
         // The log of the emulator has 500 events: up to that many can be replayed.
-        for told in &mut told {
-            let is_near = |told: &u64| told + 300 >= changes;
-            told.wait_for(is_near).await.unwrap();
+        for emitted in &mut emitted {
+            let is_near = |emitted: &u64| emitted + 300 >= changes;
+            emitted.wait_for(is_near).await.unwrap();
         }
     }
     let end = calls.set(END, &json!({})).await.unwrap();
@@ -185,8 +188,8 @@ async fn run() -> Run {
         let mirror = reader.await.unwrap();
         assert_eq!(mirror.items, store);
         assert!(!mirror.was_resynced);
-        let told = mirror.changes();
-        assert_eq!(told, changes, "events are missing or were told twice");
+        let emitted = mirror.changes();
+        assert_eq!(emitted, changes, "events are missing or were emitted twice");
         latencies.extend(mirror.latencies);
     }
     Run { changes, latencies }

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, TryStreamExt};
 use serde_json::{Value, json};
+use twilio_sync::emulator::LiveFault;
+use twilio_sync::error::{EndCause, RealtimeError};
 use twilio_sync::realtime::{DocumentEvent, ListEvent, MapEvent, MessageEvent, Status};
-use twilio_sync::{Emulator, SyncClient};
+use twilio_sync::{Emulator, Error, SyncClient};
 
 pub(crate) async fn start() -> (Emulator, SyncClient) {
     let emulator = Emulator::start().await.unwrap();
@@ -14,7 +16,7 @@ pub(crate) async fn start() -> (Emulator, SyncClient) {
 }
 
 #[tokio::test]
-async fn a_watch_of_a_map_tells_what_is_there_and_then_each_change() {
+async fn a_watch_of_a_map_emits_what_is_there_and_then_each_change() {
     let (_emulator, sync) = start().await;
     sync.maps().create("calls").await.unwrap();
     let calls = sync.map::<Value>("calls");
@@ -37,26 +39,30 @@ async fn a_watch_of_a_map_tells_what_is_there_and_then_each_change() {
     assert!(watch.is_live());
 
     let added = calls.set("new", &json!({"n": 1.50})).await.unwrap().object;
-    let Some(MapEvent::Added(told)) = watch.try_next().await.unwrap() else {
+    let Some(MapEvent::Added(emitted)) = watch.try_next().await.unwrap() else {
         panic!("not added");
     };
-    assert_eq!((&told.key, &told.data), (&added.key, &added.data));
-    assert_eq!(told.revision, added.revision);
+    assert_eq!((&emitted.key, &emitted.data), (&added.key, &added.data));
+    assert_eq!(emitted.revision, added.revision);
 
     let before = calls.get("007").await.unwrap();
     let updated = calls.update("007", &json!({"n": "seven"})).await.unwrap();
-    let Some(MapEvent::Updated(told)) = watch.try_next().await.unwrap() else {
+    let Some(MapEvent::Updated(emitted)) = watch.try_next().await.unwrap() else {
         panic!("not updated");
     };
     assert_eq!(
-        (&told.data, &told.revision),
+        (&emitted.data, &emitted.revision),
         (&updated.data, &updated.revision)
     );
-    let created = told.date_created.timestamp();
+    let created = emitted.date_created.timestamp();
     assert_eq!(created, before.date_created.timestamp());
-    assert_eq!(told.created_by, before.created_by);
+    assert_eq!(emitted.created_by, before.created_by);
     // The revision of an event is one to write with.
-    calls.remove("007").if_match(&told.revision).await.unwrap();
+    calls
+        .remove("007")
+        .if_match(&emitted.revision)
+        .await
+        .unwrap();
     let Some(MapEvent::Removed(removed)) = watch.try_next().await.unwrap() else {
         panic!("not removed");
     };
@@ -96,7 +102,7 @@ async fn a_watch_of_a_list_may_begin_with_what_comes() {
 }
 
 #[tokio::test]
-async fn a_watch_of_a_document_tells_its_states() {
+async fn a_watch_of_a_document_emits_its_states() {
     let (_emulator, sync) = start().await;
     let desks = sync.documents::<Value>();
     let created = desks
@@ -180,6 +186,103 @@ async fn a_view_has_what_was_written() {
     sync.maps().remove("calls").await.unwrap();
     let error = view.wait_for(BTreeMap::is_empty).await.unwrap_err();
     assert!(error.to_string().contains("map \"calls\""), "{error}");
+    assert!(error.is_not_found(), "{error}");
+}
+
+#[tokio::test]
+async fn a_view_says_why_it_ended() {
+    let cause = |error| match error {
+        Error::Realtime(RealtimeError::Ended { cause, .. }) => cause,
+        error => panic!("{error}"),
+    };
+    let (emulator, sync) = start().await;
+    let desks = sync.documents::<Value>();
+    desks.create("desk-7", &json!({})).await.unwrap();
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+
+    let view = desks.view("desk-7").await.unwrap();
+    desks.remove("desk-7").await.unwrap();
+    let error = view.wait_for(|_| false).await.unwrap_err();
+    assert!(error.is_not_found(), "{error}");
+    assert_eq!(cause(error), EndCause::Removed);
+
+    let view = calls.view().await.unwrap();
+    sync.realtime().close().await;
+    let error = view.wait_for(|_| false).await.unwrap_err();
+    assert_eq!(cause(error), EndCause::Closed);
+
+    let view = calls.view().await.unwrap();
+    emulator.inject_live(LiveFault::close(401));
+    let error = view.wait_for(|_| false).await.unwrap_err();
+    assert!(error.is_unauthorized(), "{error}");
+    assert!(matches!(cause(error), EndCause::Failed(_)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_view_waits_for_a_state_and_returns_that_one() {
+    let (_emulator, sync) = start().await;
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+    let view = calls.view().await.unwrap();
+    calls.set("a", &json!({})).await.unwrap();
+    let (passing, passed) = tokio::sync::oneshot::channel();
+    let passing = std::sync::Mutex::new(Some(passing));
+    let other = tokio::spawn(async move {
+        passed.await.unwrap();
+        calls.set("b", &json!({})).await.unwrap();
+    });
+    let state = view
+        .wait_for(|state| {
+            if state.len() != 1 {
+                return false;
+            }
+            if let Some(passing) = passing.lock().unwrap().take() {
+                passing.send(()).unwrap();
+            }
+            // The view is read, and changes, while the test runs.
+            while view.len() < 2 {
+                std::thread::yield_now();
+            }
+            true
+        })
+        .await
+        .unwrap();
+    assert_eq!((state.len(), view.len()), (1, 2));
+    other.await.unwrap();
+}
+
+/// 50 of the largest items, with the longest of their keys and addresses.
+#[tokio::test]
+async fn the_largest_items_are_read_and_replayed() {
+    let (emulator, sync) = start().await;
+    sync.maps().create("calls").await.unwrap();
+    let calls = sync.map::<Value>("calls");
+    let items = |text: &'static str| {
+        let data = json!({"text": text.repeat(16 * 1024 - r#"{"text":""}"#.len())});
+        (10..60).map(move |n| (format!("{}{n}", "\u{1f4de}".repeat(318)), data.clone()))
+    };
+    calls.set_many(items("a")).await.unwrap();
+    let view = calls.view().await.unwrap();
+    assert_eq!(view.len(), 50);
+
+    emulator.inject_live(LiveFault::refuse(503).always());
+    emulator.inject_live(LiveFault::cut());
+    calls.set_many(items("b")).await.unwrap();
+    emulator.clear_live_faults();
+    let is_new = |item: &twilio_sync::MapItem<Value>| {
+        let text = item.data["text"].as_str();
+        text.is_some_and(|text| text.starts_with('b'))
+    };
+    view.wait_for(|calls| calls.values().all(|item| is_new(item)))
+        .await
+        .unwrap();
+    let frames = emulator.frames();
+    let sizes = frames.iter().filter_map(|frame| {
+        let header: Value = serde_json::from_str(frame.header()).ok()?;
+        header["payload_size"].as_u64()
+    });
+    assert!(sizes.max() > Some(1024 * 1024));
 }
 
 #[tokio::test]

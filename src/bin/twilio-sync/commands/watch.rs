@@ -274,11 +274,16 @@ impl WatchOptions {
                         break;
                     }
                     let status = status.borrow_and_update().clone();
-                    is_lost = tell_status(session, &status, is_lost);
+                    is_lost = report_status(session, &status, is_lost);
                     continue;
                 }
                 () = tokio::time::sleep_until(end) => break,
             };
+            // Events may wait when a command has run past the end, and the timer is not always the first
+            // to be ready then.
+            if Instant::now() >= end {
+                break;
+            }
             let Some(event) = event.transpose()? else {
                 break;
             };
@@ -333,9 +338,9 @@ impl WatchOptions {
     }
 }
 
-/// Tells once that the connection is lost, and once that it is there again. Returns `true` while it is
+/// Reports once that the connection is lost, and once that it is there again. Returns `true` while it is
 /// lost.
-fn tell_status(session: &Session, status: &Status, was_lost: bool) -> bool {
+fn report_status(session: &Session, status: &Status, was_lost: bool) -> bool {
     match status {
         Status::Waiting { reason, .. } => {
             if !was_lost {

@@ -6,7 +6,7 @@ use std::io;
 use twilio_sync::Error;
 use twilio_sync::bulk::BulkError;
 use twilio_sync::emulator::EmulatorError;
-use twilio_sync::error::{ConfigurationError, InputError, PatchError, RealtimeError};
+use twilio_sync::error::{ConfigurationError, InputError, PatchError};
 
 /// An exit code. `docs/cli.md` has the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,11 +103,6 @@ impl Failure {
     }
 }
 
-/// Returns `true` if the access token of live updates was refused.
-fn is_refused(error: &Error) -> bool {
-    matches!(error, Error::Realtime(RealtimeError::Refused { .. }))
-}
-
 /// The exit code and the hint for an error of the library.
 fn classify(error: &Error) -> (Exit, Option<&'static str>) {
     match error {
@@ -123,7 +118,7 @@ fn classify(error: &Error) -> (Exit, Option<&'static str>) {
         Error::Contention(_) => (Exit::Conflict, None),
         Error::Refused(cause) if is_failed_test(cause.as_ref()) => (Exit::Conflict, None),
         // 403: whoever calls is known, and may not do that.
-        error if error.is_unauthorized() || error.is_forbidden() || is_refused(error) => (
+        error if error.is_unauthorized() || error.is_forbidden() => (
             Exit::Unauthorised,
             Some("`twilio-sync doctor` says which settings are used and from where"),
         ),

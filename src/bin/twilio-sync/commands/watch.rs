@@ -135,7 +135,7 @@ impl Shown {
     /// The line for people.
     fn text(&self) -> String {
         let place = self.place.as_deref().map(visible).unwrap_or_default();
-        let data = self.data.as_deref().map(visible).unwrap_or_default();
+        let data = self.data.as_deref().unwrap_or_default();
         format!("{:<8} {place} {data}", self.kind)
             .trim_end()
             .to_owned()

@@ -165,9 +165,9 @@ fn print_summary(out: &Output, export: &Export, permissions: Option<bool>) {
             ));
         }
     }
-    // Whoever says --permissions false knows.
+    // Most Services without an ACL have no permissions. Whoever says --permissions false knows.
     if heading.lacks_permissions() && permissions.is_none() {
-        out.warning(
+        out.notice(
             "Left out permissions, since acl_enabled is off: --permissions true exports them.",
         );
     }

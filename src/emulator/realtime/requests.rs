@@ -398,9 +398,16 @@ impl Call<'_> {
         }
     }
 
+    /// Starts the log of an object that the client opens, under the lock of the store.
+    fn watch<T: Wire>(&self, view: &ObjectView<'_, T>) {
+        let last = view.object.body.last_event().unwrap_or(-1);
+        self.core.live.watch(view.service, view.sid, last);
+    }
+
     fn fetch<T: Wire>(&self) -> Outcome {
         let fetched = self.read(|reader| {
             let view = reader.object::<T>(self.service(), self.object())?;
+            self.watch(&view);
             Ok(object_response(StatusCode::OK, self.account, &view, true))
         });
         fetched.map_err(|error| self.without_object::<T>(error))
@@ -415,6 +422,7 @@ impl Call<'_> {
         };
         let created = self.write(|writer| {
             let view = writer.create::<T>(self.service(), new)?;
+            self.watch(&view);
             Ok(object_response(
                 StatusCode::CREATED,
                 self.account,
@@ -522,6 +530,7 @@ impl Call<'_> {
         let (service, object) = (self.service(), self.object());
         let fetched = self.read(|reader| {
             let view = reader.object::<C>(service, object)?;
+            self.watch(&view);
             let items = reader.items::<C>(service, object, &Walk::default(), MAX_PAGE)?;
             let mut body = ObjectBody::new::<C>(self.account, &view, true);
             let items = items.page.entries.iter();

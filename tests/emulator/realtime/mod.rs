@@ -224,6 +224,17 @@ impl Bare {
         (status, reply.payload)
     }
 
+    /// Ends the subscription to an object.
+    async fn cancel(&mut self, sid: &str, kind: &str) {
+        let body = json!({"action": "cancel", "correlation_id": 77,
+            "requests": [{"object_sid": sid, "object_type": kind}]});
+        self.request("POST", "/v4/Subscriptions", &body.to_string())
+            .await;
+        let canceled = self.message().await;
+        assert_eq!(canceled.payload["correlation_id"], 77);
+        assert_eq!(canceled.event_type(), "subscription_canceled");
+    }
+
     /// Subscribes to an object, from an event on; the messages up to the result.
     async fn subscribe(&mut self, sid: &str, kind: &str, seen: Option<i64>) -> Vec<Frame> {
         let correlation = self.messages;

@@ -177,8 +177,7 @@ impl Session {
             http_headers: Some(headers),
             ..Reply::default()
         };
-        let is_read = request.method == "GET";
-        let after = if is_read { 0 } else { core.queued() };
-        self.push_full_reply(id, reply, response.body, after);
+        // A read waits for the disk too: a client that comes back must not have seen what a crash undid.
+        self.push_full_reply(id, reply, response.body, core.queued());
     }
 }

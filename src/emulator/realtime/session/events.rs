@@ -167,10 +167,11 @@ impl Session {
         }
         self.queue_missed();
         for _ in 0..EVENTS_AT_A_TIME {
+            let is_full = self.is_full();
             let Some(client) = &mut self.client else {
                 return;
             };
-            if self.end.is_some() || !client.replays.is_empty() {
+            if is_full || self.end.is_some() || !client.replays.is_empty() {
                 return;
             }
             match client.connection.notices.try_recv() {
@@ -184,7 +185,7 @@ impl Session {
     fn queue_missed(&mut self) {
         let core = Arc::clone(self.core());
         let mut left = EVENTS_AT_A_TIME;
-        while left > 0 {
+        while left > 0 && !self.is_full() {
             let Some(client) = &mut self.client else {
                 return;
             };

@@ -5,6 +5,7 @@ mod connections;
 mod controls;
 mod kotlin;
 mod load;
+mod requests;
 mod soak;
 mod subscriptions;
 

@@ -56,8 +56,8 @@ impl EmulatorBuilder {
 
     /// Listens on this address; the default is 127.0.0.1.
     ///
-    /// For all addresses, 0.0.0.0 or `::`, the emulator's URLs have the loopback one: nothing connects to the
-    /// others.
+    /// Where it is `0.0.0.0` or `::`, for all addresses, the emulator's URLs have the loopback address, as
+    /// nothing can connect to those two.
     pub fn host(mut self, host: IpAddr) -> Self {
         self.address.set_ip(host);
         self
@@ -123,8 +123,8 @@ impl EmulatorBuilder {
     /// Applies the documented rates of the service, over a window of 10 seconds: 20 writes a second to
     /// one object, where writes to items count for their List or Map, and fewer above 1 KiB of data,
     /// down to 2 a second from 10 KiB; 20 creations and removals of objects a second in one Service; 30
-    /// messages a second in one Message Stream. A request above them is refused with status 429 and code
-    /// 54009. By default there is no limit.
+    /// messages a second in one Message Stream, and fewer above 1 KiB of data, down to 7 a second from 3
+    /// KiB. A request above them is refused with status 429 and code 54009. By default there is no limit.
     ///
     /// The time is Tokio's, whatever the [`clock`](Self::clock).
     pub fn rate_limits(mut self, apply: bool) -> Self {

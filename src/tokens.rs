@@ -322,6 +322,8 @@ pub(crate) fn verify(
     use jsonwebtoken::{DecodingKey, Validation};
 
     let mut validation = Validation::new(Algorithm::HS256);
+    // Twilio's helper libraries sign with any of them, as they are told.
+    validation.algorithms = vec![Algorithm::HS256, Algorithm::HS384, Algorithm::HS512];
     validation.set_issuer(&[api_key]);
     validation.sub = Some(account_sid.to_owned());
     // The clock may be a test's.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::panic::resume_unwind;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -55,6 +55,9 @@ impl EmulatorBuilder {
     }
 
     /// Listens on this address; the default is 127.0.0.1.
+    ///
+    /// Where it is `0.0.0.0` or `::`, for all addresses, the emulator's URLs have the loopback address, as
+    /// nothing can connect to those two.
     pub fn host(mut self, host: IpAddr) -> Self {
         self.address.set_ip(host);
         self
@@ -120,8 +123,8 @@ impl EmulatorBuilder {
     /// Applies the documented rates of the service, over a window of 10 seconds: 20 writes a second to
     /// one object, where writes to items count for their List or Map, and fewer above 1 KiB of data,
     /// down to 2 a second from 10 KiB; 20 creations and removals of objects a second in one Service; 30
-    /// messages a second in one Message Stream. A request above them is refused with status 429 and code
-    /// 54009. By default there is no limit.
+    /// messages a second in one Message Stream, and fewer above 1 KiB of data, down to 7 a second from 3
+    /// KiB. A request above them is refused with status 429 and code 54009. By default there is no limit.
     ///
     /// The time is Tokio's, whatever the [`clock`](Self::clock).
     pub fn rate_limits(mut self, apply: bool) -> Self {
@@ -219,7 +222,7 @@ impl EmulatorBuilder {
         core::open(&self.account, self.data_file.as_deref(), now, random)
     }
 
-    /// A listener, and its host and port.
+    /// A listener, and the host and port at which programs of this machine find it.
     async fn listen(&self) -> Result<(TcpListener, String), EmulatorError> {
         let unavailable = |source| EmulatorError::Unavailable {
             address: self.address,
@@ -234,8 +237,15 @@ impl EmulatorBuilder {
                 unavailable(source)
             }
         })?;
-        let authority = listener.local_addr().map_err(unavailable)?.to_string();
-        Ok((listener, authority))
+        let mut local = listener.local_addr().map_err(unavailable)?;
+        // Nothing can connect to "all addresses", and clients take plain HTTP from loopback ones only.
+        if local.ip().is_unspecified() {
+            local.set_ip(match local {
+                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+            });
+        }
+        Ok((listener, local.to_string()))
     }
 }
 

@@ -510,3 +510,24 @@ async fn bodies_are_of_the_generated_types() {
     is::<types::SyncListItemPage>(client.get("/Lists/x/Items?Order=desc").await);
     is::<types::SyncMapPermissionPage>(client.get("/Maps/x/Permissions").await);
 }
+
+#[tokio::test]
+async fn tokens_may_be_signed_with_any_length_of_hash() {
+    use jsonwebtoken::{Algorithm, EncodingKey, Header};
+
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let token = sync.access_token("alice").sign().unwrap();
+    let claims = emulator.verify_token(token.as_str()).unwrap();
+    let signed = |algorithm, secret: &str| {
+        let mut header = Header::new(algorithm);
+        header.cty = Some("twilio-fpa;v=1".to_owned());
+        let key = EncodingKey::from_secret(secret.as_bytes());
+        jsonwebtoken::encode(&header, &claims, &key).unwrap()
+    };
+    for algorithm in [Algorithm::HS256, Algorithm::HS384, Algorithm::HS512] {
+        let token = signed(algorithm, emulator.api_secret());
+        emulator.verify_token(&token).unwrap();
+        emulator.verify_token(&signed(algorithm, "x")).unwrap_err();
+    }
+}

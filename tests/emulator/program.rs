@@ -282,6 +282,11 @@ fn other_addresses_than_loopback_are_warned_of() {
     let mut command = command(&["--json", "--quiet", "--host", "0.0.0.0"]);
     command.stderr(Stdio::piped());
     let mut program = Program::spawn(command);
+    // Clients take plain HTTP from loopback addresses only.
+    let url = program.url();
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    let address = url.strip_prefix("http://").unwrap();
+    std::net::TcpStream::connect(address).unwrap();
     program.signal("TERM");
     program.wait();
     let mut warning = String::new();

@@ -86,6 +86,20 @@ pub(crate) struct FaultResponse {
     pub(crate) body: Option<Bytes>,
 }
 
+impl FaultResponse {
+    /// The code and the text of its error body, for a write or a read.
+    pub(crate) fn error(&self, is_write: bool) -> (u32, &'static str) {
+        // The rate limit of a write is that of its object, that of a read the account's.
+        if self.status == StatusCode::TOO_MANY_REQUESTS && is_write {
+            return (54009, "Rate limit exceeded");
+        }
+        // Twilio's general codes are 20 followed by the status.
+        let code = 20_000 + u32::from(self.status.as_u16());
+        let text = self.status.canonical_reason().unwrap_or("Scripted fault");
+        (code, text)
+    }
+}
+
 impl Fault {
     fn new(effect: Effect, after_write: bool) -> Self {
         Self {

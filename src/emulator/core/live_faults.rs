@@ -76,6 +76,9 @@ impl LiveFault {
     }
 
     /// Sends nothing to the clients and reads nothing from them for this time.
+    ///
+    /// Meanwhile [`cut`](Self::cut) works at once, another `stall` sets a new time, also a shorter one, and
+    /// [`close`](Self::close) and [`expire_token`](Self::expire_token) wait until it is over.
     pub fn stall(time: Duration) -> Self {
         Self::new(Action::Now(Order::Stall(time)))
     }

@@ -33,12 +33,19 @@ impl Limited {
         }
     }
 
-    /// The number of requests that one with data of this size counts for: 1 up to 1 KiB, 10 from 10 KiB.
+    /// The number of requests that one with data of this size counts for: a write for 1 up to 1 KiB and 10
+    /// from 10 KiB, a message for 1 up to 1 KiB and as many from 3 KiB as leave 7 a second.
     #[allow(clippy::cast_precision_loss)] // data is at most some KiB
     fn weight(self, size: usize) -> f64 {
+        const HEAVIEST_MESSAGE: f64 = 30.0 / 7.0;
+        let size = size as f64 / 1024.0;
         match self {
-            Self::Write(..) => (size as f64 / 1024.0).clamp(1.0, 10.0),
-            Self::Lifecycle(_) | Self::Message(_) => 1.0,
+            Self::Write(..) => size.clamp(1.0, 10.0),
+            Self::Message(_) => {
+                let above = (size.clamp(1.0, 3.0) - 1.0) / 2.0;
+                1.0 + above * (HEAVIEST_MESSAGE - 1.0)
+            }
+            Self::Lifecycle(_) => 1.0,
         }
     }
 
@@ -116,6 +123,9 @@ mod tests {
             (Limited::Write("map", map), 16 * 1024, 20, 2),
             (Limited::Lifecycle(map), 0, 200, 20),
             (Limited::Message(map), 0, 300, 30),
+            (Limited::Message(map), 1024, 300, 30),
+            (Limited::Message(map), 3 * 1024, 70, 7),
+            (Limited::Message(map), 4 * 1024, 70, 7),
         ] {
             let limits = RateLimits::default();
             assert_eq!(accepted(&limits, limit, size), window, "{limit:?} {size}");

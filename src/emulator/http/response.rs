@@ -57,15 +57,10 @@ fn error_body(status: StatusCode, code: u32, message: &str) -> Vec<u8> {
 /// The response of a fault to a request with this method.
 pub(super) fn fault_response(fault: FaultResponse, method: &Method) -> Response<ResponseBody> {
     let status = fault.status;
-    let body = fault.body.unwrap_or_else(|| {
-        // That of a write is of its object, that of a read of the account.
-        if status == StatusCode::TOO_MANY_REQUESTS && !method.is_safe() {
-            return error_body(status, 54009, "Rate limit exceeded").into();
-        }
-        let reason = status.canonical_reason().unwrap_or("Scripted fault");
-        // Twilio's general codes are 20 followed by the status.
-        error_body(status, 20_000 + u32::from(status.as_u16()), reason).into()
-    });
+    let (code, text) = fault.error(!method.is_safe());
+    let body = fault
+        .body
+        .unwrap_or_else(|| error_body(status, code, text).into());
     let mut response = respond(status, body);
     for name in fault.headers.keys() {
         response.headers_mut().remove(name);

@@ -512,13 +512,20 @@ fn removal_json(
     })
 }
 
-/// The last event of an item, as an event that a client has missed.
-pub(super) fn last_event(service: Sid, last: &LastEvent) -> LiveBody {
+/// The last event of an item, as an event that a client has missed, which has seen those up to `seen`.
+pub(super) fn last_event(service: Sid, last: &LastEvent, seen: i64) -> LiveBody {
     match last {
-        LastEvent::Written(item) => LiveBody {
-            event_type: format!("{}_item_updated", kind_name(item.collection.kind())),
-            json: item_json(service, item, Some(item.item.revision)),
-        },
+        LastEvent::Written(item) => {
+            let change = if is_new(item, seen) {
+                "added"
+            } else {
+                "updated"
+            };
+            LiveBody {
+                event_type: format!("{}_item_{change}", kind_name(item.collection.kind())),
+                json: item_json(service, item, Some(item.item.revision)),
+            }
+        }
         LastEvent::Removed {
             collection,
             name,
@@ -528,6 +535,17 @@ pub(super) fn last_event(service: Sid, last: &LastEvent) -> LiveBody {
             event_type: format!("{}_item_removed", kind_name(collection.kind())),
             json: removal_json(collection, name, None, *event, *date),
         },
+    }
+}
+
+/// Returns whether an item that was written after the event `seen` was added after it too.
+///
+/// The index of a List's item is the number of the event that added it. Of a Map's item that number is
+/// known only where no write has followed, which its dates say.
+fn is_new(state: &ItemState, seen: i64) -> bool {
+    match &state.name {
+        ItemName::Index(index) => number(*index) > seen,
+        ItemName::Key(_) => seen < 0 || state.item.history.created == state.item.history.updated,
     }
 }
 

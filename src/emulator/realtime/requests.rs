@@ -1,13 +1,13 @@
 //! Tunnelled requests: the REST API as live clients use it, with JSON, on behalf of an identity.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
-use serde::Deserialize;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -42,6 +42,8 @@ pub(super) struct Response {
     /// Twilio's code of an error.
     pub(super) code: Option<u32>,
     pub(super) etag: Option<u64>,
+    /// The headers that a fault has set.
+    pub(super) headers: BTreeMap<String, String>,
     pub(super) body: Vec<u8>,
 }
 
@@ -51,6 +53,7 @@ impl Response {
             status,
             code: None,
             etag: None,
+            headers: BTreeMap::new(),
             body: json(body),
         }
     }
@@ -211,13 +214,18 @@ impl<'a> Routed<'a> {
 struct Body<'a> {
     unique_name: Option<Box<str>>,
     key: Option<Box<str>>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "present")]
     data: Option<&'a RawValue>,
     #[serde(borrow)]
     context: Option<&'a RawValue>,
     ttl: Value,
     item_ttl: Value,
     collection_ttl: Value,
+}
+
+/// Reads a value that is there, also where it is `null`, which is no data.
+fn present<'de, D: Deserializer<'de>>(value: D) -> Result<Option<&'de RawValue>, D::Error> {
+    Deserialize::deserialize(value).map(Some)
 }
 
 /// Reads a TTL: a number of seconds.
@@ -372,20 +380,27 @@ impl Call<'_> {
         self.without_object::<C>(error)
     }
 
-    /// Counts a write to an object for its rate, where rates are applied.
-    fn count<T: Wire>(&self, limited: impl FnOnce(Sid) -> Limited) -> Result<(), ServiceError> {
+    /// Counts a request with this data for the rate of its object, where rates are applied.
+    fn count<T: Wire>(
+        &self,
+        limited: impl FnOnce(Sid) -> Limited,
+        data: Option<&RawValue>,
+    ) -> Result<(), ServiceError> {
         let Some(limits) = &self.core.rate_limits else {
             return Ok(());
         };
         let found = self.read(|reader| reader.object_state::<T>(self.service(), self.object()));
         match found {
-            Ok(object) => limits.count(limited(object.sid), self.payload.len()),
+            Ok(object) => {
+                let size = data.map_or(0, |data| data.get().len());
+                limits.count(limited(object.sid), size)
+            }
             Err(_) => Ok(()),
         }
     }
 
-    fn count_write<T: Wire>(&self) -> Result<(), ServiceError> {
-        self.count::<T>(|sid| Limited::Write(T::NAME, sid))
+    fn count_write<T: Wire>(&self, data: Option<&RawValue>) -> Result<(), ServiceError> {
+        self.count::<T>(|sid| Limited::Write(T::NAME, sid), data)
     }
 
     fn count_lifecycle(&self) -> Result<(), ServiceError> {
@@ -398,9 +413,16 @@ impl Call<'_> {
         }
     }
 
+    /// Starts the log of an object that the client opens, under the lock of the store.
+    fn watch<T: Wire>(&self, view: &ObjectView<'_, T>) {
+        let last = view.object.body.last_event().unwrap_or(-1);
+        self.core.live.watch(view.service, view.sid, last);
+    }
+
     fn fetch<T: Wire>(&self) -> Outcome {
         let fetched = self.read(|reader| {
             let view = reader.object::<T>(self.service(), self.object())?;
+            self.watch(&view);
             Ok(object_response(StatusCode::OK, self.account, &view, true))
         });
         fetched.map_err(|error| self.without_object::<T>(error))
@@ -415,6 +437,7 @@ impl Call<'_> {
         };
         let created = self.write(|writer| {
             let view = writer.create::<T>(self.service(), new)?;
+            self.watch(&view);
             Ok(object_response(
                 StatusCode::CREATED,
                 self.account,
@@ -426,7 +449,7 @@ impl Call<'_> {
     }
 
     fn set_ttl<T: Wire>(&self) -> Outcome {
-        self.count_write::<T>()?;
+        self.count_write::<T>(None)?;
         let body = self.body()?;
         let ttl = body.ttl_or(&body.collection_ttl)?;
         let ttl = ttl.ok_or(ServiceError::NoParameters)?;
@@ -448,6 +471,7 @@ impl Call<'_> {
             status: StatusCode::NO_CONTENT,
             code: None,
             etag: None,
+            headers: BTreeMap::new(),
             body: Vec::new(),
         })
     }
@@ -464,8 +488,8 @@ impl Call<'_> {
             }
             ("GET", [_]) => self.fetch::<Document>(),
             ("POST", [_]) => {
-                self.count_write::<Document>()?;
                 let body = self.body()?;
+                self.count_write::<Document>(body.data)?;
                 let (data, ttl) = (document_data(&body)?, ttl(&body.ttl)?);
                 if data.is_none() && ttl.is_none() {
                     return Err(ServiceError::NoParameters.into());
@@ -522,6 +546,7 @@ impl Call<'_> {
         let (service, object) = (self.service(), self.object());
         let fetched = self.read(|reader| {
             let view = reader.object::<C>(service, object)?;
+            self.watch(&view);
             let items = reader.items::<C>(service, object, &Walk::default(), MAX_PAGE)?;
             let mut body = ObjectBody::new::<C>(self.account, &view, true);
             let items = items.page.entries.iter();
@@ -560,8 +585,8 @@ impl Call<'_> {
         struct Published {
             sid: Sid,
         }
-        self.count::<Stream>(Limited::Message)?;
         let body = self.body()?;
+        self.count::<Stream>(Limited::Message, body.data)?;
         let data = body.data.ok_or(ServiceError::InvalidMessageData)?;
         let data = Data::parse_message(data.get())?;
         let sid = Sid::new(Kind::Message, self.core.random.number());
@@ -574,8 +599,9 @@ impl Call<'_> {
     fn items_of_list(&self, rest: &[&str]) -> Outcome {
         match (self.routed.method.as_str(), rest) {
             ("POST", []) => {
-                self.count_write::<List>()?;
-                let new = new_item::<List>(&self.body()?)?;
+                let body = self.body()?;
+                self.count_write::<List>(body.data)?;
+                let new = new_item::<List>(&body)?;
                 let added = self.write(|writer| {
                     let view = writer.add_list_item(self.service(), self.object(), new)?;
                     let body = ItemBody::new(self.account, &view, false);
@@ -590,8 +616,8 @@ impl Call<'_> {
     fn items_of_map(&self, rest: &[&str]) -> Outcome {
         match (self.routed.method.as_str(), rest) {
             ("POST", []) => {
-                self.count_write::<Map>()?;
                 let body = self.body()?;
+                self.count_write::<Map>(body.data)?;
                 let key = body.key.as_deref().ok_or(ServiceError::InvalidMapKey)?;
                 let (key, new) = (map_key(key)?, new_item::<Map>(&body)?);
                 let added = self.write(|writer| {
@@ -608,9 +634,10 @@ impl Call<'_> {
 
     /// Sets the item of a key; the status says whether it was added.
     fn put_item(&self, key: &str) -> Outcome {
-        self.count_write::<Map>()?;
+        let body = self.body()?;
+        self.count_write::<Map>(body.data)?;
         let key = map_key(key)?;
-        let new = new_item::<Map>(&self.body()?)?;
+        let new = new_item::<Map>(&body)?;
         // JavaScript states a revision of -1 for an item that it did not find.
         let condition = match self.request.header("if-match") {
             Some("-1") => Some(Err(Absent)),
@@ -743,8 +770,8 @@ impl Call<'_> {
     }
 
     fn update_item<C: WireCollection>(&self, key: &C::Key) -> Outcome {
-        self.count_write::<C>()?;
         let body = self.body()?;
+        self.count_write::<C>(body.data)?;
         let change = ItemChange {
             data: item_data::<C>(&body)?,
             ttl: body.ttl_or(&body.item_ttl)?,
@@ -763,7 +790,7 @@ impl Call<'_> {
     }
 
     fn delete_item<C: WireCollection>(&self, key: &C::Key) -> Outcome {
-        self.count_write::<C>()?;
+        self.count_write::<C>(None)?;
         let (service, object, if_match) = (self.service(), self.object(), self.if_match()?);
         let removed = self.write(|writer| {
             let place = writer.place::<C>(service, object)?;

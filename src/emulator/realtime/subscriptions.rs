@@ -111,7 +111,11 @@ pub(super) enum Missed {
     /// The newest state of a Document.
     Document(Box<ObjectState>),
     /// The last event of each item that has changed, in their order.
-    Items(std::vec::IntoIter<(u64, ItemName)>),
+    Items {
+        items: std::vec::IntoIter<(u64, ItemName)>,
+        /// The last event that the client has seen.
+        seen: i64,
+    },
 }
 
 /// Begins a subscription of a client.
@@ -127,7 +131,7 @@ pub(super) fn begin(
             Kind::Document => {
                 let state = state::<Document>(reader, caller, sid)?;
                 let last = id(state.event_id());
-                let (subscription, missed) = subscribe(core, client, sid, last, seen)?;
+                let (subscription, missed) = subscribe::<Document>(core, client, sid, last, seen)?;
                 let missed = match missed {
                     Some(events) => Missed::Events(events),
                     None => Missed::Document(Box::new(state)),
@@ -143,7 +147,7 @@ pub(super) fn begin(
             Kind::Map => begin_collection::<Map>(core, reader, caller, client, sid, seen),
             Kind::Stream | Kind::Service | Kind::Message => {
                 state::<Stream>(reader, caller, sid)?;
-                let (subscription, _) = subscribe(core, client, sid, -1, None)?;
+                let (subscription, _) = subscribe::<Stream>(core, client, sid, -1, None)?;
                 Ok(Begun {
                     sid,
                     subscription,
@@ -164,7 +168,7 @@ fn begin_collection<C: Collection + Wire>(
 ) -> Result<Begun, RequestError> {
     let state = state::<C>(reader, caller, sid)?;
     let last = id(state.event_id());
-    let (subscription, missed) = subscribe(core, client, sid, last, seen)?;
+    let (subscription, missed) = subscribe::<C>(core, client, sid, last, seen)?;
     let missed = match (missed, seen) {
         (Some(events), _) => Missed::Events(events),
         (None, seen) => {
@@ -176,7 +180,10 @@ fn begin_collection<C: Collection + Wire>(
                 let text = "Too many removals were missed: close the object, and open it again";
                 return Err(RequestError::Other(StatusCode::GONE, 20_410, text));
             };
-            Missed::Items(items.into_iter())
+            Missed::Items {
+                items: items.into_iter(),
+                seen: seen.unwrap_or(-1),
+            }
         }
     };
     Ok(Begun {
@@ -195,13 +202,18 @@ fn id(event: Option<u64>) -> i64 {
 
 type Missing = Option<Vec<Arc<LiveEvent>>>;
 
-fn subscribe(
+fn subscribe<T: Wire>(
     core: &Core,
     client: u64,
     sid: Sid,
     last: i64,
     seen: Option<i64>,
 ) -> Result<(u64, Missing), RequestError> {
+    if seen.is_some_and(|seen| seen > last) {
+        // It was another life of the object, as before a seed with the same SID: the client would drop all
+        // events up to the number that it has seen.
+        return Err(not_found::<T>());
+    }
     let subscribed = core.live.subscribe(client, sid, last, seen);
     let Some(Subscribed {
         subscription,
@@ -223,11 +235,13 @@ fn state<T: Wire>(
     reader
         .object_state::<T>(&caller.service, &sid.to_string())
         .map_err(|error| match error {
-            ServiceError::NotFound => {
-                RequestError::Other(StatusCode::NOT_FOUND, T::NOT_FOUND, "Object not found")
-            }
+            ServiceError::NotFound => not_found::<T>(),
             error => error.into(),
         })
+}
+
+fn not_found<T: Wire>() -> RequestError {
+    RequestError::Other(StatusCode::NOT_FOUND, T::NOT_FOUND, "Object not found")
 }
 
 /// Returns whether the caller may still read an object.
@@ -247,6 +261,7 @@ pub(super) fn last_event(
     caller: &Caller,
     sid: Sid,
     (event, name): (u64, ItemName),
+    seen: i64,
 ) -> Option<LiveBody> {
     let object = sid.to_string();
     let last = core
@@ -258,7 +273,7 @@ pub(super) fn last_event(
     // The removal of an object comes later, as an event of its own.
     let last: LastEvent = last.ok().flatten()?;
     let service = Sid::parse(Kind::Service, &caller.service)?;
-    Some(bodies::last_event(service, &last))
+    Some(bodies::last_event(service, &last, seen))
 }
 
 /// The type and the JSON of an event.

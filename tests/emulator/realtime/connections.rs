@@ -7,7 +7,7 @@ use tokio_tungstenite::tungstenite::Message;
 use twilio_sync::emulator::{Clock, LiveFault};
 use twilio_sync::{Emulator, SyncClient};
 
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 
 use super::{Bare, Frame, token, until};
 
@@ -247,4 +247,60 @@ async fn faults_strike_the_identities_that_they_name() {
     assert_eq!(bob.request("GET", "/v3/Configuration", "").await.0, 200);
     emulator.inject_live(LiveFault::cut());
     assert!(bob.next().await.is_none());
+}
+
+#[tokio::test]
+async fn other_faults_reach_a_connection_that_stalls() {
+    let emulator = Emulator::start().await.unwrap();
+    let stall = |seconds| LiveFault::stall(Duration::from_secs(seconds));
+    let mut client = Bare::connect(&emulator, "alice").await;
+    emulator.inject_live(stall(3_600));
+    // A later one replaces it.
+    emulator.inject_live(stall(0));
+    assert_eq!(client.request("GET", "/v3/Configuration", "").await.0, 200);
+    // What needs a message waits.
+    for (fault, expected) in [
+        (LiveFault::close(308), (308, 51200)),
+        (LiveFault::expire_token(), (410, 51207)),
+    ] {
+        emulator.inject_live(stall(3_600));
+        emulator.inject_live(fault);
+        emulator.inject_live(stall(0));
+        assert_eq!(close(&client.message().await), expected);
+        assert!(client.next().await.is_none());
+        client = Bare::connect(&emulator, "alice").await;
+    }
+    emulator.inject_live(stall(3_600));
+    emulator.inject_live(LiveFault::cut());
+    assert!(client.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_client_that_closes_the_web_socket_gets_an_answer() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    client.socket.close(None).await.unwrap();
+    loop {
+        let message = tokio::time::timeout(super::PATIENCE, client.socket.next()).await;
+        match message.expect("in time") {
+            Some(Ok(Message::Close(_))) => break,
+            Some(Ok(_)) => {}
+            end => panic!("{end:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn other_messages_give_no_more_time_to_the_first_one() {
+    let emulator = Emulator::start().await.unwrap();
+    let mut client = Bare::open(&emulator).await;
+    tokio::time::pause();
+    let began = tokio::time::Instant::now();
+    tokio::time::advance(Duration::from_secs(8)).await;
+    let telemetry = json!({"method": "telemetry.v1", "events": []});
+    client.send(telemetry, "").await;
+    until("it has come", || !emulator.frames().is_empty()).await;
+    assert!(client.next().await.is_none());
+    let passed = began.elapsed();
+    assert!(passed < Duration::from_secs(12), "{passed:?}");
 }

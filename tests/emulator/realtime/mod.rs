@@ -5,6 +5,7 @@ mod connections;
 mod controls;
 mod kotlin;
 mod load;
+mod requests;
 mod soak;
 mod subscriptions;
 
@@ -222,6 +223,17 @@ impl Bare {
             .as_u64()
             .expect("an integer");
         (status, reply.payload)
+    }
+
+    /// Ends the subscription to an object.
+    async fn cancel(&mut self, sid: &str, kind: &str) {
+        let body = json!({"action": "cancel", "correlation_id": 77,
+            "requests": [{"object_sid": sid, "object_type": kind}]});
+        self.request("POST", "/v4/Subscriptions", &body.to_string())
+            .await;
+        let canceled = self.message().await;
+        assert_eq!(canceled.payload["correlation_id"], 77);
+        assert_eq!(canceled.event_type(), "subscription_canceled");
     }
 
     /// Subscribes to an object, from an event on; the messages up to the result.

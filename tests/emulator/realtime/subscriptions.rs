@@ -1,5 +1,7 @@
 //! Subscriptions: the order of replies and events, what a client has missed, and their limits.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use twilio_sync::Emulator;
 use twilio_sync::emulator::LiveFault;
@@ -91,8 +93,17 @@ async fn without_a_log_missed_events_come_from_the_state_in_their_order() {
     for key in ["c", "b", "a"] {
         items.set(key, &json!({})).await.unwrap();
     }
+    // The dates of an item say that it was rewritten.
+    emulator.clock().advance(Duration::from_secs(1));
     items.set("c", &json!({"n": 1})).await.unwrap();
     items.remove("b").await.unwrap();
+    items.set("d", &json!({})).await.unwrap();
+    let list = sync.lists().create("l").await.unwrap();
+    let log = sync.list::<Value>("l");
+    for _ in 0..2 {
+        log.add(&json!({})).await.unwrap();
+    }
+    log.update(0, &json!({"n": 1})).await.unwrap();
     for n in 0..3 {
         sync.documents()
             .update("d", &json!({"n": n}))
@@ -104,15 +115,124 @@ async fn without_a_log_missed_events_come_from_the_state_in_their_order() {
         if forget {
             emulator.inject_live(LiveFault::forget_log());
         }
-        let messages = client.subscribe(map.sid.as_str(), "map", Some(-1)).await;
-        let updated = |id| ("map_item_updated".to_owned(), id);
-        let removed = ("map_item_removed".to_owned(), 4);
-        assert_eq!(missed(&messages), [updated(2), updated(3), removed]);
+        let mut missed_of = async |sid: &str, kind: &str, seen| {
+            let messages = client.subscribe(sid, kind, Some(seen)).await;
+            let prefix = format!("{kind}_item_");
+            let events = missed(&messages).into_iter();
+            let events: Vec<_> = events
+                .map(|(name, id)| (name.strip_prefix(&prefix).unwrap().to_owned(), id))
+                .collect();
+            events
+        };
+        let (added, updated, removed) = (
+            |id| ("added".to_owned(), id),
+            |id| ("updated".to_owned(), id),
+            |id| ("removed".to_owned(), id),
+        );
+        // Whoever has seen nothing has no items.
+        assert_eq!(
+            missed_of(map.sid.as_str(), "map", -1).await,
+            [added(2), added(3), removed(4), added(5)]
+        );
+        assert_eq!(
+            missed_of(map.sid.as_str(), "map", 2).await,
+            [updated(3), removed(4), added(5)]
+        );
+        assert_eq!(
+            missed_of(list.sid.as_str(), "list", 0).await,
+            [added(1), updated(2)]
+        );
         let messages = client
             .subscribe(document.sid.as_str(), "document", Some(1))
             .await;
         assert_eq!(missed(&messages), [("document_updated".to_owned(), 3)]);
         assert_eq!(messages[0].events()[0]["document_data"], json!({"n": 2}));
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_missed_between_opening_an_object_and_subscribing_to_it() {
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    for (name, params) in [
+        ("created", None),
+        ("fetched", Some(json!({}))),
+        ("with-items", Some(json!({"Include": "items"}))),
+    ] {
+        let opened = if let Some(params) = params {
+            sync.maps().create(name).await.unwrap();
+            let path = format!("/v3/Maps/{name}");
+            let opened = client.request_with("GET", &path, params, json!({}), "");
+            opened.await.1
+        } else {
+            let body = json!({"unique_name": name}).to_string();
+            client.request("POST", "/v3/Maps", &body).await.1
+        };
+        let items = sync.map::<Value>(name);
+        items.set("k", &json!({"n": 0})).await.unwrap();
+        items.set("k", &json!({"n": 1})).await.unwrap();
+        items.remove("k").await.unwrap();
+        let seen = opened["last_event_id"].as_i64();
+        let messages = client
+            .subscribe(opened["sid"].as_str().unwrap(), "map", seen)
+            .await;
+        let expected = ["added", "updated", "removed"].map(|name| format!("map_item_{name}"));
+        let expected: Vec<_> = expected.into_iter().zip(0..).collect();
+        assert_eq!(missed(&messages), expected, "{name}");
+        assert_eq!(messages[2].events()[0]["item_data"], json!({"n": 1}));
+    }
+    sync.documents().create("d", &json!({})).await.unwrap();
+    let (_, opened) = client.request("GET", "/v3/Documents/d", "").await;
+    for n in 0..3 {
+        let data = json!({"n": n});
+        sync.documents().update("d", &data).await.unwrap();
+    }
+    let seen = opened["last_event_id"].as_i64();
+    let messages = client
+        .subscribe(opened["sid"].as_str().unwrap(), "document", seen)
+        .await;
+    let ids: Vec<i64> = missed(&messages).into_iter().map(|(_, id)| id).collect();
+    assert_eq!(ids, [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn who_has_seen_later_events_than_there_are_gets_that_the_object_is_not_there() {
+    let emulator = Emulator::start().await.unwrap();
+    let sync = emulator.client().unwrap();
+    let document = sync.documents().create("d", &json!({})).await.unwrap();
+    let list = sync.lists().create("l").await.unwrap();
+    let map = sync.maps().create("m").await.unwrap();
+    let before = emulator.dump();
+    sync.list::<Value>("l").add(&json!({})).await.unwrap();
+    let items = sync.map::<Value>("m");
+    items.set("k", &json!({})).await.unwrap();
+    sync.documents().update("d", &json!({})).await.unwrap();
+    let mut client = Bare::connect(&emulator, "alice").await;
+    for is_set_back in [false, true] {
+        if is_set_back {
+            emulator.seed(before.clone()).unwrap();
+        }
+        for (sid, kind, seen, code) in [
+            (document.sid.as_str(), "document", 1, 54100),
+            (list.sid.as_str(), "list", 0, 54150),
+            (map.sid.as_str(), "map", 0, 54200),
+        ] {
+            let messages = client.subscribe(sid, kind, Some(seen)).await;
+            if !is_set_back {
+                assert_eq!(missed(&messages), []);
+                client.cancel(sid, kind).await;
+                continue;
+            }
+            assert_eq!(messages[0].event_type(), "subscription_failed", "{kind}");
+            let error = &messages[0].events()[0]["error"];
+            assert_eq!(
+                (&error["status"], &error["code"]),
+                (&json!(404), &json!(code))
+            );
+            let messages = client.subscribe(sid, kind, Some(seen - 1)).await;
+            assert_eq!(missed(&messages), []);
+        }
     }
 }
 
@@ -187,14 +307,7 @@ async fn events_stop_with_the_subscription() {
     client
         .subscribe(document.sid.as_str(), "document", Some(0))
         .await;
-    let body = json!({"action": "cancel", "correlation_id": 77,
-        "requests": [{"object_sid": document.sid, "object_type": "document"}]});
-    client
-        .request("POST", "/v4/Subscriptions", &body.to_string())
-        .await;
-    let canceled = client.message().await;
-    assert_eq!(canceled.payload["correlation_id"], 77);
-    assert_eq!(canceled.event_type(), "subscription_canceled");
+    client.cancel(document.sid.as_str(), "document").await;
     sync.documents()
         .update("d", &json!({"n": 1}))
         .await
@@ -280,9 +393,7 @@ async fn expiry_has_events_when_it_is_due_and_when_the_clock_is_moved() {
         .await;
     client.subscribe(map.sid.as_str(), "map", Some(0)).await;
     client.event("document_removed").await;
-    emulator
-        .clock()
-        .advance(std::time::Duration::from_secs(600));
+    emulator.clock().advance(Duration::from_secs(600));
     let removed = client.event("map_item_removed").await;
     assert_eq!(
         (&removed["item_key"], &removed["item_data"]),

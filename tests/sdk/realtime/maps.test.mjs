@@ -43,6 +43,25 @@ for (const version of VERSIONS) {
       assert.deepEqual(yours, [["itemAdded", { item: { n: 1 }, isLocal: false }]]);
     });
 
+    test("what is written before the SDK has subscribed comes as it was written", async () => {
+      const id = name();
+      const map = await bob.map(id);
+      const seen = record(map, ...EVENTS);
+      const path = `/Maps/${id}/Items`;
+      await emulator.rest("POST", path, { Key: "k", Data: { n: 1 } });
+      await emulator.rest("POST", `${path}/k`, { Data: { n: 2 } });
+      await emulator.rest("DELETE", `${path}/k`);
+      await until(() => seen.length >= 3, "three events");
+      assert.deepEqual(
+        seen.map(([event, args]) => [event, args.item ?? args.previousItemData]),
+        [
+          ["itemAdded", { n: 1 }],
+          ["itemUpdated", { n: 2 }],
+          ["itemRemoved", { n: 2 }],
+        ],
+      );
+    });
+
     test("set of a known key is updated, with the data before", async () => {
       const [one, other] = await both();
       await one.set("k", { n: 1 });

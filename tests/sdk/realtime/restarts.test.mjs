@@ -83,6 +83,20 @@ for (const version of VERSIONS) {
       await event;
     });
 
+    test("an object that was set back while a client was away is removed for it", async () => {
+      const client = await clients.connect("alice");
+      const document = await live(await client.document("document"));
+      const before = await emulator.control("GET", "dump");
+      for (let n = 0; n < 7; n += 1) await document.set({ n });
+      const removed = next(document, "removed");
+      await emulator.fault({ fault: "refuse", status: 429, back_off_ms: [10, 20], always: true });
+      await emulator.fault({ fault: "cut" });
+      await until(() => client.connectionState !== "connected", "the client has noticed");
+      await emulator.control("POST", "seed", before);
+      await emulator.control("DELETE", "live_faults");
+      await removed;
+    });
+
     test("an emulator without a file has other objects after a restart", async () => {
       const other = await Emulator.start();
       const own = new Clients(other, version);

@@ -76,13 +76,10 @@ impl Session {
                 self.begin_subscriptions(&request, &payload);
             }
             (Effect::Respond(fault), _) => {
-                let mut response = RequestError::Other(
-                    fault.status,
-                    20_000 + u32::from(fault.status.as_u16()),
-                    fault.status.canonical_reason().unwrap_or("Scripted fault"),
-                )
-                .response("");
+                let (code, text) = fault.error(request.method != "GET");
+                let mut response = Response::error(fault.status, code, text);
                 response.code = None;
+                response.headers = texts(&fault.headers);
                 if let Some(body) = fault.body {
                     response.body = body.to_vec();
                 }
@@ -166,6 +163,7 @@ impl Session {
         if let Some(request_id) = request.header("twilio-request-id") {
             headers.insert("twilio-request-id".to_owned(), request_id.to_owned());
         }
+        headers.extend(response.headers);
         let is_success = response.status.is_success();
         let reply = Reply {
             status: Status::ok(),
@@ -177,8 +175,20 @@ impl Session {
             http_headers: Some(headers),
             ..Reply::default()
         };
-        let is_read = request.method == "GET";
-        let after = if is_read { 0 } else { core.queued() };
-        self.push_full_reply(id, reply, response.body, after);
+        // A read waits for the disk too: a client that comes back must not have seen what a crash undid.
+        self.push_full_reply(id, reply, response.body, core.queued());
     }
+}
+
+/// Headers as a reply has them: a name that is there more than once has all its values.
+fn texts(headers: &HeaderMap) -> BTreeMap<String, String> {
+    let names = headers.keys();
+    let texts = names.map(|name| {
+        let values = headers.get_all(name).iter();
+        let values: Vec<_> = values
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
+            .collect();
+        (name.to_string(), values.join(", "))
+    });
+    texts.collect()
 }

@@ -82,7 +82,8 @@ impl Session {
         for (event_type, events) in [(result, results), ("subscription_failed", failures)] {
             for events in events.chunks(EVENTS_IN_A_MESSAGE) {
                 let payload = subscriptions::payload(event_type, Some(&correlation), events);
-                self.push_message(notification(ORDERED), payload);
+                // A client must not know the number of an event that a crash could undo.
+                self.push_message_after(notification(ORDERED), payload, core.queued());
             }
         }
     }
@@ -166,10 +167,11 @@ impl Session {
         }
         self.queue_missed();
         for _ in 0..EVENTS_AT_A_TIME {
+            let is_full = self.is_full();
             let Some(client) = &mut self.client else {
                 return;
             };
-            if self.end.is_some() || !client.replays.is_empty() {
+            if is_full || self.end.is_some() || !client.replays.is_empty() {
                 return;
             }
             match client.connection.notices.try_recv() {
@@ -183,7 +185,7 @@ impl Session {
     fn queue_missed(&mut self) {
         let core = Arc::clone(self.core());
         let mut left = EVENTS_AT_A_TIME;
-        while left > 0 {
+        while left > 0 && !self.is_full() {
             let Some(client) = &mut self.client else {
                 return;
             };
@@ -215,10 +217,11 @@ impl Session {
                     events.push(subscriptions::document(state));
                     true
                 }
-                Missed::Items(items) => {
+                Missed::Items { items, seen } => {
                     after = core.queued();
                     for item in items.by_ref().take(left) {
-                        let last = subscriptions::last_event(&core, &client.caller, sid, item);
+                        let caller = &client.caller;
+                        let last = subscriptions::last_event(&core, caller, sid, item, *seen);
                         events.extend(last);
                     }
                     items.len() == 0
@@ -237,7 +240,7 @@ impl Session {
                     Some(&correlation),
                     &[established],
                 );
-                self.push_message(notification(ORDERED), payload);
+                self.push_message_after(notification(ORDERED), payload, core.queued());
             }
         }
     }

@@ -7,8 +7,8 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 use super::outgoing::ok;
-use super::{End, Session};
-use crate::emulator::core::{LoggedFrame, Sender};
+use super::{Client, End, Session};
+use crate::emulator::core::{Core, LoggedFrame, Sender};
 use crate::twilsock::{Frame, Method, Status};
 
 impl Session {
@@ -23,7 +23,7 @@ impl Session {
                 self.refuse_frame("frames are binary messages");
                 Ok(())
             }
-            Message::Close(_) => Err(End::Cut),
+            Message::Close(_) => Err(End::Closed),
             Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Ok(()),
         }
     }
@@ -87,23 +87,34 @@ impl Session {
         }
     }
 
-    pub(super) fn log_frame(&self, sender: Sender, header: &[u8], payload: &[u8]) {
-        let (endpoint, identity) = match &self.client {
-            Some(client) => (
-                Arc::clone(&client.caller.endpoint),
-                Arc::clone(&client.identity),
-            ),
-            None => (Arc::default(), Arc::default()),
-        };
-        self.core().frames.push(LoggedFrame {
-            endpoint,
-            identity,
-            sender,
-            header: String::from_utf8_lossy(header).into(),
-            payload: String::from_utf8_lossy(payload).into(),
-            time: self.core().clock.log_time(),
-        });
+    fn log_frame(&self, sender: Sender, header: &[u8], payload: &[u8]) {
+        log_frame(self.core(), self.client.as_ref(), sender, header, payload);
     }
+}
+
+/// Logs a frame of a connection.
+pub(super) fn log_frame(
+    core: &Core,
+    client: Option<&Client>,
+    sender: Sender,
+    header: &[u8],
+    payload: &[u8],
+) {
+    let (endpoint, identity) = match client {
+        Some(client) => (
+            Arc::clone(&client.caller.endpoint),
+            Arc::clone(&client.identity),
+        ),
+        None => (Arc::default(), Arc::default()),
+    };
+    core.frames.push(LoggedFrame {
+        endpoint,
+        identity,
+        sender,
+        header: String::from_utf8_lossy(header).into(),
+        payload: String::from_utf8_lossy(payload).into(),
+        time: core.clock.log_time(),
+    });
 }
 
 /// The text of a header without its access token.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::sync::{mpsc, watch};
@@ -46,6 +46,8 @@ const SILENCE: Duration = Duration::from_secs(65);
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
 /// The messages that are carried out before their replies are sent.
 const MESSAGES_AT_A_TIME: usize = 64;
+/// The size of the payloads that are queued before they are sent: no more is added then.
+const MAX_QUEUED: usize = 1024 * 1024;
 /// The maximum number of requests that a fault delays at a time.
 const MAX_DELAYED: usize = 256;
 
@@ -58,6 +60,8 @@ type Socket = WebSocketStream<TokioIo<Upgraded>>;
 enum End {
     /// Without a word.
     Cut,
+    /// The client has closed the `WebSocket`, which is answered.
+    Closed,
     /// With a status of the `WebSocket` protocol and a reason.
     Close(CloseCode, &'static str),
 }
@@ -89,6 +93,8 @@ enum Wake {
     Delayed(Box<Delayed>),
     Notice(Notice),
     Message(Option<Result<Message, SocketError>>),
+    /// A fault had it neither send nor read until now.
+    Resumed,
     Timer,
 }
 
@@ -98,6 +104,8 @@ pub(in crate::emulator::realtime) struct Session {
     client: Option<Client>,
     out: VecDeque<Outgoing>,
     delayed: FuturesUnordered<BoxFuture<'static, Box<Delayed>>>,
+    /// The time by which the first message must come.
+    init_deadline: Instant,
     /// The time of the last frame from the client.
     heard: Instant,
     ping: Instant,
@@ -105,6 +113,8 @@ pub(in crate::emulator::realtime) struct Session {
     end: Option<End>,
     /// The time until which a fault has it neither send nor read.
     stalled: Option<Instant>,
+    /// An order that came meanwhile, and ends the connection after that time.
+    postponed: Option<Order>,
 }
 
 impl Session {
@@ -116,10 +126,12 @@ impl Session {
             client: None,
             out: VecDeque::new(),
             delayed: FuturesUnordered::new(),
+            init_deadline: now + INIT_TIMEOUT,
             heard: now,
             ping: now + PING_INTERVAL,
             end: None,
             stalled: None,
+            postponed: None,
         }
     }
 
@@ -149,19 +161,30 @@ impl Session {
             self.core().live.leave(client.connection.id);
             self.realtime.disconnect(&client.endpoint);
         }
-        if let End::Close(code, reason) = end {
-            let frame = CloseFrame {
-                code,
-                reason: reason.into(),
-            };
-            let closing = async {
-                if self.socket.close(Some(frame)).await.is_ok() {
-                    // Until the client has closed it too.
-                    while let Some(Ok(_)) = self.socket.next().await {}
+        self.close_socket(end).await;
+    }
+
+    /// Closes the WebSocket in good order, unless the connection is cut.
+    async fn close_socket(&mut self, end: End) {
+        let socket = &mut self.socket;
+        let closing = async {
+            match end {
+                End::Cut => {}
+                // Reading it has queued the frame that answers it.
+                End::Closed => drop(socket.flush().await),
+                End::Close(code, reason) => {
+                    let frame = CloseFrame {
+                        code,
+                        reason: reason.into(),
+                    };
+                    if socket.close(Some(frame)).await.is_ok() {
+                        // Until the client has closed it too.
+                        while let Some(Ok(_)) = socket.next().await {}
+                    }
                 }
-            };
-            let _ = timeout(CLOSE_TIMEOUT, closing).await;
-        }
+            }
+        };
+        let _ = timeout(CLOSE_TIMEOUT, closing).await;
     }
 
     /// Waits until there is something to do.
@@ -193,11 +216,8 @@ impl Session {
                 biased;
                 _ = ends.changed() => Wake::Ends,
                 () = is_cut => Wake::Cut,
-                () = sleep_until(until) => {
-                    self.stalled = None;
-                    self.heard = Instant::now();
-                    Wake::Timer
-                }
+                order = receive(orders) => order.map_or(Wake::Cut, Wake::Order),
+                () = sleep_until(until) => Wake::Resumed,
             };
         }
         let delayed = &mut self.delayed;
@@ -225,7 +245,7 @@ impl Session {
     fn timer(&self) -> Instant {
         let now = Instant::now();
         let Some(client) = &self.client else {
-            return self.heard + INIT_TIMEOUT;
+            return self.init_deadline;
         };
         let mut next = self.ping.min(self.heard + SILENCE);
         let due = client.warning.unwrap_or(client.expires).min(client.expires);
@@ -240,7 +260,15 @@ impl Session {
         match wake {
             Wake::Ends => return Err(End::Close(CloseCode::Away, STOPS)),
             Wake::Cut | Wake::Message(None | Some(Err(_))) => return Err(End::Cut),
+            Wake::Order(order) if self.stalled.is_some() => return self.postpone(order),
             Wake::Order(order) => self.carry_out(&order)?,
+            Wake::Resumed => {
+                self.stalled = None;
+                self.heard = Instant::now();
+                if let Some(order) = self.postponed.take() {
+                    self.carry_out(&order)?;
+                }
+            }
             Wake::Delayed(delayed) => self.apply_delayed(*delayed)?,
             Wake::Notice(notice) => self.notice(notice),
             Wake::Message(Some(Ok(message))) => {
@@ -255,7 +283,7 @@ impl Session {
     /// Carries out the messages that have come by now.
     fn handle_waiting(&mut self) -> Result<(), End> {
         for _ in 1..MESSAGES_AT_A_TIME {
-            if self.end.is_some() || self.delayed.len() >= MAX_DELAYED {
+            if self.end.is_some() || self.delayed.len() >= MAX_DELAYED || self.is_full() {
                 break;
             }
             match self.socket.next().now_or_never() {
@@ -271,7 +299,7 @@ impl Session {
     fn on_time(&mut self) -> Result<(), End> {
         let now = Instant::now();
         let Some(client) = &mut self.client else {
-            if now >= self.heard + INIT_TIMEOUT {
+            if now >= self.init_deadline {
                 return Err(End::Close(CloseCode::Normal, "no-init-from-client"));
             }
             return Ok(());
@@ -309,6 +337,20 @@ impl Session {
         };
         self.push_message(method, payload);
         self.end = Some(End::Close(CloseCode::Normal, ""));
+    }
+
+    /// Receives an order while a fault has the connection neither send nor read.
+    fn postpone(&mut self, order: Order) -> Result<(), End> {
+        match order {
+            Order::Cut | Order::Stall(_) => return self.carry_out(&order),
+            // The first one ends the connection.
+            Order::Close { .. } | Order::ExpireToken => {
+                self.postponed.get_or_insert(order);
+            }
+            // The time is looked at when it goes on.
+            Order::ClockMoved => {}
+        }
+        Ok(())
     }
 
     fn carry_out(&mut self, order: &Order) -> Result<(), End> {

@@ -10,7 +10,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
-use super::{CLOSE_TIMEOUT, End, STOPS, Session};
+use super::frames::log_frame;
+use super::{CLOSE_TIMEOUT, End, MAX_QUEUED, STOPS, Session};
 use crate::emulator::core::Sender;
 use crate::emulator::store::Random;
 use crate::twilsock::{Frame, Header, Method, Reply, Status};
@@ -39,6 +40,12 @@ impl Outgoing {
 }
 
 impl Session {
+    /// Returns whether so much is queued that no more is to be added before it is sent.
+    pub(super) fn is_full(&self) -> bool {
+        let payloads = self.out.iter().map(|message| message.payload.len());
+        payloads.sum::<usize>() > MAX_QUEUED
+    }
+
     pub(super) fn push_message(&mut self, method: Method, payload: Vec<u8>) {
         self.push_message_after(method, payload, 0);
     }
@@ -79,15 +86,18 @@ impl Session {
             return Err(End::Cut);
         }
         let out = std::mem::take(&mut self.out);
-        let mut frames = Vec::with_capacity(out.len());
-        for message in out {
-            let text = Frame::text(message.header, &message.payload);
-            self.log_frame(Sender::Service, &text, &message.payload);
-            frames.push(Frame::write(&text, &message.payload));
-        }
         let Self { socket, client, .. } = self;
+        let client = client.as_ref();
         let sending = async {
-            for frame in frames {
+            // Each frame is built when there is room for it, as payloads can be large.
+            for Outgoing {
+                header, payload, ..
+            } in out
+            {
+                let text = Frame::text(header, &payload);
+                log_frame(&core, client, Sender::Service, &text, &payload);
+                let frame = Frame::write(&text, &payload);
+                drop(payload);
                 socket.feed(Message::Binary(frame.into())).await?;
             }
             socket.flush().await

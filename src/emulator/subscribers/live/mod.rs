@@ -2,10 +2,12 @@
 //!
 //! Each client has a bounded queue. One that reads so slowly that its queue is full is cut off, and
 //! gets what it has missed when it is back: no client delays a write or another client. Subscriptions
-//! begin under the lock of the store, so that none misses an event.
+//! begin under the lock of the store, so that none misses an event. The log of an object starts when a
+//! client first opens it, as clients subscribe a little later.
 
 mod log;
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,8 +31,13 @@ const ORDERS: usize = 64;
 pub(in crate::emulator) const MAX_SUBSCRIPTIONS: usize = 2_000;
 /// The number of objects whose logs are remembered while nobody is subscribed to them.
 const MAX_UNWATCHED: usize = 4_096;
+/// The number of objects opened last that keep their logs when there are too many: their clients are
+/// about to subscribe to them.
+const NEWLY_OPENED: u64 = 1_024;
 /// The maximum size of all logs, in bytes of data.
 const MAX_LOG_SIZE: usize = 64 * 1024 * 1024;
+/// The size that is left when logs are emptied at that maximum, so that this is done seldom.
+const KEPT_LOG_SIZE: usize = MAX_LOG_SIZE / 4 * 3;
 
 /// An event of an object, as its subscribers get it.
 pub(in crate::emulator) struct LiveEvent {
@@ -128,9 +135,11 @@ struct Client {
     objects: HashSet<Sid>,
 }
 
-/// An object that is watched, or was.
+/// An object that clients have opened: it is watched, was, or is about to be.
 struct Watched {
     service: Sid,
+    /// The number of the time at which it was opened last.
+    opened: u64,
     /// None for Message Streams, whose messages are not sent again.
     log: Option<Log>,
     /// Clients, and the numbers of their subscriptions.
@@ -141,7 +150,7 @@ struct Watched {
 struct State {
     clients: HashMap<u64, Client>,
     objects: HashMap<Sid, Watched>,
-    /// The last number of a client or subscription.
+    /// The last number of a client, a subscription or the opening of an object.
     last: u64,
     log_size: usize,
     /// The number of objects at which those that nobody watches are counted.
@@ -151,7 +160,7 @@ struct State {
 /// The subscriber that serves live clients.
 pub(in crate::emulator) struct Live {
     state: Mutex<State>,
-    /// The number of watched objects: without any, no events are built for this.
+    /// The number of objects that clients have opened: without any, no events are built for this.
     watched: AtomicUsize,
     /// A number for this life of the store: a reset or seed begins a new one.
     life: Mutex<u128>,
@@ -225,6 +234,21 @@ impl Live {
         self.count(&state);
     }
 
+    /// Starts the log of an object that a client opens, whose last event has the number `last`: the client
+    /// subscribes a little later, and must miss nothing meanwhile.
+    ///
+    /// It must be called under the lock of the store.
+    pub(in crate::emulator) fn watch(&self, service: Sid, object: Sid, last: i64) {
+        // Messages are not sent again.
+        if object.kind() == Kind::Stream {
+            return;
+        }
+        let mut state = self.lock();
+        state.open(service, object, last);
+        state.drop_unwatched();
+        self.count(&state);
+    }
+
     /// Subscribes a client to an object whose last event has the number `last`, and has the client
     /// miss nothing after the event `seen`.
     ///
@@ -238,21 +262,14 @@ impl Live {
         seen: Option<i64>,
     ) -> Option<Subscribed> {
         let mut state = self.lock();
-        state.last += 1;
-        let subscription = state.last;
-        let State {
-            clients, objects, ..
-        } = &mut *state;
-        let known = clients.get_mut(&client)?;
+        let known = state.clients.get_mut(&client)?;
         if known.objects.len() >= MAX_SUBSCRIPTIONS && !known.objects.contains(&object) {
             return None;
         }
         known.objects.insert(object);
-        let watched = objects.entry(object).or_insert_with(|| Watched {
-            service: known.service,
-            log: (object.kind() != Kind::Stream).then(|| Log::new(last)),
-            subscriptions: HashMap::new(),
-        });
+        let service = known.service;
+        let watched = state.open(service, object, last);
+        let subscription = watched.opened;
         watched.subscriptions.insert(client, subscription);
         let missed = match (&watched.log, seen) {
             (Some(log), Some(seen)) => log.after(seen),
@@ -374,13 +391,28 @@ impl State {
         }
     }
 
-    /// Drops objects that nobody watches any more, if there are many.
+    /// An object that is opened, with its log.
+    fn open(&mut self, service: Sid, object: Sid, last: i64) -> &mut Watched {
+        self.last += 1;
+        let watched = self.objects.entry(object).or_insert_with(|| Watched {
+            service,
+            opened: 0,
+            log: (object.kind() != Kind::Stream).then(|| Log::new(last)),
+            subscriptions: HashMap::new(),
+        });
+        watched.opened = self.last;
+        watched
+    }
+
+    /// Drops objects that nobody watches and nobody has opened lately, if there are many.
     fn drop_unwatched(&mut self) {
         if self.objects.len() <= self.sweep_at.max(MAX_UNWATCHED) {
             return;
         }
-        self.objects
-            .retain(|_, watched| !watched.subscriptions.is_empty());
+        let opened_before = self.last.saturating_sub(NEWLY_OPENED);
+        self.objects.retain(|_, watched| {
+            !watched.subscriptions.is_empty() || watched.opened > opened_before
+        });
         // Counting takes time, so it is done again only when there are many more.
         self.sweep_at = 2 * self.objects.len();
         let logs = self.objects.values();
@@ -402,10 +434,9 @@ impl State {
             let before = log.size();
             log.push(Arc::clone(event));
             self.log_size = self.log_size + log.size() - before;
-            if self.log_size > MAX_LOG_SIZE {
-                self.log_size -= log.size();
-                log.forget();
-            }
+        }
+        if self.log_size > MAX_LOG_SIZE {
+            self.empty_logs(event.object);
         }
         for (client, subscription) in subscriptions {
             let event = Arc::clone(event);
@@ -414,6 +445,30 @@ impl State {
                 event,
             };
             self.notify(client, notice);
+        }
+    }
+
+    /// Empties logs until there is room for others: first those of objects that nobody watches, and the
+    /// largest of them; last the one that has just grown, which its clients are about to need.
+    fn empty_logs(&mut self, grown: Sid) {
+        let Self {
+            objects, log_size, ..
+        } = self;
+        let mut logs: Vec<_> = objects
+            .iter_mut()
+            .filter_map(|(sid, watched)| {
+                let is_watched = !watched.subscriptions.is_empty();
+                let log = watched.log.as_mut()?;
+                Some(((*sid == grown, is_watched, Reverse(log.size())), log))
+            })
+            .collect();
+        logs.sort_unstable_by_key(|(order, _)| *order);
+        for (_, log) in logs {
+            if *log_size <= KEPT_LOG_SIZE {
+                return;
+            }
+            *log_size -= log.size();
+            log.forget();
         }
     }
 
@@ -525,10 +580,10 @@ impl fmt::Debug for Live {
 mod tests {
     use super::*;
 
-    fn removed(object: Sid) -> Arc<LiveEvent> {
+    fn event(object: Sid, id: i64) -> Arc<LiveEvent> {
         Arc::new(LiveEvent {
             object,
-            id: Some(1),
+            id: Some(id),
             what: What::Removed,
             after: 0,
             payload: OnceLock::new(),
@@ -545,7 +600,7 @@ mod tests {
             live.subscribe(client, map, -1, Some(-1)).unwrap();
         }
         for _ in 0..=QUEUE {
-            live.lock().emit(&removed(map));
+            live.lock().emit(&event(map, 1));
             assert!(quick.notices.try_recv().is_ok());
         }
         assert_eq!(live.clients(), 1);
@@ -573,5 +628,70 @@ mod tests {
         assert!(live.lock().objects.contains_key(&watched));
         live.leave(client.id);
         assert_eq!(live.clients(), 0);
+    }
+
+    #[test]
+    fn an_object_that_was_just_opened_keeps_its_log_when_others_are_dropped() {
+        let live = Live::new(Random::default(), None);
+        let service = Sid::new(Kind::Service, 1);
+        let client = live.enter(service, "alice");
+        for id in 0..10_000 {
+            let map = Sid::new(Kind::Map, id);
+            live.watch(service, map, -1);
+            live.lock().emit(&event(map, 0));
+            let subscribed = live.subscribe(client.id, map, 0, Some(-1)).unwrap();
+            assert_eq!(subscribed.missed.map(|events| events.len()), Some(1));
+            live.unsubscribe(client.id, map);
+        }
+        assert!(live.lock().objects.len() <= MAX_UNWATCHED + 1);
+    }
+
+    #[test]
+    fn when_the_logs_are_full_those_that_nobody_watches_are_emptied_first_then_the_largest() {
+        let live = Live::new(Random::default(), None);
+        let service = Sid::new(Kind::Service, 1);
+        let mut client = live.enter(service, "alice");
+        let id = client.id;
+        let missed = |object| {
+            let subscribed = live.subscribe(id, object, 101, Some(100)).unwrap();
+            subscribed.missed.map(|events| events.len())
+        };
+        let mut emit = |object, count: usize| {
+            let event = event(object, 101);
+            for _ in 0..count {
+                live.lock().emit(&event);
+                assert!(live.lock().log_size <= MAX_LOG_SIZE);
+                let _ = client.notices.try_recv();
+            }
+        };
+        let (small, large) = (Sid::new(Kind::Document, 1), Sid::new(Kind::Document, 2));
+        for object in [small, large] {
+            live.subscribe(id, object, 100, None).unwrap();
+        }
+        emit(large, 500);
+        // A quarter more than there is room for.
+        let event_size = event(small, 101).size();
+        let objects = |events: usize| {
+            let count = MAX_LOG_SIZE / (events * event_size) * 5 / 4;
+            0..u128::try_from(count).unwrap()
+        };
+        for object in objects(500) {
+            let object = Sid::new(Kind::Map, object);
+            live.watch(service, object, 100);
+            emit(object, 500);
+        }
+        emit(small, 1);
+        assert_eq!((missed(small), missed(large)), (Some(1), Some(500)));
+        // Those of the clients alone are too many now.
+        let mut last = small;
+        for object in objects(400) {
+            last = Sid::new(Kind::List, object);
+            live.subscribe(id, last, 100, None).unwrap();
+            emit(last, 400);
+        }
+        assert_eq!(
+            (missed(small), missed(large), missed(last)),
+            (Some(1), None, Some(400))
+        );
     }
 }

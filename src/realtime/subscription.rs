@@ -794,9 +794,14 @@ impl Subscription {
     }
 
     fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
+        if let Some(waker) = self.take_waker() {
             waker.wake();
         }
+    }
+
+    /// The waker of the reader, if it waits.
+    pub(super) fn take_waker(&mut self) -> Option<Waker> {
+        self.waker.take()
     }
 
     fn summary(&self) -> CallSummary {

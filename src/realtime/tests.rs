@@ -548,6 +548,7 @@ impl World {
                         self.service.disconnect();
                     }
                     Output::FetchToken => self.fetching = Some(now + WAY),
+                    Output::Closed(_) => {}
                 }
             }
             if now < self.reader_resumes {

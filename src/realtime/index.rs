@@ -70,6 +70,11 @@ impl Index {
         self.items.remove(position).is_some()
     }
 
+    /// Forgets the removed items: the service was set back, and counts its events from lower numbers again.
+    pub(super) fn forget_removed(&mut self) {
+        self.removed.clear();
+    }
+
     /// The one text of a creator.
     pub(super) fn creator(&mut self, name: &str) -> Arc<str> {
         if let Some(known) = self.creators.get(name) {

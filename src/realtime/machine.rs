@@ -759,10 +759,32 @@ impl Machine {
         for (number, read) in reads {
             self.read(now, number, read);
         }
-        for batch in wanted.chunks(self.max_batch) {
-            let (numbers, objects): (Vec<u64>, Vec<Wanted>) = batch.iter().cloned().unzip();
-            self.subscribe(now, numbers, &objects);
+        for batch in self.merged(wanted).chunks(self.max_batch) {
+            self.subscribe(now, batch);
         }
+    }
+
+    /// Makes one request of all those for an object, since the service has one subscription of it for a
+    /// connection. It begins after the first of the events that the subscriptions are waiting for.
+    ///
+    /// There is none for an object whose missed events are being sent: it would end that.
+    fn merged(&self, wanted: Vec<(u64, Wanted)>) -> Vec<(Vec<u64>, Wanted)> {
+        let mut merged: BTreeMap<String, (Vec<u64>, Wanted)> = BTreeMap::new();
+        for (number, object) in wanted {
+            let others = self.subscribers(&object.object_sid).into_iter();
+            let others = others.filter_map(|other| self.subscriptions.get(&other));
+            if others.clone().any(Subscription::is_in_replay) {
+                continue;
+            }
+            let live = others.filter(|other| other.is_live());
+            let last = live.filter_map(Subscription::last_event).min();
+            let sid = object.object_sid.clone();
+            let (numbers, request) = merged.entry(sid).or_insert((Vec::new(), object.clone()));
+            numbers.push(number);
+            let lasts = [request.last_event_id, object.last_event_id, last];
+            request.last_event_id = lasts.into_iter().flatten().min();
+        }
+        merged.into_values().collect()
     }
 
     fn read(&mut self, now: Instant, number: u64, read: Read) {
@@ -779,17 +801,27 @@ impl Machine {
         self.ask(now, message(request), &[], Awaited::Read(number));
     }
 
-    fn subscribe(&mut self, now: Instant, numbers: Vec<u64>, objects: &[Wanted]) {
+    fn subscribe(&mut self, now: Instant, batch: &[(Vec<u64>, Wanted)]) {
         let correlation = self.number();
-        for number in &numbers {
-            if let Some(subscription) = self.subscriptions.get_mut(number) {
+        let (mut asked, mut objects) = (Vec::new(), Vec::new());
+        for (numbers, object) in batch {
+            for number in self.subscribers(&object.object_sid) {
+                let Some(subscription) = self.subscriptions.get_mut(&number) else {
+                    continue;
+                };
+                if !numbers.contains(&number) {
+                    subscription.asked_with_other(correlation);
+                    continue;
+                }
                 subscription.asked(now, correlation);
                 let due = subscription.deadline();
                 self.subscription_due = [self.subscription_due, due].into_iter().flatten().min();
+                asked.push(number);
             }
+            objects.push(object.clone());
         }
-        let id = self.send_subscriptions("establish", correlation, objects);
-        let awaited = Awaited::Subscriptions(numbers);
+        let id = self.send_subscriptions("establish", correlation, &objects);
+        let awaited = Awaited::Subscriptions(asked);
         self.replies.insert(id, (awaited, now + REPLY));
     }
 

@@ -759,9 +759,22 @@ impl Machine {
         for (number, read) in reads {
             self.read(now, number, read);
         }
+        wanted.retain(|(number, object)| !self.joins_live(*number, object));
         for batch in self.merged(wanted).chunks(self.max_batch) {
             self.subscribe(now, batch);
         }
+    }
+
+    /// Makes a subscription live without a request, where nothing is replayed and another one to the same
+    /// object is live. Returns `true` if it did.
+    fn joins_live(&mut self, number: u64, object: &Wanted) -> bool {
+        let others = self.subscribers(&object.object_sid).into_iter();
+        let mut others = others.filter_map(|other| self.subscriptions.get(&other));
+        let joins = object.last_event_id.is_none() && others.any(Subscription::is_live);
+        if joins && let Some(subscription) = self.subscriptions.get_mut(&number) {
+            subscription.join_live();
+        }
+        joins
     }
 
     /// Makes one request of all those for an object, since the service has one subscription of it for a

@@ -586,16 +586,27 @@ impl Subscription {
             self.subscribe_again();
             return;
         }
+        self.go_live();
+        self.tell_in_order(now);
+        if self.phase == Phase::Live && self.order.has_dropped() {
+            self.subscribe_again();
+        }
+    }
+
+    /// Another subscription to the Message Stream is live, so that the service sends all messages. To ask
+    /// for them again might lose some.
+    pub(super) fn join_live(&mut self) {
+        self.failures = Failures::default();
+        self.go_live();
+    }
+
+    fn go_live(&mut self) {
         self.phase = Phase::Live;
         if std::mem::take(&mut self.is_missed_due) && self.kind == Kind::Stream {
             self.push(Notice::Missed);
         }
         if std::mem::replace(&mut self.pass, Pass::Settled) != Pass::Settled {
             self.push(Notice::Ready(self.order.last));
-        }
-        self.tell_in_order(now);
-        if self.phase == Phase::Live && self.order.has_dropped() {
-            self.subscribe_again();
         }
     }
 

@@ -39,6 +39,13 @@ use crate::value::{Data, StreamMessageSid};
 /// 1,024 events wait for a slow reader. Beyond that, events are dropped, and the service sends them again
 /// once the reader has caught up, or what has become of them.
 ///
+/// The connection is served by a task in the Tokio runtime that polled first. If that runtime ends, the
+/// next poll begins another one, and the watch goes on.
+///
+/// # Panics
+///
+/// When it is polled outside of a Tokio runtime.
+///
 /// [`Realtime::status`]: super::Realtime::status
 #[must_use = "a watch does nothing unless it is polled"]
 pub struct Watch<E> {

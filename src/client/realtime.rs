@@ -54,7 +54,8 @@ impl SyncClientBuilder {
 
     /// A function that gives access tokens for live updates, for a program without an API key. It is
     /// called before the first connection, and when a token is about to expire; a failure is retried
-    /// after a pause. It goes before an [`identity`](Self::identity).
+    /// after a pause, and so is a call that takes longer than 30 seconds. It goes before an
+    /// [`identity`](Self::identity).
     ///
     /// ```
     /// # async fn ask_my_server() -> Result<String, std::io::Error> { Ok("eyJ…".to_owned()) }

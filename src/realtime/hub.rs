@@ -1,7 +1,7 @@
 //! The connection of a client, with the task that serves it while something is watched.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::future::{BoxFuture, OptionFuture};
 use tokio::sync::{Notify, watch};
@@ -23,6 +23,8 @@ pub(super) struct Hub {
     /// Something was added, removed or read.
     changed: Notify,
     status: watch::Sender<Status>,
+    /// The number of times that all was closed.
+    closed: watch::Sender<u64>,
     tokens: TokenSource,
     url: Url,
     http: reqwest::Client,
@@ -49,6 +51,7 @@ impl Hub {
                 }),
                 changed: Notify::new(),
                 status: watch::Sender::default(),
+                closed: watch::Sender::default(),
             })
         })
     }
@@ -64,31 +67,52 @@ impl Hub {
 
     /// Begins a subscription.
     pub(super) fn subscribe(self: &Arc<Self>, subscription: Subscription) -> Subscribed {
-        let mut state = self.state();
-        let number = state.machine.add(subscription);
-        if !std::mem::replace(&mut state.has_task, true) {
+        let number = self.state().machine.add(subscription);
+        let subscribed = Subscribed {
+            hub: Arc::clone(self),
+            number,
+        };
+        self.begin_task();
+        self.changed.notify_one();
+        subscribed
+    }
+
+    /// Begins a task in the runtime of the caller, unless there is one.
+    ///
+    /// The caller must not hold the lock: outside of a runtime, or in one that shuts down, the task is
+    /// dropped at once, which takes it.
+    fn begin_task(self: &Arc<Self>) {
+        let had_task = std::mem::replace(&mut self.state().has_task, true);
+        if !had_task {
             tokio::spawn(run(Task {
                 hub: Arc::clone(self),
                 is_done: false,
             }));
         }
-        drop(state);
-        self.changed.notify_one();
-        Subscribed {
-            hub: Arc::clone(self),
-            number,
-        }
+    }
+
+    /// Takes note that there is no task any more: what it had open is closed.
+    fn end_task(&self, state: &mut State) {
+        state.has_task = false;
+        state.machine.stopped(Instant::now());
+        self.publish(state.machine.status());
+        self.closed.send_replace(state.machine.closings());
     }
 
     /// Ends all subscriptions and the connection, and waits until it is closed.
     pub(super) async fn close(&self) {
-        self.state().machine.close();
+        let mut closed = self.closed.subscribe();
+        let number = {
+            let mut state = self.state();
+            let number = state.machine.close();
+            if !state.has_task {
+                self.end_task(&mut state);
+            }
+            number
+        };
         self.changed.notify_one();
-        let mut status = self.status.subscribe();
         // The sender lives as long as `self`.
-        let _ = status
-            .wait_for(|status| matches!(status, Status::Idle | Status::Refused(_)))
-            .await;
+        let _ = closed.wait_for(|closed| *closed >= number).await;
     }
 }
 
@@ -103,6 +127,14 @@ impl Subscribed {
     /// The next notice; none after the last one.
     pub(super) fn poll_next(&self, context: &Context<'_>) -> Poll<Option<Notice>> {
         let mut state = self.hub.state();
+        let subscription = state.machine.subscription(self.number);
+        let is_active = subscription.is_some_and(|subscription| !subscription.is_ended());
+        if is_active && !state.has_task {
+            // The former one ended with its runtime, or by a panic of a token provider.
+            drop(state);
+            self.hub.begin_task();
+            state = self.hub.state();
+        }
         let Some(subscription) = state.machine.subscription(self.number) else {
             return Poll::Ready(None);
         };
@@ -151,9 +183,11 @@ impl Drop for Task {
             return;
         }
         let mut state = self.hub.state();
-        state.has_task = false;
-        let reason = "the runtime has ended".to_owned();
-        state.machine.handle(Instant::now(), Input::Lost(reason));
+        self.hub.end_task(&mut state);
+        let wakers = state.machine.take_wakers();
+        drop(state);
+        // A reader in another runtime begins another task.
+        wakers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -225,37 +259,39 @@ impl Hub {
         loop {
             let output = {
                 let mut state = self.state();
-                let output = state.machine.poll(Instant::now());
-                self.publish(state.machine.status());
-                if output.is_none() {
+                let Some(output) = state.machine.poll(Instant::now()) else {
                     if state.machine.has_active() {
+                        self.publish(state.machine.status());
                         return Next::Wait(state.machine.deadline());
                     }
-                    state.has_task = false;
+                    self.end_task(&mut state);
                     return Next::End;
-                }
+                };
                 output
             };
             match output {
-                Some(Output::Connect) => {
+                Output::Connect => {
                     let connect = Socket::connect(self.http.clone(), self.url.clone());
                     means.connecting = Some(Box::pin(connect));
                 }
-                Some(Output::Send(message)) => {
+                Output::Send(message) => {
                     if let Some(socket) = &mut means.socket {
                         socket.send(message.0);
                     }
                 }
-                Some(Output::Disconnect) => {
+                Output::Disconnect => {
                     means.connecting = None;
                     if let Some(socket) = means.socket.take() {
                         socket.close().await;
                     }
                 }
-                Some(Output::FetchToken) => {
+                Output::FetchToken => {
                     means.fetching = Some(Box::pin(self.tokens.clone().token()));
                 }
-                None => {}
+                Output::Closed(number) => {
+                    self.publish(self.state().machine.status());
+                    self.closed.send_replace(number);
+                }
             }
         }
     }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
+use std::task::Waker;
 use std::time::Duration;
 
 use http::Method as HttpMethod;
@@ -30,6 +31,8 @@ const PRODUCT: &str = "data_sync";
 const HOST: &str = "cds.us1.twilio.com";
 /// The time that a connection may take until the service has taken the access token.
 const OPENING: Duration = Duration::from_secs(10);
+/// The time that the source of access tokens has for one.
+const FETCH: Duration = Duration::from_secs(30);
 /// The time that the service has for the reply to a request.
 const REPLY: Duration = Duration::from_secs(30);
 /// The silence after which the service is asked for a sign of life, and after which the connection
@@ -43,6 +46,8 @@ const MAX_BATCH: usize = 100;
 /// The status of a connection whose access token has expired, and Twilio's code of it.
 const TOKEN_EXPIRED: u16 = 410;
 const EXPIRED: u32 = 20104;
+/// The longest pause that the service may ask for.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
 /// The status with which the service asks to connect again.
 const RECONNECT: u16 = 308;
 
@@ -68,6 +73,8 @@ pub(super) enum Output {
     /// The connection is to be ended, after what was sent.
     Disconnect,
     FetchToken,
+    /// All that was open when [`Machine::close`] gave this number is closed.
+    Closed(u64),
 }
 
 /// A frame, which may have an access token that `Debug` does not show.
@@ -117,7 +124,8 @@ enum Awaited {
 #[derive(Debug)]
 struct Tokens {
     current: Option<LiveToken>,
-    is_fetching: bool,
+    /// One is being fetched; the time by which it has to be there.
+    fetching: Option<Instant>,
     /// The next time to fetch one after a failure.
     retry: Option<Instant>,
     failures: Failures,
@@ -147,6 +155,10 @@ pub(super) struct Machine {
     subscription_due: Option<Instant>,
     outputs: VecDeque<Output>,
     refusal: Option<RealtimeError>,
+    /// The number of times that all was to be closed.
+    closings: u64,
+    /// The connection is to be closed, even if something was watched anew since then.
+    is_closing: bool,
 }
 
 impl Machine {
@@ -155,7 +167,7 @@ impl Machine {
             phase: Phase::Idle,
             tokens: Tokens {
                 current: None,
-                is_fetching: false,
+                fetching: None,
                 retry: None,
                 failures: Failures::default(),
             },
@@ -173,6 +185,8 @@ impl Machine {
             subscription_due: None,
             outputs: VecDeque::new(),
             refusal: None,
+            closings: 0,
+            is_closing: false,
         }
     }
 
@@ -225,11 +239,38 @@ impl Machine {
         self.subscriptions.values().any(|it| !it.is_ended())
     }
 
-    /// Ends all subscriptions.
-    pub(super) fn close(&mut self) {
+    /// Ends all subscriptions and the connection. [`Output::Closed`] with the number that this returns
+    /// says when that is done.
+    pub(super) fn close(&mut self) -> u64 {
         for subscription in self.subscriptions.values_mut() {
             subscription.close();
         }
+        self.is_closing = true;
+        self.closings += 1;
+        self.closings
+    }
+
+    /// Nobody acts for the machine any more: what was open and under way is gone with them.
+    pub(super) fn stopped(&mut self, now: Instant) {
+        if self.has_active() {
+            self.lost(now, "the task of the connection has ended".to_owned());
+        } else {
+            self.go_idle();
+        }
+        self.is_closing = false;
+        self.tokens.fetching = None;
+        self.outputs.clear();
+    }
+
+    /// The number of times that all was to be closed.
+    pub(super) fn closings(&self) -> u64 {
+        self.closings
+    }
+
+    /// The wakers of all readers that wait.
+    pub(super) fn take_wakers(&mut self) -> Vec<Waker> {
+        let subscriptions = self.subscriptions.values_mut();
+        subscriptions.filter_map(Subscription::take_waker).collect()
     }
 
     pub(super) fn status(&self) -> Status {
@@ -285,18 +326,27 @@ impl Machine {
         ];
         let of_live = live.into_iter().flatten().min();
         let of_live = of_live.filter(|_| matches!(self.phase, Phase::Live { .. }));
-        let of_token = if self.tokens.is_fetching || matches!(self.phase, Phase::Idle) {
-            None
-        } else {
-            self.tokens.retry.or(renewal)
+        let of_token = match self.phase {
+            Phase::Idle => None,
+            _ => self.tokens.fetching.or(self.tokens.retry).or(renewal),
         };
         [of_phase, of_live, of_token].into_iter().flatten().min()
     }
 
     fn tick(&mut self, now: Instant) {
+        if self.is_closing {
+            self.is_closing = false;
+            self.go_idle();
+            self.outputs.push_back(Output::Closed(self.closings));
+            return;
+        }
         if !self.has_active() {
             self.go_idle();
             return;
+        }
+        if self.tokens.fetching.is_some_and(|due| now >= due) {
+            let reason = "the token provider did not answer in time".to_owned();
+            self.token(now, Err(reason));
         }
         match &self.phase {
             Phase::Idle => self.connect(now),
@@ -420,7 +470,7 @@ impl Machine {
     }
 
     fn token(&mut self, now: Instant, token: Result<LiveToken, String>) {
-        self.tokens.is_fetching = false;
+        self.tokens.fetching = None;
         match token {
             Ok(token) => {
                 self.tokens.retry = None;
@@ -446,8 +496,8 @@ impl Machine {
 
     fn fetch_token(&mut self, now: Instant) {
         let is_early = self.tokens.retry.is_some_and(|retry| now < retry);
-        if !self.tokens.is_fetching && !is_early {
-            self.tokens.is_fetching = true;
+        if self.tokens.fetching.is_none() && !is_early {
+            self.tokens.fetching = Some(now + FETCH);
             self.tokens.retry = None;
             self.outputs.push_back(Output::FetchToken);
         }
@@ -722,10 +772,45 @@ impl Machine {
         for (number, read) in reads {
             self.read(now, number, read);
         }
-        for batch in wanted.chunks(self.max_batch) {
-            let (numbers, objects): (Vec<u64>, Vec<Wanted>) = batch.iter().cloned().unzip();
-            self.subscribe(now, numbers, &objects);
+        wanted.retain(|(number, object)| !self.joins_live(*number, object));
+        for batch in self.merged(wanted).chunks(self.max_batch) {
+            self.subscribe(now, batch);
         }
+    }
+
+    /// Makes a subscription live without a request, where nothing is replayed and another one to the same
+    /// object is live. Returns `true` if it did.
+    fn joins_live(&mut self, number: u64, object: &Wanted) -> bool {
+        let others = self.subscribers(&object.object_sid).into_iter();
+        let mut others = others.filter_map(|other| self.subscriptions.get(&other));
+        let joins = object.last_event_id.is_none() && others.any(Subscription::is_live);
+        if joins && let Some(subscription) = self.subscriptions.get_mut(&number) {
+            subscription.join_live();
+        }
+        joins
+    }
+
+    /// Makes one request of all those for an object, since the service has one subscription of it for a
+    /// connection. It begins after the first of the events that the subscriptions are waiting for.
+    ///
+    /// There is none for an object whose missed events are being sent: it would end that.
+    fn merged(&self, wanted: Vec<(u64, Wanted)>) -> Vec<(Vec<u64>, Wanted)> {
+        let mut merged: BTreeMap<String, (Vec<u64>, Wanted)> = BTreeMap::new();
+        for (number, object) in wanted {
+            let others = self.subscribers(&object.object_sid).into_iter();
+            let others = others.filter_map(|other| self.subscriptions.get(&other));
+            if others.clone().any(Subscription::is_in_replay) {
+                continue;
+            }
+            let live = others.filter(|other| other.is_live());
+            let last = live.filter_map(Subscription::last_event).min();
+            let sid = object.object_sid.clone();
+            let (numbers, request) = merged.entry(sid).or_insert((Vec::new(), object.clone()));
+            numbers.push(number);
+            let lasts = [request.last_event_id, object.last_event_id, last];
+            request.last_event_id = lasts.into_iter().flatten().min();
+        }
+        merged.into_values().collect()
     }
 
     fn read(&mut self, now: Instant, number: u64, read: Read) {
@@ -742,17 +827,27 @@ impl Machine {
         self.ask(now, message(request), &[], Awaited::Read(number));
     }
 
-    fn subscribe(&mut self, now: Instant, numbers: Vec<u64>, objects: &[Wanted]) {
+    fn subscribe(&mut self, now: Instant, batch: &[(Vec<u64>, Wanted)]) {
         let correlation = self.number();
-        for number in &numbers {
-            if let Some(subscription) = self.subscriptions.get_mut(number) {
+        let (mut asked, mut objects) = (Vec::new(), Vec::new());
+        for (numbers, object) in batch {
+            for number in self.subscribers(&object.object_sid) {
+                let Some(subscription) = self.subscriptions.get_mut(&number) else {
+                    continue;
+                };
+                if !numbers.contains(&number) {
+                    subscription.asked_with_other(correlation);
+                    continue;
+                }
                 subscription.asked(now, correlation);
                 let due = subscription.deadline();
                 self.subscription_due = [self.subscription_due, due].into_iter().flatten().min();
+                asked.push(number);
             }
+            objects.push(object.clone());
         }
-        let id = self.send_subscriptions("establish", correlation, objects);
-        let awaited = Awaited::Subscriptions(numbers);
+        let id = self.send_subscriptions("establish", correlation, &objects);
+        let awaited = Awaited::Subscriptions(asked);
         self.replies.insert(id, (awaited, now + REPLY));
     }
 
@@ -870,7 +965,8 @@ fn back_off(payload: &[u8]) -> Option<(Duration, Duration)> {
         reconnect_max_ms: u64,
     }
     let policy = serde_json::from_slice::<Body>(payload).ok()?.backoff_policy;
-    let shortest = Duration::from_millis(policy.reconnect_min_ms);
-    let longest = Duration::from_millis(policy.reconnect_max_ms);
+    let pause = |millis| Duration::from_millis(millis).min(LONGEST_BACK_OFF);
+    let shortest = pause(policy.reconnect_min_ms);
+    let longest = pause(policy.reconnect_max_ms);
     Some((shortest, longest.max(shortest)))
 }

@@ -21,8 +21,9 @@ pub(super) struct Order<E> {
     held: BTreeMap<EventId, E>,
     /// Events that came live while the service replays others.
     live: BTreeMap<EventId, E>,
-    /// The first live event for which there was no room.
-    dropped: Option<EventId>,
+    /// The first and the last of the live events for which there was no room. From the first one on, none
+    /// is held.
+    dropped: Option<(EventId, EventId)>,
     /// The time at which the missing events are asked for.
     gap: Option<Instant>,
     /// A replay was asked for since an event was missing.
@@ -58,12 +59,31 @@ impl<E> Order<E> {
         if id <= self.last {
             return;
         }
+        // The replay has brought those up to the last one.
+        self.dropped = self.dropped.filter(|(_, last)| *last > self.last);
+        while let Some(entry) = self.live.first_entry()
+            && *entry.key() <= self.last
+        {
+            entry.remove();
+        }
+        if let Some((first, last)) = &mut self.dropped
+            && id > *first
+        {
+            *last = id.max(*last);
+            return;
+        }
         self.live.entry(id).or_insert(event);
         if self.live.len() > MAX_HELD
-            && let Some((id, _)) = self.live.pop_last()
+            && let Some((first, _)) = self.live.pop_last()
         {
-            self.dropped = Some(self.dropped.map_or(id, |dropped| dropped.min(id)));
+            let last = self.dropped.map_or(first, |(_, last)| last);
+            self.dropped = Some((first, last));
         }
+    }
+
+    /// Returns `true` if events for which there was no room have to come again.
+    pub(super) fn has_dropped(&self) -> bool {
+        self.dropped.is_some_and(|(_, last)| last > self.last)
     }
 
     /// The service has replayed all up to an event: what came live follows.
@@ -126,9 +146,10 @@ impl<E> Order<E> {
         self.is_replay_of_gap = is_replay_of_gap;
     }
 
-    /// A replay was told up to an event. Returns `false` if an event before that was dropped.
+    /// A replay was told up to an event. Returns `false` if an event before that was dropped. Those after
+    /// it come again when [`has_dropped`](Self::has_dropped) says so.
     pub(super) fn replayed(&mut self, last: EventId) -> bool {
-        let dropped = self.dropped.take();
+        let dropped = self.dropped.map(|(first, _)| first);
         if dropped.is_some_and(|dropped| self.last < dropped && dropped <= last) {
             return false;
         }
@@ -208,6 +229,23 @@ mod tests {
         assert!(order.replayed(599));
         let held = 500 + i64::try_from(MAX_HELD).unwrap();
         assert!(told(&mut order, false).into_iter().eq(600..held));
+        // There was no room for those after that.
+        assert!(order.has_dropped());
+        order.restart(false);
+        assert!(!order.has_dropped());
+
+        // The replay had all for which there was no room.
+        let mut order = Order::new();
+        for id in 0..600 {
+            order.hold_live(id, id);
+            order.hold(id, id);
+        }
+        assert!(told(&mut order, true).into_iter().eq(0..600));
+        order.hold_live(600, 600);
+        order.end_replay();
+        assert!(order.replayed(599));
+        assert_eq!(told(&mut order, false), [600]);
+        assert!(!order.has_dropped());
 
         // A service that does not say which events it replays.
         let mut order = Order::new();

@@ -20,6 +20,8 @@ use crate::twilsock::MAX_FRAME_OF_SERVICE;
 
 /// The size of the buffer that is read into, in bytes.
 const READ_BUFFER: usize = 8 * 1024;
+/// The size of the messages that wait to be sent, in bytes: more than the requests for thousands of objects.
+const MAX_OUTGOING: usize = 8 * 1024 * 1024;
 /// The time that the end of a connection may take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -27,9 +29,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Socket {
     stream: WebSocketStream<Upgraded>,
-    /// Messages to send. There are never more than the requests that wait for a reply, and one reply for
-    /// each message that was read.
     outgoing: VecDeque<Message>,
+    /// The size of all that is in `outgoing`, in bytes.
+    waiting: usize,
 }
 
 impl Socket {
@@ -60,11 +62,13 @@ impl Socket {
         Ok(Self {
             stream,
             outgoing: VecDeque::new(),
+            waiting: 0,
         })
     }
 
     /// Queues a message. [`next`](Self::next) sends it.
     pub(super) fn send(&mut self, message: Vec<u8>) {
+        self.waiting += message.len();
         self.outgoing.push_back(Message::Binary(message.into()));
     }
 
@@ -73,6 +77,10 @@ impl Socket {
         poll_fn(|context| {
             if let Poll::Ready(Err(error)) = self.poll_send(context) {
                 return Poll::Ready(Err(lost(&error)));
+            }
+            // Each message that is read has a reply, so that reading on would make it grow without end.
+            if self.waiting > MAX_OUTGOING {
+                return Poll::Ready(Err("the service does not read what is sent".to_owned()));
             }
             loop {
                 let stream = std::pin::Pin::new(&mut self.stream);
@@ -96,6 +104,7 @@ impl Socket {
         while !self.outgoing.is_empty() {
             std::task::ready!(stream.as_mut().poll_ready(context))?;
             if let Some(message) = self.outgoing.pop_front() {
+                self.waiting -= message.len();
                 stream.as_mut().start_send(message)?;
             }
         }
@@ -124,4 +133,34 @@ fn described(error: reqwest::Error) -> String {
         cause = source;
     }
     format!("cannot connect: {cause}")
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::SinkExt;
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_service_that_sends_and_does_not_read_is_cut_off() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let service = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut stream = tokio_tungstenite::accept_async(stream).await.unwrap();
+            while stream.send(Message::Binary(Bytes::new())).await.is_ok() {}
+        });
+        let url = Url::parse(&url).unwrap();
+        let mut socket = Socket::connect(reqwest::Client::new(), url).await.unwrap();
+        let error = loop {
+            match socket.next().await {
+                Ok(_) => socket.send(vec![0; 256 * 1024]),
+                Err(error) => break error,
+            }
+        };
+        assert!(error.contains("does not read"), "{error}");
+        drop(socket);
+        service.await.unwrap();
+    }
 }

@@ -30,8 +30,10 @@ use crate::error::{self, CallSummary, Error, ResponseError, ServiceError, WriteO
 const MAX_QUEUE: usize = 1024;
 /// The number of items in a page.
 const PAGE_SIZE: usize = 50;
-/// The shortest time that the service is given to confirm a subscription.
+/// The shortest time that the service is given to confirm a subscription, and to send the next event of a
+/// replay. It doubles each time that it was too short, this many times.
 const CONFIRMATION: Duration = Duration::from_secs(10);
+const MAX_DOUBLINGS: u32 = 5;
 /// The number of replays that the service may interrupt in a row, before all is read again.
 const MAX_INTERRUPTIONS: u32 = 3;
 /// The number of messages that are remembered, so that none is told twice.
@@ -156,10 +158,13 @@ pub(super) struct Subscription {
     order: Order<(EventType, EventBody)>,
     /// Messages may have been missed.
     is_missed_due: bool,
-    /// The first and the last number under which the subscription was asked for on this connection.
-    correlations: Option<(u64, u64)>,
-    /// The time by which it has to be confirmed.
+    /// The number of the last request for the subscription on this connection. Those before it are
+    /// abandoned: their results say nothing, and events that they had sent again are as live ones.
+    correlation: Option<u64>,
+    /// The time by which it has to be confirmed, or the next event of the replay has to come.
     confirmation: Option<Instant>,
+    /// The replays in a row that did not come in time.
+    late_replays: u32,
     interruptions: u32,
     messages: VecDeque<Box<str>>,
     queue: VecDeque<Notice>,
@@ -187,8 +192,9 @@ impl Subscription {
             index: Index::default(),
             order: Order::new(),
             is_missed_due: false,
-            correlations: None,
+            correlation: None,
             confirmation: None,
+            late_replays: 0,
             interruptions: 0,
             messages: VecDeque::new(),
             queue: VecDeque::new(),
@@ -207,6 +213,16 @@ impl Subscription {
 
     pub(super) fn is_live(&self) -> bool {
         self.phase == Phase::Live
+    }
+
+    /// Returns `true` if the service is sending what was missed.
+    pub(super) fn is_in_replay(&self) -> bool {
+        self.phase == Phase::Replay
+    }
+
+    /// The last event that was told, where there is a replay.
+    pub(super) fn last_event(&self) -> Option<EventId> {
+        (self.kind != Kind::Stream).then_some(self.order.last)
     }
 
     /// The SID of the object, once it is known.
@@ -254,7 +270,7 @@ impl Subscription {
     /// A new connection is open: nothing of the former one comes any more.
     pub(super) fn connected(&mut self) {
         self.turn = Turn::Now;
-        self.correlations = None;
+        self.correlation = None;
         self.order.reconnected();
         self.subscribe_again();
     }
@@ -280,9 +296,11 @@ impl Subscription {
         times.into_iter().flatten().min()
     }
 
-    /// Does what is due, and gives the next request to send, if there is one.
+    /// Does what is due, and gives the next request to send, if there is one. A subscription that is to be
+    /// sent is wanted until it was [asked for](Self::asked).
     pub(super) fn poll(&mut self, now: Instant) -> Option<Want> {
         if self.confirmation.is_some_and(|due| now >= due) && self.phase == Phase::Replay {
+            self.late_replays += 1;
             self.subscribe_again();
         }
         if self.order.gap().is_some_and(|due| now >= due) {
@@ -306,7 +324,7 @@ impl Subscription {
                 if !self.tell_unseen() {
                     return None;
                 }
-                Want::Subscribe(self.wanted()?)
+                return self.wanted().map(Want::Subscribe);
             }
             _ => return None,
         };
@@ -341,7 +359,7 @@ impl Subscription {
         Some(Wanted {
             object_sid: self.sid()?.to_owned(),
             object_type: self.kind.name(),
-            last_event_id: (self.kind != Kind::Stream).then_some(self.order.last),
+            last_event_id: self.last_event(),
         })
     }
 
@@ -475,26 +493,34 @@ impl Subscription {
 
     /// The request for this subscription is on its way, under a number.
     pub(super) fn asked(&mut self, now: Instant, correlation: u64) {
-        let first = self.correlations.map_or(correlation, |(first, _)| first);
-        self.correlations = Some((first, correlation));
+        self.turn = Turn::Pending;
+        self.correlation = Some(correlation);
         self.phase = Phase::Replay;
-        self.confirmation = Some(now + CONFIRMATION);
+        self.confirmation = Some(now + self.patience());
     }
 
-    /// Returns `true` if the subscription was asked for under a number on this connection. The result of
-    /// an earlier request is as good as that of the last.
+    /// A request for another subscription of the object is on its way, which takes the place of the one
+    /// that this had sent. The replay for the other one has all that this one misses.
+    pub(super) fn asked_with_other(&mut self, correlation: u64) {
+        self.correlation = Some(correlation);
+    }
+
+    /// The time that the service is given to go on with a replay.
+    fn patience(&self) -> Duration {
+        CONFIRMATION.saturating_mul(1 << self.late_replays.min(MAX_DOUBLINGS))
+    }
+
+    /// Returns `true` if something came of the last request.
     fn has_asked(&self, correlation: Option<u64>) -> bool {
-        let (Some(asked), Some((first, last))) = (correlation, self.correlations) else {
-            return false;
-        };
-        (first..=last).contains(&asked)
+        correlation.is_some() && correlation == self.correlation
     }
 
     /// The service has taken the request, and says how long it needs.
     pub(super) fn accepted(&mut self, now: Instant, estimated: Duration) {
         self.turn = Turn::Now;
         if self.phase == Phase::Replay {
-            self.confirmation = Some(now + estimated.clamp(CONFIRMATION, LONGEST_PAUSE));
+            let estimated = estimated.clamp(CONFIRMATION, LONGEST_PAUSE);
+            self.confirmation = Some(now + estimated.max(self.patience()));
         }
     }
 
@@ -514,10 +540,17 @@ impl Subscription {
         correlation: Option<u64>,
         result: &ResultBody,
     ) {
-        if self.phase != Phase::Replay || !self.has_asked(correlation) {
+        if !self.has_asked(correlation) {
             return;
         }
-        if result.replay_status.as_deref() == Some("interrupted") {
+        let is_interrupted = result.replay_status.as_deref() == Some("interrupted");
+        if self.phase != Phase::Replay {
+            if is_interrupted {
+                self.lost_with_other();
+            }
+            return;
+        }
+        if is_interrupted {
             self.interruptions += 1;
             if self.interruptions > MAX_INTERRUPTIONS {
                 self.interruptions = 0;
@@ -529,10 +562,11 @@ impl Subscription {
             return;
         }
         self.interruptions = 0;
+        self.late_replays = 0;
         self.failures = Failures::default();
         self.confirmation = None;
         let last = result.last_event_id.unwrap_or(self.order.last);
-        if self.kind.has_items() && last < self.order.last {
+        if self.kind != Kind::Stream && last < self.order.last {
             // The service has lost events, as one that was set back to a backup has.
             self.resync();
             return;
@@ -547,6 +581,21 @@ impl Subscription {
             self.subscribe_again();
             return;
         }
+        self.go_live();
+        self.tell_in_order(now);
+        if self.phase == Phase::Live && self.order.has_dropped() {
+            self.subscribe_again();
+        }
+    }
+
+    /// Another subscription to the Message Stream is live, so that the service sends all messages. To ask
+    /// for them again might lose some.
+    pub(super) fn join_live(&mut self) {
+        self.failures = Failures::default();
+        self.go_live();
+    }
+
+    fn go_live(&mut self) {
         self.phase = Phase::Live;
         if std::mem::take(&mut self.is_missed_due) && self.kind == Kind::Stream {
             self.push(Notice::Missed);
@@ -554,12 +603,22 @@ impl Subscription {
         if std::mem::replace(&mut self.pass, Pass::Settled) != Pass::Settled {
             self.push(Notice::Ready(self.order.last));
         }
-        self.tell_in_order(now);
+    }
+
+    /// The request for another subscription of the object, which took the place of this one, failed.
+    fn lost_with_other(&mut self) {
+        if self.phase == Phase::Live {
+            self.subscribe_again();
+        }
     }
 
     /// The service cannot begin the subscription.
     pub(super) fn failed(&mut self, now: Instant, correlation: Option<u64>, result: &ResultBody) {
-        if self.phase != Phase::Replay || !self.has_asked(correlation) {
+        if !self.has_asked(correlation) {
+            return;
+        }
+        if self.phase != Phase::Replay {
+            self.lost_with_other();
             return;
         }
         let body = result.error.as_ref().map_or("", |error| error.get());
@@ -591,15 +650,21 @@ impl Subscription {
         if !matches!(self.phase, Phase::Live | Phase::Replay) {
             return;
         }
+        let is_of_replay = self.phase == Phase::Replay && self.has_asked(correlation);
+        if is_of_replay {
+            self.confirmation = self.confirmation.max(Some(now + self.patience()));
+        }
+        // One that the service sends again is no news where it was told.
+        let may_be_late = correlation.is_none() && self.kind.has_items();
         match (event_type, event.id) {
             (EventType::ObjectRemoved, _) => self.end(Notice::Gone),
             (EventType::MessagePublished, _) => self.message(event),
-            (_, Some(id)) if self.phase == Phase::Replay && correlation.is_none() => {
+            (_, Some(id)) if self.phase == Phase::Replay && !is_of_replay => {
                 self.order.hold_live(id, (event_type, event));
             }
             (_, Some(id)) => match self.order.hold(id, (event_type, event)) {
                 None => self.tell_in_order(now),
-                Some((event_type, event)) if self.order.is_sparse() && self.kind.has_items() => {
+                Some((event_type, event)) if may_be_late && self.order.is_sparse() => {
                     self.tell(event_type, &event);
                 }
                 // It was told.
@@ -794,9 +859,14 @@ impl Subscription {
     }
 
     fn wake(&mut self) {
-        if let Some(waker) = self.waker.take() {
+        if let Some(waker) = self.take_waker() {
             waker.wake();
         }
+    }
+
+    /// The waker of the reader, if it waits.
+    pub(super) fn take_waker(&mut self) -> Option<Waker> {
+        self.waker.take()
     }
 
     fn summary(&self) -> CallSummary {

@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::machine::{Input, Machine, Output};
-use super::subscription::{Notice, Subscription};
+use super::subscription::{Notice, Subscription, Want};
 use super::token::LiveToken;
-use super::wire::{EventId, Kind, Position};
+use super::wire::{EventId, EventType, Kind, Position};
 use crate::transport::Random;
 use crate::twilsock::{Frame, Header, HttpRequest, Method, Reply, Status, Values};
 
@@ -43,7 +43,9 @@ enum Action {
     ExpireToken,
     FailTokens(u8),
     ForgetReply,
-    PauseReader(u16),
+    PauseReader(usize, u16),
+    /// The second reader begins anew.
+    Rewatch,
 }
 
 fn actions() -> impl Strategy<Value = Vec<(u16, Action)>> {
@@ -63,7 +65,8 @@ fn actions() -> impl Strategy<Value = Vec<(u16, Action)>> {
         1 => Just(Action::ExpireToken),
         1 => (1..4u8).prop_map(Action::FailTokens),
         1 => Just(Action::ForgetReply),
-        1 => (1..60_000u16).prop_map(Action::PauseReader),
+        2 => (0..2usize, 1..60_000u16).prop_map(|(which, time)| Action::PauseReader(which, time)),
+        1 => Just(Action::Rewatch),
     ];
     vec((0..800u16, action), 1..60)
 }
@@ -76,9 +79,49 @@ enum Connection {
     Subscribed,
 }
 
+/// How the service sends missed events: after a delay, so many at a time, and a pause after them.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    delay: Duration,
+    events: usize,
+    pause: Duration,
+}
+
+impl Pace {
+    const AT_ONCE: Self = Self {
+        delay: Duration::ZERO,
+        events: usize::MAX,
+        pause: Duration::ZERO,
+    };
+}
+
+fn paces() -> impl Strategy<Value = Pace> {
+    let delay = prop_oneof![3 => Just(0), 1 => 0..40_000u64];
+    let pace = (delay, 5..300usize, 0..300u64).prop_map(|(delay, events, pause)| Pace {
+        delay: Duration::from_millis(delay),
+        events,
+        pause: Duration::from_millis(pause),
+    });
+    prop_oneof![Just(Pace::AT_ONCE), pace]
+}
+
+/// Missed events that are being sent.
+struct Replay {
+    correlation: Option<u64>,
+    events: VecDeque<(EventId, &'static str, Value)>,
+    /// The last event when it began.
+    last: EventId,
+    /// The time at which the next ones are sent.
+    next: Instant,
+}
+
 /// The service, with one Map and one client.
 struct Service {
     now: Instant,
+    pace: Pace,
+    replay: Option<Replay>,
+    /// The number of replays.
+    replays: u32,
     items: BTreeMap<String, (EventId, u64)>,
     next_id: EventId,
     /// The step between the numbers of events: more than 1 leaves numbers out.
@@ -104,9 +147,12 @@ struct Service {
 }
 
 impl Service {
-    fn new(now: Instant, step: EventId) -> Self {
+    fn new(now: Instant, step: EventId, pace: Pace) -> Self {
         Self {
             now,
+            pace,
+            replay: None,
+            replays: 0,
             items: BTreeMap::new(),
             next_id: 0,
             step,
@@ -202,35 +248,31 @@ impl Service {
     /// Sends an event, or does to it what a fault wants.
     fn deliver_event(&mut self, bytes: Vec<u8>) {
         match self.next_event.take() {
-            Some(Action::Duplicate) => {
-                self.deliver(bytes.clone());
-                self.deliver(bytes);
-            }
-            // One that waits already is not lost.
+            // The one that waits already is sent.
             Some(Action::Swap) => {
                 if let Some(swapped) = self.swapped.replace(bytes) {
                     self.deliver(swapped);
                 }
+                return;
             }
             // Without a gap in the numbers nobody can know of it, nor where a replay leaves some out.
-            Some(Action::Lose) if self.step == 1 && self.log_start < 0 => {}
+            Some(Action::Lose) if self.step == 1 && self.log_start < 0 => return,
+            Some(Action::Duplicate) => self.deliver(bytes.clone()),
             Some(Action::Delay(time)) => {
-                self.stalled = self
-                    .stalled
-                    .max(self.now + Duration::from_millis(time.into()));
-                self.deliver(bytes);
+                let time = Duration::from_millis(time.into());
+                self.stalled = self.stalled.max(self.now + time);
             }
-            _ => {
-                self.deliver(bytes);
-                if let Some(swapped) = self.swapped.take() {
-                    self.deliver(swapped);
-                }
-            }
+            _ => {}
+        }
+        self.deliver(bytes);
+        if let Some(swapped) = self.swapped.take() {
+            self.deliver(swapped);
         }
     }
 
     fn disconnect(&mut self) {
         self.connection = Connection::Closed;
+        self.replay = None;
         self.sent.clear();
         self.swapped = None;
     }
@@ -239,6 +281,7 @@ impl Service {
         let status = Some(Status::error(code, "CLOSED", 0, "closed"));
         self.send(Method::Close { status }, None, &[]);
         self.connection = Connection::Open;
+        self.replay = None;
     }
 
     fn receive(&mut self, bytes: &[u8]) {
@@ -309,13 +352,17 @@ impl Service {
             202,
             &json!({"estimated_delivery_in_ms": 2000, "max_batch_size": 100}),
         );
+        // Another request for an object is the end of what is sent for the one before.
+        self.replay = None;
         if body["action"] != "establish" {
             self.connection = Connection::Open;
             return;
         }
-        let seen = body["requests"][0]["last_event_id"]
-            .as_i64()
-            .unwrap_or(self.last());
+        let requests = body["requests"].as_array().expect("requests");
+        let seen = requests
+            .last()
+            .and_then(|last| last["last_event_id"].as_i64());
+        let seen = seen.unwrap_or(self.last());
         self.connection = Connection::Subscribed;
         if self.interrupts > 0 {
             self.interrupts -= 1;
@@ -323,20 +370,24 @@ impl Service {
             let event = self.event("subscription_established", correlation, &result);
             return self.deliver(event);
         }
-        let missed: Vec<_> = if seen >= self.log_start {
+        let events = if seen >= self.log_start {
             let log = self.log.iter().filter(|(id, ..)| *id > seen);
             log.cloned().collect()
         } else {
-            return self.replay_from_state(seen, correlation);
+            self.missed_in_state(seen)
         };
-        for (_, kind, body) in missed {
-            let event = self.event(kind, correlation, &body);
-            self.deliver(event);
-        }
-        self.established(correlation);
+        self.replays += 1;
+        self.replay = Some(Replay {
+            correlation,
+            events,
+            last: self.last(),
+            next: self.now + self.pace.delay,
+        });
+        self.go_on_with_replay();
     }
 
-    fn replay_from_state(&mut self, seen: EventId, correlation: Option<u64>) {
+    /// The last event of each item, in their order.
+    fn missed_in_state(&mut self, seen: EventId) -> VecDeque<(EventId, &'static str, Value)> {
         self.is_complete = false;
         let mut events: Vec<(EventId, &str, Value)> = Vec::new();
         for (key, (id, value)) in self.items.iter().filter(|(_, (id, _))| *id > seen) {
@@ -351,24 +402,38 @@ impl Service {
             }
         }
         events.sort_by_key(|(id, ..)| *id);
-        for (_, kind, body) in events {
-            let event = self.event(kind, correlation, &body);
-            self.deliver(event);
-        }
-        self.established(correlation);
+        events.into()
     }
 
-    fn established(&mut self, correlation: Option<u64>) {
-        let result =
-            json!({"object_sid": SID, "replay_status": "completed", "last_event_id": self.last()});
-        let event = self.event("subscription_established", correlation, &result);
-        self.deliver(event);
+    /// Sends the missed events whose time has come, and that those were all.
+    fn go_on_with_replay(&mut self) {
+        while let Some(mut replay) = self.replay.take() {
+            if replay.next > self.now {
+                self.replay = Some(replay);
+                return;
+            }
+            let count = self.pace.events.min(replay.events.len());
+            for (_, kind, body) in replay.events.drain(..count) {
+                let event = self.event(kind, replay.correlation, &body);
+                self.deliver(event);
+            }
+            if replay.events.is_empty() {
+                let result = json!({"object_sid": SID, "replay_status": "completed",
+                    "last_event_id": replay.last});
+                let event = self.event("subscription_established", replay.correlation, &result);
+                return self.deliver(event);
+            }
+            replay.next = self.now + self.pace.pause;
+            self.replay = Some(replay);
+        }
     }
 }
 
 /// A reader, with what it was told.
-#[derive(Default)]
 struct Reader {
+    number: u64,
+    /// It reads nothing before this.
+    resumes: Instant,
     items: BTreeMap<String, u64>,
     /// The last event of each item.
     last: BTreeMap<String, EventId>,
@@ -380,6 +445,19 @@ struct Reader {
 }
 
 impl Reader {
+    fn new(machine: &mut Machine, now: Instant) -> Self {
+        Self {
+            number: machine.add(Subscription::new(Kind::Map, "map".to_owned(), true)),
+            resumes: now,
+            items: BTreeMap::new(),
+            last: BTreeMap::new(),
+            told: BTreeSet::new(),
+            is_ready: false,
+            ready_at: None,
+            was_resynced: false,
+        }
+    }
+
     fn read(&mut self, notice: Notice) {
         match notice {
             Notice::Initial(record) | Notice::Added(record) | Notice::Updated(record) => {
@@ -425,25 +503,20 @@ impl Reader {
 struct World {
     service: Service,
     machine: Machine,
-    number: u64,
-    reader: Reader,
-    reader_resumes: Instant,
+    readers: [Reader; 2],
     /// A connection or token that is under way.
     connecting: Option<Instant>,
     fetching: Option<Instant>,
 }
 
 impl World {
-    fn new(step: EventId) -> Self {
+    fn new(step: EventId, pace: Pace) -> Self {
         let now = Instant::now();
         let mut machine = Machine::new(Arc::new(Random::new(Some(1))));
-        let number = machine.add(Subscription::new(Kind::Map, "map".to_owned(), true));
         Self {
-            service: Service::new(now, step),
+            service: Service::new(now, step, pace),
+            readers: [0, 1].map(|_| Reader::new(&mut machine, now)),
             machine,
-            number,
-            reader: Reader::default(),
-            reader_resumes: now,
             connecting: None,
             fetching: None,
         }
@@ -483,7 +556,11 @@ impl World {
             Action::ExpireToken => service.token_is_expired = true,
             Action::FailTokens(times) => service.failing_tokens = times,
             Action::ForgetReply => service.forgets_reply = true,
-            Action::PauseReader(time) => self.reader_resumes = now + millis(time),
+            Action::PauseReader(which, time) => self.readers[which].resumes = now + millis(time),
+            Action::Rewatch => {
+                self.machine.remove(self.readers[1].number);
+                self.readers[1] = Reader::new(&mut self.machine, now);
+            }
             fault => service.next_event = Some(fault),
         }
     }
@@ -492,13 +569,14 @@ impl World {
     fn run_until(&mut self, end: Instant) {
         loop {
             self.settle();
-            let reader = (self.reader_resumes > self.service.now).then_some(self.reader_resumes);
+            let resumes = self.readers.iter().map(|reader| reader.resumes);
             let times = [
                 self.service.sent.front().map(|(time, _)| *time),
                 self.machine.deadline(),
                 self.connecting,
                 self.fetching,
-                reader,
+                resumes.filter(|time| *time > self.service.now).min(),
+                self.service.replay.as_ref().map(|replay| replay.next),
             ];
             let next = times.into_iter().flatten().min();
             let Some(next) = next.filter(|next| *next <= end) else {
@@ -522,6 +600,7 @@ impl World {
                 };
                 self.machine.handle(now, Input::Token(token));
             }
+            self.service.go_on_with_replay();
             while let Some((time, _)) = self.service.sent.front()
                 && *time <= now
                 && let Some((_, bytes)) = self.service.sent.pop_front()
@@ -542,7 +621,7 @@ impl World {
                     Output::Send(message) if self.service.is_open() => {
                         self.service.receive(&message.0);
                     }
-                    Output::Send(_) => {}
+                    Output::Send(_) | Output::Closed(_) => {}
                     Output::Disconnect => {
                         self.connecting = None;
                         self.service.disconnect();
@@ -550,19 +629,19 @@ impl World {
                     Output::FetchToken => self.fetching = Some(now + WAY),
                 }
             }
-            if now < self.reader_resumes {
+            let mut has_room = false;
+            for reader in self.readers.iter_mut().filter(|it| now >= it.resumes) {
+                let subscription = self.machine.subscription(reader.number);
+                let subscription = subscription.expect("the subscription");
+                while let Some(notice) = subscription.pop(Waker::noop()) {
+                    has_room |= subscription.waits_for_reader();
+                    reader.read(notice);
+                }
+            }
+            if !has_room {
                 return;
             }
-            let subscription = self.machine.subscription(self.number);
-            let subscription = subscription.expect("the subscription");
-            let Some(notice) = subscription.pop(Waker::noop()) else {
-                return;
-            };
-            let has_room = subscription.waits_for_reader();
-            self.reader.read(notice);
-            if has_room {
-                self.machine.reader_has_room();
-            }
+            self.machine.reader_has_room();
         }
     }
 }
@@ -573,43 +652,261 @@ fn cases() -> ProptestConfig {
     ProptestConfig::with_cases(if is_long { 20_000 } else { 500 })
 }
 
-fn check(actions: Vec<(u16, Action)>, step: EventId) {
-    let mut world = World::new(step);
+fn check(actions: Vec<(u16, Action)>, step: EventId, pace: Pace) {
+    let mut world = World::new(step, pace);
     for (pause, action) in actions {
         world.act(action);
-        let end = world.service.now + Duration::from_millis(pause.into());
-        world.run_until(end);
+        world.run(Duration::from_millis(pause.into()));
     }
     // All is well from here on. The last change shows what was lost before it.
     world.service.next_event = None;
     world.service.interrupts = 0;
-    let end = world.service.now + RECOVERY;
-    world.run_until(end);
+    world.run(RECOVERY);
     world.act(Action::Set(0, 1));
-    let end = world.service.now + RECOVERY;
-    world.run_until(end);
+    world.run(RECOVERY);
+    world.assert_right();
+}
 
-    let items = world.service.items.iter();
-    let expected: BTreeMap<_, _> = items
-        .map(|(key, (_, value))| (key.clone(), *value))
-        .collect();
-    assert_eq!(world.reader.items, expected);
-    assert!(
-        world.reader.is_ready,
-        "the reader does not know that it is told all"
-    );
-    assert!(
-        world.machine.status().is_live(),
-        "{:?}",
-        world.machine.status()
-    );
-    if let (true, Some(ready)) = (world.service.is_complete, world.reader.ready_at) {
-        let log = world.service.log.iter().map(|(id, ..)| *id);
-        let told = &world.reader.told;
-        let lost: Vec<_> = log.filter(|id| *id > ready && !told.contains(id)).collect();
-        let resynced = world.reader.was_resynced;
-        assert!(lost.is_empty() || resynced, "lost: {lost:?}");
+impl World {
+    fn run(&mut self, time: Duration) {
+        self.run_until(self.service.now + time);
     }
+
+    /// The readers have what the service has, and were told of each event.
+    fn assert_right(&self) {
+        let items = self.service.items.iter();
+        let expected: BTreeMap<_, _> = items
+            .map(|(key, (_, value))| (key.clone(), *value))
+            .collect();
+        let status = self.machine.status();
+        assert!(status.is_live(), "{status:?}");
+        for reader in &self.readers {
+            assert_eq!(reader.items, expected);
+            assert!(
+                reader.is_ready,
+                "the reader does not know that it is told all"
+            );
+            if let (true, Some(ready)) = (self.service.is_complete, reader.ready_at) {
+                let log = self.service.log.iter().map(|(id, ..)| *id);
+                let told = &reader.told;
+                let lost: Vec<_> = log.filter(|id| *id > ready && !told.contains(id)).collect();
+                assert!(lost.is_empty() || reader.was_resynced, "lost: {lost:?}");
+            }
+        }
+    }
+}
+
+/// A world whose readers have been told all, with a service that sends missed events slowly.
+fn settled(pace: Pace) -> World {
+    let mut world = World::new(1, pace);
+    world.act(Action::Set(0, 1));
+    world.run(Duration::from_secs(10));
+    world.assert_right();
+    world
+}
+
+#[test]
+fn live_events_beyond_those_held_during_a_replay_come_again() {
+    let mut world = settled(Pace {
+        delay: Duration::ZERO,
+        events: 50,
+        pause: Duration::from_millis(500),
+    });
+    world.act(Action::Cut);
+    world.act(Action::Burst(600));
+    world.run(Duration::from_secs(3));
+    assert!(world.service.replay.is_some());
+    world.act(Action::Burst(300));
+    // No change follows that would show what is missing.
+    world.run(Duration::from_secs(60));
+    world.assert_right();
+}
+
+#[test]
+fn events_of_an_abandoned_replay_are_none_of_the_next_one() {
+    let mut world = settled(Pace {
+        delay: Duration::ZERO,
+        events: 100,
+        pause: Duration::from_millis(1),
+    });
+    world.act(Action::Cut);
+    world.act(Action::Burst(1500));
+    world.act(Action::Burst(1500));
+    // The reader falls behind during the replay, and goes on while the rest of it is on its way.
+    world.act(Action::PauseReader(0, 5000));
+    world.act(Action::PauseReader(1, 5000));
+    while world.service.replay.is_none() {
+        world.run(Duration::from_millis(1));
+    }
+    world.run(Duration::from_millis(16));
+    world.act(Action::Stall(10_000));
+    world.run(RECOVERY);
+    world.assert_right();
+}
+
+#[test]
+fn a_replay_that_takes_long_is_not_begun_again() {
+    let mut world = settled(Pace {
+        delay: Duration::ZERO,
+        events: 5,
+        pause: Duration::from_secs(1),
+    });
+    world.act(Action::Cut);
+    world.act(Action::Burst(500));
+    let before = world.service.replays;
+    world.run(Duration::from_secs(110));
+    assert_eq!(world.service.replays, before + 1);
+    world.assert_right();
+}
+
+#[test]
+fn a_replay_that_is_late_each_time_is_given_more_time() {
+    let mut world = settled(Pace::AT_ONCE);
+    world.service.pace.delay = Duration::from_secs(60);
+    world.act(Action::Cut);
+    world.act(Action::Set(1, 1));
+    // It waits for 10, 20, 40 and 80 seconds.
+    world.run(Duration::from_secs(140));
+    world.assert_right();
+}
+
+#[test]
+fn watches_of_one_object_that_are_at_different_events_miss_none() {
+    let mut world = settled(Pace::AT_ONCE);
+    // The first reader falls behind the other one, and catches up while there is no connection.
+    world.act(Action::PauseReader(0, 2000));
+    world.act(Action::Burst(1100));
+    world.run(Duration::from_millis(1995));
+    world.act(Action::Cut);
+    world.run(Duration::from_secs(60));
+    world.assert_right();
+    // One that begins during the replay for the other does not end it.
+    world.service.pace = Pace {
+        delay: Duration::ZERO,
+        events: 10,
+        pause: Duration::from_millis(500),
+    };
+    world.act(Action::Cut);
+    world.act(Action::Burst(200));
+    world.run(Duration::from_secs(2));
+    world.act(Action::Rewatch);
+    world.run(Duration::from_secs(15));
+    world.assert_right();
+}
+
+fn machine() -> Machine {
+    Machine::new(Arc::new(Random::new(Some(1))))
+}
+
+fn watch(machine: &mut Machine) -> u64 {
+    machine.add(Subscription::new(Kind::Map, "map".to_owned(), true))
+}
+
+#[test]
+fn a_token_that_nobody_fetches_any_more_is_fetched_again() {
+    let now = Instant::now();
+    let mut machine = machine();
+    let number = watch(&mut machine);
+    assert!(matches!(machine.poll(now), Some(Output::FetchToken)));
+    machine.remove(number);
+    assert!(machine.poll(now).is_none());
+    machine.stopped(now);
+    watch(&mut machine);
+    assert!(matches!(machine.poll(now), Some(Output::FetchToken)));
+
+    // The task ends while something is watched.
+    machine.stopped(now);
+    let retry = machine.deadline().expect("a time");
+    assert!(matches!(machine.poll(retry), Some(Output::FetchToken)));
+}
+
+#[test]
+fn a_token_provider_that_does_not_answer_is_asked_again() {
+    let mut now = Instant::now();
+    let mut machine = machine();
+    watch(&mut machine);
+    assert!(matches!(machine.poll(now), Some(Output::FetchToken)));
+    for _ in 0..5 {
+        let output = loop {
+            now = machine.deadline().expect("a time");
+            if let Some(output) = machine.poll(now) {
+                break output;
+            }
+        };
+        assert!(matches!(output, Output::FetchToken), "{output:?}");
+    }
+}
+
+#[test]
+fn the_connection_is_closed_before_that_is_said_and_even_if_something_is_watched_anew() {
+    let mut world = settled(Pace::AT_ONCE);
+    let now = world.service.now;
+    let number = world.machine.close();
+    watch(&mut world.machine);
+    assert!(matches!(world.machine.poll(now), Some(Output::Send(_))));
+    assert!(matches!(world.machine.poll(now), Some(Output::Disconnect)));
+    let closed = world.machine.poll(now);
+    assert!(matches!(closed, Some(Output::Closed(it)) if it == number));
+    // The new one has a connection of its own.
+    assert!(matches!(world.machine.poll(now), Some(Output::Connect)));
+}
+
+/// A subscription to a Document that has been told its state after an event.
+fn document(now: Instant, last: EventId) -> Subscription {
+    let mut subscription = Subscription::new(Kind::Document, "desk".to_owned(), true);
+    read_document(&mut subscription, now, last);
+    confirm(&mut subscription, now, 1, last);
+    assert!(matches!(
+        subscription.pop(Waker::noop()),
+        Some(Notice::Initial(_))
+    ));
+    assert!(matches!(
+        subscription.pop(Waker::noop()),
+        Some(Notice::Ready(_))
+    ));
+    subscription
+}
+
+fn read_document(subscription: &mut Subscription, now: Instant, last: EventId) {
+    assert!(matches!(subscription.poll(now), Some(Want::Read(_))));
+    let body = json!({"sid": "ET1", "unique_name": "desk", "account_sid": "AC", "service_sid": "IS",
+        "date_created": "2026-01-01T00:00:00.000Z", "last_event_id": last, "data": {}});
+    subscription.read(now, 200, body.to_string().as_bytes());
+}
+
+fn confirm(subscription: &mut Subscription, now: Instant, correlation: u64, last: EventId) {
+    assert!(matches!(subscription.poll(now), Some(Want::Subscribe(_))));
+    subscription.asked(now, correlation);
+    subscription.accepted(now, Duration::ZERO);
+    let result = json!({"object_sid": "ET1", "replay_status": "completed", "last_event_id": last});
+    let result = serde_json::from_value(result).expect("a result");
+    subscription.confirmed(now, Some(correlation), &result);
+}
+
+#[test]
+fn a_document_of_a_service_that_was_set_back_is_read_again() {
+    let now = Instant::now();
+    let mut subscription = document(now, 9);
+    subscription.connected();
+    confirm(&mut subscription, now, 2, 5);
+    assert!(matches!(
+        subscription.pop(Waker::noop()),
+        Some(Notice::Resync)
+    ));
+    read_document(&mut subscription, now, 5);
+    confirm(&mut subscription, now, 3, 5);
+    let told = subscription.pop(Waker::noop());
+    assert!(matches!(told, Some(Notice::Updated(_))), "{told:?}");
+    let event = json!({"id": 6, "document_sid": "ET1", "document_data": {}, "document_revision": "6",
+        "date_created": "2026-01-01T00:00:00.000Z"});
+    let event = serde_json::from_value(event).expect("an event");
+    assert!(matches!(
+        subscription.pop(Waker::noop()),
+        Some(Notice::Ready(5))
+    ));
+    subscription.event(now, None, EventType::DocumentUpdated, event);
+    let told = subscription.pop(Waker::noop());
+    assert!(matches!(told, Some(Notice::Updated(_))), "{told:?}");
 }
 
 proptest! {
@@ -620,16 +917,15 @@ proptest! {
     fn a_reader_is_right_in_the_end_and_sees_each_event_once(
         actions in actions(),
         step in prop_oneof![3 => Just(1i64), 1 => 2..5i64],
+        pace in paces(),
     ) {
-        check(actions, step);
+        check(actions, step, pace);
     }
 }
 
 #[test]
 fn a_message_that_cannot_be_read_ends_no_connection() {
-    let mut world = World::new(1);
-    world.run_until(world.service.now + Duration::from_secs(5));
-    assert!(world.reader.is_ready);
+    let mut world = settled(Pace::AT_ONCE);
     for text in [
         r#"{"id":"TM1","method":"notification","payload_size":"none"}"#,
         "{}",
@@ -638,7 +934,7 @@ fn a_message_that_cannot_be_read_ends_no_connection() {
         world.service.deliver(Frame::write(text.as_bytes(), b""));
     }
     world.service.deliver(b"no frame".to_vec());
-    world.run_until(world.service.now + Duration::from_secs(1));
+    world.run(Duration::from_secs(1));
     assert!(world.machine.status().is_live());
     assert!(world.service.is_open());
 }

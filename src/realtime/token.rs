@@ -28,8 +28,10 @@ pub(super) struct LiveToken {
 impl LiveToken {
     pub(super) fn new(text: SecretString, now: Instant) -> Self {
         let lifetime = lifetime(text.expose_secret());
+        let renewal = lifetime.map(|lifetime| lifetime.mul_f64(RENEWAL).max(SHORTEST));
         Self {
-            renewal: lifetime.map(|lifetime| now + lifetime.mul_f64(RENEWAL).max(SHORTEST)),
+            // One that lasts longer than time can be counted is never renewed.
+            renewal: renewal.and_then(|renewal| now.checked_add(renewal)),
             text,
         }
     }
@@ -85,5 +87,21 @@ impl TokenSource {
             Self::Provided(provider) => provider.provide().await?,
         };
         Ok(LiveToken::new(text, Instant::now()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_may_last_longer_than_time_can_be_counted() {
+        let now = Instant::now();
+        let token = |exp: u64| {
+            let claims = URL_SAFE_NO_PAD.encode(format!("{{\"exp\":{exp}}}"));
+            LiveToken::new(format!("e30.{claims}.x").into(), now)
+        };
+        assert_eq!(token(u64::MAX).renewal, None);
+        assert_eq!(token(0).renewal, Some(now + SHORTEST));
     }
 }

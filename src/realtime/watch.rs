@@ -40,6 +40,13 @@ use crate::value::{Data, StreamMessageSid};
 /// At most 1,024 events wait for a slow reader. Later ones are dropped, and the service sends those again
 /// once the reader has caught up, or what has become of them.
 ///
+/// The connection is served by a task in the Tokio runtime that polled first. If that runtime ends, the
+/// next poll begins another one, and the watch goes on.
+///
+/// # Panics
+///
+/// When it is polled outside of a Tokio runtime.
+///
 /// [`Realtime::status`]: super::Realtime::status
 #[must_use = "a watch does nothing unless it is polled"]
 pub struct Watch<E> {

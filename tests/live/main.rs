@@ -5,4 +5,5 @@ mod faults;
 #[cfg(target_os = "linux")]
 mod figures;
 mod soak;
+mod tasks;
 mod watches;

@@ -163,6 +163,28 @@ async fn messages_are_heard() {
 }
 
 #[tokio::test]
+async fn a_second_listener_does_not_interrupt_the_first() {
+    let (emulator, sync) = start().await;
+    sync.streams().create("events").await.unwrap();
+    let events = sync.stream::<Value>("events");
+    let (mut one, mut other) = (events.listen(), events.listen());
+    for listen in [&mut one, &mut other] {
+        let ready = listen.try_next().await;
+        assert!(matches!(ready, Ok(Some(MessageEvent::Ready))), "{ready:?}");
+    }
+    let frames = emulator.frames();
+    let requests = frames.iter();
+    let requests = requests.filter(|frame| frame.payload().contains("\"establish\""));
+    assert_eq!(requests.count(), 1);
+    drop(one);
+    let sid = events.publish(&json!({})).await.unwrap();
+    let Ok(Some(MessageEvent::Message(message))) = other.try_next().await else {
+        panic!("no message");
+    };
+    assert_eq!(message.sid, sid);
+}
+
+#[tokio::test]
 async fn a_view_has_what_was_written() {
     let (_emulator, sync) = start().await;
     sync.maps().create("calls").await.unwrap();

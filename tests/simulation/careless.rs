@@ -45,12 +45,16 @@ impl Flaw {
         }
     }
 
-    pub(crate) async fn increment(place: &Place, name: &str) -> Result<Snapshot> {
+    pub(crate) async fn increment(
+        place: &Place,
+        name: &str,
+        ttl: Option<Duration>,
+    ) -> Result<Snapshot> {
         loop {
             let read = place.get(name).await?;
             let by_name = Revision::new(read.revision.as_str());
             match place
-                .update(name, read.value + 1, None, Some(&by_name))
+                .update(name, read.value + 1, ttl, Some(&by_name))
                 .await
             {
                 Err(error) if error.is_revision_conflict() && !error.is_outcome_unknown() => {}

@@ -37,7 +37,9 @@ pub(crate) enum Write {
         value: i64,
         expires: bool,
     },
-    Increment,
+    Increment {
+        expires: bool,
+    },
     Remove {
         at: Option<Version>,
     },
@@ -67,7 +69,12 @@ pub(crate) enum Step {
         seen: Seen,
         expires: bool,
     },
-    Incremented(Seen),
+    Incremented {
+        seen: Seen,
+        expires: bool,
+    },
+    /// It got a time to live, and kept its data and its revision.
+    Expires(Seen),
     /// There is nothing any more, or nothing of the version asked for.
     Gone {
         at: Option<Version>,
@@ -131,6 +138,13 @@ impl Object {
 
 type State = Option<Object>;
 
+/// A write of nothing but a time to live.
+pub(crate) const EXPIRES: Write = Write::Update {
+    at: None,
+    value: None,
+    expires: true,
+};
+
 impl Write {
     /// The state after it, if it has an effect.
     fn apply(self, state: State) -> Option<State> {
@@ -144,7 +158,9 @@ impl Write {
             (Self::Update { at, value, expires }, Some(object)) if object.is_at(at) => {
                 Some(object.written(value, expires))
             }
-            (Self::Increment, Some(object)) => Some(object.written(Some(object.value + 1), false)),
+            (Self::Increment { expires }, Some(object)) => {
+                Some(object.written(Some(object.value + 1), expires))
+            }
             (Self::Remove { at }, Some(object)) if object.is_at(at) => None,
             _ => return None,
         })
@@ -172,7 +188,11 @@ impl Step {
                 .apply(state)?;
                 state?.learn(seen).map(Some)
             }
-            Self::Incremented(seen) => Write::Increment.apply(state)??.learn(seen).map(Some),
+            Self::Incremented { seen, expires } => Write::Increment { expires }
+                .apply(state)??
+                .learn(seen)
+                .map(Some),
+            Self::Expires(seen) => EXPIRES.apply(state)??.learn(seen).map(Some),
             Self::Gone { at } => Some(Write::Remove { at }.apply(state).unwrap_or(state)),
             Self::Maybe(write) => Some(write.apply(state).unwrap_or(state)),
             Self::Expired => Some(state.filter(|object| !object.expires)),

@@ -152,14 +152,30 @@ impl Place {
         })
     }
 
-    /// Adds one to the number; a List has none.
-    pub(crate) async fn increment(&self, name: &str) -> Result<Snapshot> {
+    /// Adds one to the number, and sets a time to live if it is given; a List has no number.
+    pub(crate) async fn increment(&self, name: &str, ttl: Option<Duration>) -> Result<Snapshot> {
         let add = |data: &mut Value| data["n"] = json!(value_of(data) + 1);
-        Ok(match self {
-            Self::Documents(documents) => documents.mutate(name, add).await?.object.into(),
-            Self::MapItems(items) => items.mutate(name, add).await?.object.into(),
-            Self::Lists(_) => unreachable!("a List has no data"),
+        Ok(match (self, ttl) {
+            (Self::Documents(documents), None) => documents.mutate(name, add).await?.object.into(),
+            (Self::Documents(documents), Some(ttl)) => {
+                let change = documents.mutate(name, add).ttl(ttl);
+                change.await?.object.into()
+            }
+            (Self::MapItems(items), None) => items.mutate(name, add).await?.object.into(),
+            (Self::MapItems(items), Some(ttl)) => {
+                items.mutate(name, add).ttl(ttl).await?.object.into()
+            }
+            (Self::Lists(_), _) => unreachable!("a List has no data"),
         })
+    }
+
+    /// Sets a time to live, and leaves the data as it is.
+    pub(crate) async fn expire(&self, name: &str, ttl: Duration) -> Result<Snapshot> {
+        match self {
+            Self::Documents(documents) => send(documents.set_ttl(name, ttl), None, None).await,
+            Self::MapItems(items) => send(items.set_ttl(name, ttl), None, None).await,
+            Self::Lists(lists) => send(lists.set_ttl(name, ttl), None, None).await,
+        }
     }
 
     /// Removes by name; of a version that was seen, only that one.

@@ -10,7 +10,7 @@ use twilio_sync::{Error, Result, SyncClient};
 
 use crate::careless::Flaw;
 use crate::history::History;
-use crate::model::{Seen, Step, Version, Write};
+use crate::model::{EXPIRES, Seen, Step, Version, Write};
 use crate::place::{Kind, Place, Setting, Snapshot};
 
 /// A task with its client.
@@ -36,11 +36,26 @@ enum Call {
     Read,
     Create { expires: bool },
     Update { expires: bool },
-    UpdateSeen,
+    UpdateSeen { expires: bool },
     Set(Setting),
-    Increment,
+    Increment { expires: bool },
+    Expire,
     Remove,
     RemoveSeen,
+}
+
+impl Call {
+    /// Returns true if it sets a time to live.
+    fn expires(self) -> bool {
+        match self {
+            Self::Create { expires }
+            | Self::Update { expires }
+            | Self::UpdateSeen { expires }
+            | Self::Increment { expires } => expires,
+            Self::Expire => true,
+            Self::Read | Self::Set(_) | Self::Remove | Self::RemoveSeen => false,
+        }
+    }
 }
 
 impl Task {
@@ -59,10 +74,7 @@ impl Task {
                 .make(&place, call, &name, value, version.as_ref())
                 .await;
             self.history.record(self.number, &name, began, step);
-            if matches!(
-                call,
-                Call::Create { expires: true } | Call::Update { expires: true }
-            ) {
+            if call.expires() {
                 self.history
                     .record_expiry(self.number, &name, began, self.ttl);
             }
@@ -77,7 +89,7 @@ impl Task {
         let settings = [Setting::Replace, Setting::UnlessEqual, Setting::Merge];
         let setting = self.random.choice(settings).unwrap();
         let has_data = self.kind != Kind::Lists;
-        match self.random.u8(0..16) {
+        match self.random.u8(0..17) {
             0..3 => Call::Create { expires },
             3..5 => Call::Update {
                 expires: expires || !has_data,
@@ -85,8 +97,9 @@ impl Task {
             5..8 => Call::Remove,
             8 => Call::RemoveSeen,
             9 => Call::Set(setting),
-            10 if has_data => Call::UpdateSeen,
-            11..13 if has_data => Call::Increment,
+            10 if has_data => Call::UpdateSeen { expires },
+            11..13 if has_data => Call::Increment { expires },
+            13 if has_data => Call::Expire,
             _ => Call::Read,
         }
     }
@@ -103,13 +116,14 @@ impl Task {
     ) -> (Option<Step>, Option<Snapshot>) {
         let value = if self.kind == Kind::Lists { 0 } else { value };
         let written = (self.kind != Kind::Lists).then_some(value);
+        let ttl = |expires: bool| expires.then_some(self.ttl);
         match call {
             Call::Read => {
                 let read = place.get(name).await;
                 self.step(read, Step::Present, None, None)
             }
             Call::Create { expires } => {
-                let ttl = if expires { self.ttl } else { Duration::ZERO };
+                let ttl = ttl(expires).unwrap_or_default();
                 let created = match self.flaw {
                     Some(Flaw::SettlesByContent) => Flaw::create(place, name, value, ttl).await,
                     _ => place.create(name, value, ttl).await,
@@ -123,9 +137,7 @@ impl Task {
                 )
             }
             Call::Update { expires } => {
-                let updated = place
-                    .update(name, value, expires.then_some(self.ttl), None)
-                    .await;
+                let updated = place.update(name, value, ttl(expires), None).await;
                 let write = Write::Update {
                     at: None,
                     value: written,
@@ -142,26 +154,22 @@ impl Task {
                     Some(write),
                 )
             }
-            Call::UpdateSeen => {
+            Call::UpdateSeen { expires } => {
                 let Some(version) = version else {
                     return (None, None);
                 };
                 let at = Some(self.version(version));
                 let updated = place
-                    .update(name, value, None, Some(&version.revision))
+                    .update(name, value, ttl(expires), Some(&version.revision))
                     .await;
                 let write = Write::Update {
                     at,
                     value: written,
-                    expires: false,
+                    expires,
                 };
                 self.step(
                     updated,
-                    |seen| Step::Updated {
-                        at,
-                        seen,
-                        expires: false,
-                    },
+                    |seen| Step::Updated { at, seen, expires },
                     at,
                     Some(write),
                 )
@@ -196,12 +204,22 @@ impl Task {
                 };
                 self.step(set, success, None, Some(write))
             }
-            Call::Increment => {
+            Call::Increment { expires } => {
                 let incremented = match self.flaw {
-                    Some(Flaw::MutatesByName) => Flaw::increment(place, name).await,
-                    _ => place.increment(name).await,
+                    Some(Flaw::MutatesByName) => Flaw::increment(place, name, ttl(expires)).await,
+                    _ => place.increment(name, ttl(expires)).await,
                 };
-                self.step(incremented, Step::Incremented, None, Some(Write::Increment))
+                let success = |seen| Step::Incremented { seen, expires };
+                self.step(
+                    incremented,
+                    success,
+                    None,
+                    Some(Write::Increment { expires }),
+                )
+            }
+            Call::Expire => {
+                let set = place.expire(name, self.ttl).await;
+                self.step(set, Step::Expires, None, Some(EXPIRES))
             }
             Call::Remove => {
                 let removed = match self.flaw {

@@ -31,7 +31,7 @@ pub enum ConfigurationError {
 }
 
 /// The innermost cause, which is the most specific.
-pub(super) fn innermost<'a>(
+pub(crate) fn innermost<'a>(
     mut error: &'a (dyn std::error::Error + 'static),
 ) -> &'a (dyn std::error::Error + 'static) {
     while let Some(cause) = error.source() {

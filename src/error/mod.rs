@@ -22,6 +22,8 @@ use http::StatusCode;
 pub use body::ErrorBody;
 pub(crate) use body::excerpt;
 pub use configuration::ConfigurationError;
+#[cfg(feature = "realtime")]
+pub(crate) use configuration::innermost;
 pub use connection::{ConnectionError, ConnectionFailure};
 pub use contention::ContentionError;
 #[cfg(feature = "schema")]

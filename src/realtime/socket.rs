@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
 use url::Url;
 
+use crate::error::innermost;
 use crate::twilsock::MAX_FRAME_OF_SERVICE;
 
 /// The size of the buffer that is read into, in bytes.
@@ -128,11 +129,7 @@ fn lost(error: &tungstenite::Error) -> String {
 /// The text of the innermost cause, without the address.
 fn described(error: reqwest::Error) -> String {
     let error = error.without_url();
-    let mut cause: &dyn std::error::Error = &error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    format!("cannot connect: {cause}")
+    format!("cannot connect: {}", innermost(&error))
 }
 
 #[cfg(test)]

@@ -870,7 +870,7 @@ fn document(now: Instant, last: EventId) -> Subscription {
 fn read_document(subscription: &mut Subscription, now: Instant, last: EventId) {
     assert!(matches!(subscription.poll(now), Some(Want::Read(_))));
     let body = json!({"sid": "ET1", "unique_name": "desk", "account_sid": "AC", "service_sid": "IS",
-        "date_created": "2026-01-01T00:00:00.000Z", "last_event_id": last, "data": {}});
+        "date_created": "2026-01-01T00:00:00.000Z", "last_event_id": last, "revision": "0", "data": {}});
     subscription.read(now, 200, body.to_string().as_bytes());
 }
 

@@ -1,4 +1,4 @@
-//! The state of a connection and of all that is watched over it. It does no IO: it is told what came
+//! The state of a connection and of all that is watched over it. It does no IO: it is given what came
 //! in, and says what to do next and when.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};

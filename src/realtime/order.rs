@@ -54,7 +54,7 @@ impl<E> Order<E> {
         None
     }
 
-    /// Takes an event that came live while the service replays others. It is told after them.
+    /// Takes an event that came live while the service replays others. It is emitted after them.
     pub(super) fn hold_live(&mut self, id: EventId, event: E) {
         if id <= self.last {
             return;
@@ -146,7 +146,7 @@ impl<E> Order<E> {
         self.is_replay_of_gap = is_replay_of_gap;
     }
 
-    /// A replay was told up to an event. Returns `false` if an event before that was dropped. Those after
+    /// A replay was emitted up to an event. Returns `false` if an event before that was dropped. Those after
     /// it come again when [`has_dropped`](Self::has_dropped) says so.
     pub(super) fn replayed(&mut self, last: EventId) -> bool {
         let dropped = self.dropped.map(|(first, _)| first);
@@ -173,12 +173,12 @@ impl<E> Order<E> {
 mod tests {
     use super::*;
 
-    fn told(order: &mut Order<EventId>, is_replay: bool) -> Vec<EventId> {
-        let mut told = Vec::new();
+    fn emitted(order: &mut Order<EventId>, is_replay: bool) -> Vec<EventId> {
+        let mut emitted = Vec::new();
         while order.has_next(is_replay) {
-            told.extend(order.pop());
+            emitted.extend(order.pop());
         }
-        told
+        emitted
     }
 
     #[test]
@@ -186,12 +186,12 @@ mod tests {
         let now = Instant::now();
         let mut order = Order::new();
         assert_eq!(order.hold(1, 1), None);
-        assert_eq!(told(&mut order, false), Vec::<EventId>::new());
+        assert_eq!(emitted(&mut order, false), Vec::<EventId>::new());
         assert!(!order.wait_for_gap(now));
         assert_eq!(order.gap(), Some(now + PATIENCE));
         assert_eq!(order.hold(0, 0), None);
         assert_eq!(order.hold(1, 7), None);
-        assert_eq!(told(&mut order, false), [0, 1]);
+        assert_eq!(emitted(&mut order, false), [0, 1]);
         assert!(!order.wait_for_gap(now));
         assert_eq!(order.gap(), None);
         assert_eq!(order.hold(1, 1), Some(1));
@@ -209,10 +209,10 @@ mod tests {
         assert!(order.replayed(5));
         assert!(order.is_sparse());
         order.hold(9, 9);
-        assert_eq!(told(&mut order, false), [9]);
+        assert_eq!(emitted(&mut order, false), [9]);
         order.reconnected();
         order.hold(12, 12);
-        assert_eq!(told(&mut order, false), Vec::<EventId>::new());
+        assert_eq!(emitted(&mut order, false), Vec::<EventId>::new());
     }
 
     #[test]
@@ -224,11 +224,11 @@ mod tests {
         for id in 0..600 {
             order.hold(id, id);
         }
-        assert!(told(&mut order, true).into_iter().eq(0..600));
+        assert!(emitted(&mut order, true).into_iter().eq(0..600));
         order.end_replay();
         assert!(order.replayed(599));
         let held = 500 + i64::try_from(MAX_HELD).unwrap();
-        assert!(told(&mut order, false).into_iter().eq(600..held));
+        assert!(emitted(&mut order, false).into_iter().eq(600..held));
         // There was no room for those after that.
         assert!(order.has_dropped());
         order.restart(false);
@@ -240,11 +240,11 @@ mod tests {
             order.hold_live(id, id);
             order.hold(id, id);
         }
-        assert!(told(&mut order, true).into_iter().eq(0..600));
+        assert!(emitted(&mut order, true).into_iter().eq(0..600));
         order.hold_live(600, 600);
         order.end_replay();
         assert!(order.replayed(599));
-        assert_eq!(told(&mut order, false), [600]);
+        assert_eq!(emitted(&mut order, false), [600]);
         assert!(!order.has_dropped());
 
         // A service that does not say which events it replays.
@@ -253,7 +253,7 @@ mod tests {
             order.hold_live(id, id);
         }
         order.end_replay();
-        assert_eq!(told(&mut order, true).len(), MAX_HELD);
+        assert_eq!(emitted(&mut order, true).len(), MAX_HELD);
         assert!(!order.replayed(599));
     }
 
@@ -263,6 +263,6 @@ mod tests {
         for id in 0..1000 {
             order.hold(2 * id + 1, 2 * id + 1);
         }
-        assert_eq!(told(&mut order, true).len(), 1000 - MAX_HELD);
+        assert_eq!(emitted(&mut order, true).len(), 1000 - MAX_HELD);
     }
 }

@@ -1,10 +1,10 @@
 //! A watched object: reading what is there, subscribing, and putting events in order. It does no IO:
-//! it says what it wants to be sent, and is told what comes back.
+//! it says what it wants to be sent, and is given what comes back.
 //!
 //! An object is read first, with the number of its last event, then its items, page by page. After that
 //! it is subscribed to from that number on, so that the service sends what happened meanwhile. The same
 //! way leads on after each interruption: the service replays what happened since the last event that
-//! was told. Where it cannot, all is read again, and the difference is told.
+//! was emitted. Where it cannot, all is read again, and the difference is emitted.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,7 +36,7 @@ const CONFIRMATION: Duration = Duration::from_secs(10);
 const MAX_DOUBLINGS: u32 = 5;
 /// The number of replays that the service may interrupt in a row, before all is read again.
 const MAX_INTERRUPTIONS: u32 = 3;
-/// The number of messages that are remembered, so that none is told twice.
+/// The number of messages that are remembered, so that none is emitted twice.
 const MAX_MESSAGES: usize = 256;
 /// The status of a subscription that the service cannot begin since it does not know all that was missed.
 const CANNOT_REPLAY: u16 = 410;
@@ -46,7 +46,7 @@ const CANNOT_REPLAY: u16 = 410;
 pub(super) enum Notice {
     /// An object or item that was there.
     Initial(Record),
-    /// All that was there has been told, or all differences, up to an event.
+    /// All that was there has been emitted, or all differences, up to an event.
     Ready(EventId),
     /// Differences follow, in place of the events that the service cannot replay.
     Resync,
@@ -115,18 +115,18 @@ enum Phase {
 /// How far the present reading has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pass {
-    /// The present contents are told.
+    /// The present contents are emitted.
     First,
-    /// All was told, and the reader knows it.
+    /// All was emitted, and the reader knows it.
     Settled,
-    /// All is read again, and the differences are told.
+    /// All is read again, and the differences are emitted.
     Again,
 }
 
 /// The knowledge of items that were there before the watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Listing {
-    /// They are not read: only what changes is told.
+    /// They are not read: only what changes is emitted.
     Skipped,
     Wanted,
     Done,
@@ -171,7 +171,7 @@ pub(super) struct Subscription {
     waker: Option<Waker>,
 }
 
-/// An event that does not have what is needed to tell it.
+/// An event that does not have what is needed to emit it.
 struct Incomplete;
 
 impl Subscription {
@@ -220,7 +220,7 @@ impl Subscription {
         self.phase == Phase::Replay
     }
 
-    /// The last event that was told, where there is a replay.
+    /// The last event that was emitted, where there is a replay.
     pub(super) fn last_event(&self) -> Option<EventId> {
         (self.kind != Kind::Stream).then_some(self.order.last)
     }
@@ -275,7 +275,7 @@ impl Subscription {
         self.subscribe_again();
     }
 
-    /// Has the service send again what comes after the last event that was told.
+    /// Has the service send again what comes after the last event that was emitted.
     pub(super) fn subscribe_again(&mut self) {
         if matches!(self.phase, Phase::Live | Phase::Replay) {
             self.is_missed_due |= self.phase == Phase::Live;
@@ -321,7 +321,7 @@ impl Subscription {
             }),
             Phase::List(after) if self.has_room(PAGE_SIZE) => Want::Read(self.page(after.as_ref())),
             Phase::Subscribe => {
-                if !self.tell_unseen() {
+                if !self.emit_unseen() {
                     return None;
                 }
                 return self.wanted().map(Want::Subscribe);
@@ -422,7 +422,7 @@ impl Subscription {
             {
                 self.index.begin_listing(last);
                 self.phase = Phase::List(None);
-                // Items that were never listed and have not changed since are not told.
+                // Items that were never listed and have not changed since are not emitted.
                 if self.listing == Listing::Skipped {
                     self.order.last = before;
                 }
@@ -476,8 +476,8 @@ impl Subscription {
         Ok(())
     }
 
-    /// Tells the removals that a listing showed, as long as there is room.
-    fn tell_unseen(&mut self) -> bool {
+    /// Emits the removals that a listing showed, as long as there is room.
+    fn emit_unseen(&mut self) -> bool {
         while self.has_room(1) {
             let Some(position) = self.index.next_removed() else {
                 return true;
@@ -573,7 +573,7 @@ impl Subscription {
         }
         self.order.end_replay();
         while self.order.has_until(last) {
-            if !self.tell_first() {
+            if !self.emit_first() {
                 return;
             }
         }
@@ -582,7 +582,7 @@ impl Subscription {
             return;
         }
         self.go_live();
-        self.tell_in_order(now);
+        self.emit_in_order(now);
         if self.phase == Phase::Live && self.order.has_dropped() {
             self.subscribe_again();
         }
@@ -654,7 +654,7 @@ impl Subscription {
         if is_of_replay {
             self.confirmation = self.confirmation.max(Some(now + self.patience()));
         }
-        // One that the service sends again is no news where it was told.
+        // One that the service sends again is no news where it was emitted.
         let may_be_late = correlation.is_none() && self.kind.has_items();
         match (event_type, event.id) {
             (EventType::ObjectRemoved, _) => self.end(Notice::Gone),
@@ -663,11 +663,11 @@ impl Subscription {
                 self.order.hold_live(id, (event_type, event));
             }
             (_, Some(id)) => match self.order.hold(id, (event_type, event)) {
-                None => self.tell_in_order(now),
+                None => self.emit_in_order(now),
                 Some((event_type, event)) if may_be_late && self.order.is_sparse() => {
-                    self.tell(event_type, &event);
+                    self.emit(event_type, &event);
                 }
-                // It was told.
+                // It was emitted.
                 Some(_) => {}
             },
             _ => {}
@@ -694,10 +694,10 @@ impl Subscription {
         }
     }
 
-    /// Tells the events that are in order.
-    fn tell_in_order(&mut self, now: Instant) {
+    /// Emits the events that are in order.
+    fn emit_in_order(&mut self, now: Instant) {
         while self.order.has_next(self.phase == Phase::Replay) {
-            if !self.tell_first() {
+            if !self.emit_first() {
                 return;
             }
         }
@@ -712,8 +712,8 @@ impl Subscription {
         self.order.restart(true);
     }
 
-    /// Tells the first of the events that are held back. Returns `false` if no other can be told.
-    fn tell_first(&mut self) -> bool {
+    /// Emits the first of the events that are held back. Returns `false` if no other can be emitted.
+    fn emit_first(&mut self) -> bool {
         if !self.has_room(1) {
             self.order.restart(false);
             self.confirmation = None;
@@ -721,13 +721,13 @@ impl Subscription {
             return false;
         }
         if let Some((event_type, event)) = self.order.pop() {
-            self.tell(event_type, &event);
+            self.emit(event_type, &event);
         }
         matches!(self.phase, Phase::Live | Phase::Replay)
     }
 
-    /// Tells an event, unless a newer one of the same item was told.
-    fn tell(&mut self, event_type: EventType, event: &EventBody) {
+    /// Emits an event, unless a newer one of the same item was emitted.
+    fn emit(&mut self, event_type: EventType, event: &EventBody) {
         let notice = match event_type {
             EventType::DocumentUpdated => self.document_notice(event),
             EventType::ItemRemoved => self.removal_notice(event),
@@ -761,7 +761,7 @@ impl Subscription {
         event: &EventBody,
     ) -> Result<Option<Notice>, Incomplete> {
         let (id, position) = place(event).ok_or(Incomplete)?;
-        if self.was_told(&position, id) {
+        if self.was_emitted(&position, id) {
             return Ok(None);
         }
         let date = event.date_created.ok_or(Incomplete)?;
@@ -810,12 +810,12 @@ impl Subscription {
 
     fn removal_notice(&mut self, event: &EventBody) -> Result<Option<Notice>, Incomplete> {
         let (id, position) = place(event).ok_or(Incomplete)?;
-        if self.was_told(&position, id) {
+        if self.was_emitted(&position, id) {
             return Ok(None);
         }
         let was_there = self.index.remove(&position, id);
-        let is_told = was_there || self.listing != Listing::Done;
-        Ok(is_told.then(|| {
+        let is_emitted = was_there || self.listing != Listing::Done;
+        Ok(is_emitted.then(|| {
             Notice::Removed(Removal {
                 position,
                 data: event.item_data.clone(),
@@ -824,13 +824,13 @@ impl Subscription {
         }))
     }
 
-    /// Returns `true` if an event of an item was told, or a newer one.
-    fn was_told(&self, position: &Position, id: EventId) -> bool {
+    /// Returns `true` if an event of an item was emitted, or a newer one.
+    fn was_emitted(&self, position: &Position, id: EventId) -> bool {
         let last = self.index.last_event(position);
         last.is_some_and(|last| last >= id)
     }
 
-    /// Reads all again, to tell the difference to what was told.
+    /// Reads all again, to emit the differences from what was emitted.
     pub(super) fn resync(&mut self) {
         self.subscribe_again();
         self.phase = Phase::Open;

@@ -429,7 +429,7 @@ impl Service {
     }
 }
 
-/// A reader, with what it was told.
+/// A reader, with what was emitted to it.
 struct Reader {
     number: u64,
     /// It reads nothing before this.
@@ -437,9 +437,9 @@ struct Reader {
     items: BTreeMap<String, u64>,
     /// The last event of each item.
     last: BTreeMap<String, EventId>,
-    told: BTreeSet<EventId>,
+    emitted: BTreeSet<EventId>,
     is_ready: bool,
-    /// The last event before all was told for the first time.
+    /// The last event before all was emitted for the first time.
     ready_at: Option<EventId>,
     was_resynced: bool,
 }
@@ -451,7 +451,7 @@ impl Reader {
             resumes: now,
             items: BTreeMap::new(),
             last: BTreeMap::new(),
-            told: BTreeSet::new(),
+            emitted: BTreeSet::new(),
             is_ready: false,
             ready_at: None,
             was_resynced: false,
@@ -491,7 +491,7 @@ impl Reader {
     }
 
     fn event(&mut self, key: &str, id: EventId) {
-        assert!(self.told.insert(id), "event {id} was told twice");
+        assert!(self.emitted.insert(id), "event {id} was emitted twice");
         let last = self.last.insert(key.to_owned(), id);
         assert!(
             last.is_none_or(|last| last < id),
@@ -672,7 +672,7 @@ impl World {
         self.run_until(self.service.now + time);
     }
 
-    /// The readers have what the service has, and were told of each event.
+    /// The readers have what the service has, and each event was emitted to them.
     fn assert_right(&self) {
         let items = self.service.items.iter();
         let expected: BTreeMap<_, _> = items
@@ -682,21 +682,20 @@ impl World {
         assert!(status.is_live(), "{status:?}");
         for reader in &self.readers {
             assert_eq!(reader.items, expected);
-            assert!(
-                reader.is_ready,
-                "the reader does not know that it is told all"
-            );
+            assert!(reader.is_ready, "the reader does not know that it has all");
             if let (true, Some(ready)) = (self.service.is_complete, reader.ready_at) {
                 let log = self.service.log.iter().map(|(id, ..)| *id);
-                let told = &reader.told;
-                let lost: Vec<_> = log.filter(|id| *id > ready && !told.contains(id)).collect();
+                let emitted = &reader.emitted;
+                let lost: Vec<_> = log
+                    .filter(|id| *id > ready && !emitted.contains(id))
+                    .collect();
                 assert!(lost.is_empty() || reader.was_resynced, "lost: {lost:?}");
             }
         }
     }
 }
 
-/// A world whose readers have been told all, with a service that sends missed events slowly.
+/// A world whose readers have been given all, with a service that sends missed events slowly.
 fn settled(pace: Pace) -> World {
     let mut world = World::new(1, pace);
     world.act(Action::Set(0, 1));
@@ -851,7 +850,7 @@ fn the_connection_is_closed_before_that_is_said_and_even_if_something_is_watched
     assert!(matches!(world.machine.poll(now), Some(Output::Connect)));
 }
 
-/// A subscription to a Document that has been told its state after an event.
+/// A subscription to a Document that has emitted its state after an event.
 fn document(now: Instant, last: EventId) -> Subscription {
     let mut subscription = Subscription::new(Kind::Document, "desk".to_owned(), true);
     read_document(&mut subscription, now, last);
@@ -895,8 +894,8 @@ fn a_document_of_a_service_that_was_set_back_is_read_again() {
     ));
     read_document(&mut subscription, now, 5);
     confirm(&mut subscription, now, 3, 5);
-    let told = subscription.pop(Waker::noop());
-    assert!(matches!(told, Some(Notice::Updated(_))), "{told:?}");
+    let emitted = subscription.pop(Waker::noop());
+    assert!(matches!(emitted, Some(Notice::Updated(_))), "{emitted:?}");
     let event = json!({"id": 6, "document_sid": "ET1", "document_data": {}, "document_revision": "6",
         "date_created": "2026-01-01T00:00:00.000Z"});
     let event = serde_json::from_value(event).expect("an event");
@@ -905,8 +904,8 @@ fn a_document_of_a_service_that_was_set_back_is_read_again() {
         Some(Notice::Ready(5))
     ));
     subscription.event(now, None, EventType::DocumentUpdated, event);
-    let told = subscription.pop(Waker::noop());
-    assert!(matches!(told, Some(Notice::Updated(_))), "{told:?}");
+    let emitted = subscription.pop(Waker::noop());
+    assert!(matches!(emitted, Some(Notice::Updated(_))), "{emitted:?}");
 }
 
 proptest! {

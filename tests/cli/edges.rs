@@ -149,6 +149,24 @@ fn standard_input_is_read_only_where_it_is_asked_for() {
     ends_with(&outcome, 0, "{\"n\":1}");
 }
 
+/// A source without an end is read no further than the largest text.
+#[test]
+fn a_text_has_a_limit() {
+    let session = local();
+    for command in ["doc set d - < /dev/zero", "doc set d @/dev/zero"] {
+        let outcome = session.pipe(&format!("twilio-sync {command}; echo $?"));
+        assert!(
+            outcome.output.contains("1048576 bytes"),
+            "{}",
+            outcome.output
+        );
+    }
+    // Quotes are a matter of the shell, which has not seen this.
+    let outcome = session.pipe("echo '{a}' | twilio-sync doc set d -; echo $?");
+    assert!(!outcome.output.contains("quotes"), "{}", outcome.output);
+    ends_with(&outcome, 0, "64");
+}
+
 #[test]
 fn names_and_keys_may_begin_with_a_hyphen() {
     let session = local();

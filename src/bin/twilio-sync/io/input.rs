@@ -1,7 +1,7 @@
 //! What is given on the command line: data, times to live, names or SIDs, patches.
 
 use std::fmt::{self, Display};
-use std::fs;
+use std::fs::File;
 use std::io::{self, Read};
 use std::str::FromStr;
 use std::time::Duration;
@@ -30,6 +30,13 @@ impl Text {
         Self { given, what }
     }
 
+    /// Returns true if it is the argument itself.
+    fn is_argument(&self) -> bool {
+        self.given
+            .as_deref()
+            .is_some_and(|given| given != "-" && !given.starts_with('@'))
+    }
+
     /// Reads it.
     pub(crate) async fn read(self) -> Result<String> {
         blocking(move || self.read_blocking()).await
@@ -43,7 +50,7 @@ impl Text {
             ))),
             Some("-") => read_standard_input(what),
             Some(given) => match given.strip_prefix('@') {
-                Some(path) => fs::read_to_string(path).map_err(|error| {
+                Some(path) => File::open(path).and_then(read_bounded).map_err(|error| {
                     Failure::usage(format!("the {what} in {path} cannot be read: {error}"))
                 }),
                 None => Ok(given.to_owned()),
@@ -53,14 +60,24 @@ impl Text {
 }
 
 fn read_standard_input(what: &str) -> Result<String> {
+    read_bounded(io::stdin().lock()).map_err(|error| {
+        let what = format!("the {what} cannot be read from standard input");
+        Failure::io(what, &error)
+    })
+}
+
+/// Most bytes of a text that is read: 1 MiB. Data has 16 KiB, and white space may add to it.
+const MAX_TEXT_SIZE: u64 = 1 << 20;
+
+/// Reads a text to its end, which some sources do not have.
+pub(crate) fn read_bounded(from: impl Read) -> io::Result<String> {
     let mut text = String::new();
-    match io::stdin().lock().read_to_string(&mut text) {
-        Ok(_) => Ok(text),
-        Err(error) => Err(Failure::io(
-            format!("the {what} cannot be read from standard input"),
-            &error,
-        )),
+    from.take(MAX_TEXT_SIZE + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > MAX_TEXT_SIZE {
+        let reason = format!("it has more than {MAX_TEXT_SIZE} bytes");
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
     }
+    Ok(text)
 }
 
 /// JSON data.
@@ -73,16 +90,21 @@ pub(crate) struct DataArgument {
 
 impl DataArgument {
     pub(crate) async fn read(self) -> Result<Data> {
-        let text = Text::new(self.data, "data").read().await?;
+        let text = Text::new(self.data, "data");
+        let is_argument = text.is_argument();
+        let text = text.read().await?;
         let json = text.trim();
-        Data::from_json(json.to_owned()).map_err(|error| not_json("data", json, &error))
+        Data::from_json(json.to_owned())
+            .map_err(|error| not_json("data", json, is_argument, &error))
     }
 }
 
-fn not_json(what: &str, text: &str, error: &serde_json::Error) -> Failure {
+fn not_json(what: &str, text: &str, is_argument: bool, error: &serde_json::Error) -> Failure {
     let failure = Failure::usage(format!("the {what} is not JSON: {error}"));
     if text.is_empty() {
         failure.hint("there is nothing; an object without members is {}")
+    } else if !is_argument {
+        failure
     } else {
         failure.hint(r#"a shell takes quotes away: write '{"busy": true}'"#)
     }
@@ -105,10 +127,12 @@ pub(crate) enum Patch {
 
 impl PatchArgument {
     pub(crate) async fn read(self) -> Result<Patch> {
-        let text = Text::new(self.patch, "patch").read().await?;
+        let text = Text::new(self.patch, "patch");
+        let is_argument = text.is_argument();
+        let text = text.read().await?;
         let json = text.trim();
         let data = Data::from_json(json.to_owned());
-        let data = data.map_err(|error| not_json("patch", json, &error))?;
+        let data = data.map_err(|error| not_json("patch", json, is_argument, &error))?;
         match json.as_bytes().first() {
             Some(b'{') => Ok(Patch::Merge(data)),
             Some(b'[') => json.parse().map(Patch::Steps).map_err(|error: PatchError| {

@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use super::ownership::{check_link, check_writers};
 use crate::io::failure::{Failure, Result};
+use crate::io::input::read_bounded;
 
 /// In this folder, and not looked for in those above: who can write there is another matter.
 const PATH: &str = "./.env";
@@ -23,14 +24,13 @@ pub(super) type Variables = HashMap<String, String>;
 pub(super) fn read() -> Result<Variables> {
     let path = Path::new(PATH);
     let unread = |error: io::Error| Failure::io(NAME, &error);
-    let Some((link, mut file)) = open(path).map_err(unread)? else {
+    let Some((link, file)) = open(path).map_err(unread)? else {
         return Ok(Variables::new());
     };
     check_link(path, &link)?;
     // The metadata of the open file: its path may lead to another file by now.
     check_writers(path, &file.metadata().map_err(unread)?)?;
-    let mut text = String::new();
-    file.read_to_string(&mut text).map_err(unread)?;
+    let text = read_bounded(file).map_err(unread)?;
     let text = without_substitution(&text);
     let variables = dotenvy::from_read_iter(text.as_bytes());
     let restored = |variable: Result<(String, String), dotenvy::Error>| {

@@ -566,9 +566,10 @@ impl<T> CallFuture<T> {
                 .exists
                 .as_ref()
                 .is_some_and(|it| it.load(Ordering::Relaxed));
-            let is_in_question = response.is_not_found() && !is_known;
-            let above = response.request.above().filter(|_| is_in_question);
-            let Some(above) = above else {
+            if is_known || !response.is_not_found() {
+                return Poll::Ready(Ok(response));
+            }
+            let Some(above) = response.request.above() else {
                 return Poll::Ready(Ok(response));
             };
             let sender = Arc::clone(&question.sender);

@@ -120,7 +120,7 @@ fn canonical(json: &str, depth: usize) -> String {
     canonical_in(json, depth, ArrayOrder::Kept)
 }
 
-/// What the order of elements means in a comparison.
+/// The treatment of the order of elements in a comparison of arrays.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum ArrayOrder {
     /// Arrays of another order are different.
@@ -288,28 +288,10 @@ fn change(stored: &str, before: &str, after: &str, depth: usize) -> Option<Strin
         level(after, depth),
     );
     Some(match levels {
-        (Level::Object(mut members), Level::Object(before), Level::Object(after)) => {
-            for member in &before.0 {
-                if after.get(&member.name).is_none() {
-                    members.remove(&member.name);
-                }
-            }
-            for Member { name, key, value } in after.0 {
-                let old = before.get(&name).map(|member| member.value.as_ref());
-                match (old, members.position(&name)) {
-                    (Some(old), Some(at)) => {
-                        let stored = &mut members.0[at].value;
-                        if let Some(changed) = change(stored, old, &value, depth + 1) {
-                            *stored = changed.into();
-                        }
-                    }
-                    (None, Some(at)) => members.0[at].value = value,
-                    // The type adds the member when it is read, and the program did not change it.
-                    (Some(old), None) if is_same_json(old, &value) => {}
-                    (_, None) => members.0.push(Member { name, key, value }),
-                }
-            }
-            members.to_string()
+        (Level::Object(stored), Level::Object(before), Level::Object(after)) => {
+            change_members(stored, &before, after, |stored, before, after| {
+                change(stored, before, after, depth + 1)
+            })
         }
         (Level::Array(stored), Level::Array(before), Level::Array(after))
             if stored.len() == before.len() =>
@@ -318,6 +300,37 @@ fn change(stored: &str, before: &str, after: &str, depth: usize) -> Option<Strin
         }
         _ => after.to_owned(),
     })
+}
+
+/// Applies the change of an object. A function gives the new text of a member that all three have, or
+/// `None` if it did not change.
+fn change_members<'a>(
+    mut stored: Members<'a>,
+    before: &Members<'_>,
+    after: Members<'a>,
+    change: impl Fn(&str, &str, &str) -> Option<String>,
+) -> String {
+    for member in &before.0 {
+        if after.get(&member.name).is_none() {
+            stored.remove(&member.name);
+        }
+    }
+    for Member { name, key, value } in after.0 {
+        let old = before.get(&name).map(|member| member.value.as_ref());
+        match (old, stored.position(&name)) {
+            (Some(old), Some(at)) => {
+                let stored = &mut stored.0[at].value;
+                if let Some(changed) = change(stored, old, &value) {
+                    *stored = changed.into();
+                }
+            }
+            (None, Some(at)) => stored.0[at].value = value,
+            // The type adds the member when it is read, and the program did not change it.
+            (Some(old), None) if is_same_json(old, &value) => {}
+            (_, None) => stored.0.push(Member { name, key, value }),
+        }
+    }
+    stored.to_string()
 }
 
 /// Returns `true` if a reading of a changed text has the change from `before` to `after`.
@@ -354,25 +367,12 @@ fn has_change_at(read: &str, before: &str, after: &str, depth: usize) -> bool {
 /// that differ as a whole.
 pub(crate) fn replace_members(stored: &str, before: &str, after: &str) -> String {
     let levels = (level(stored, 0), level(before, 0), level(after, 0));
-    let (Level::Object(mut members), Level::Object(before), Level::Object(after)) = levels else {
+    let (Level::Object(stored), Level::Object(before), Level::Object(after)) = levels else {
         return after.to_owned();
     };
-    for member in &before.0 {
-        if after.get(&member.name).is_none() {
-            members.remove(&member.name);
-        }
-    }
-    for member in after.0 {
-        let old = before.get(&member.name);
-        if old.is_some_and(|old| is_same_json(&old.value, &member.value)) {
-            continue;
-        }
-        match members.position(&member.name) {
-            Some(at) => members.0[at].value = member.value,
-            None => members.0.push(member),
-        }
-    }
-    members.to_string()
+    change_members(stored, &before, after, |_, before, after| {
+        (!is_same_json(before, after)).then(|| after.to_owned())
+    })
 }
 
 /// A stored object without the members that a type takes for one that it writes under another name, or

@@ -918,22 +918,9 @@ fn record<'a>(
     created: chrono::DateTime<chrono::Utc>,
     creator: &'a str,
 ) -> Option<RecordBody<'a>> {
-    Some(RecordBody {
-        sid: None,
-        unique_name: None,
-        index: None,
-        key: None,
-        list_sid: None,
-        map_sid: None,
-        data: event.item_data.as_deref()?,
-        revision: event.item_revision.as_deref()?,
-        date_expires: None,
-        date_created: created,
-        date_updated: event.date_created?,
-        created_by: creator,
-        account_sid: &object.account_sid,
-        service_sid: &object.service_sid,
-    })
+    let content = (event.item_data.as_deref()?, event.item_revision.as_deref()?);
+    let dates = (created, event.date_created?);
+    Some(RecordBody::new(object, content, dates, creator))
 }
 
 /// The number of an event, and the item that it is of.

@@ -103,21 +103,18 @@ pub(super) struct DocumentBody {
 impl DocumentBody {
     /// The record of it, with what the service left out.
     pub(super) fn record<'a>(&'a self, object: &'a ObjectBody) -> RecordBody<'a> {
+        let updated = self.date_updated.unwrap_or(self.date_created);
+        let content = (&*self.data, &*self.revision);
         RecordBody {
             sid: Some(&object.sid),
             unique_name: object.unique_name.as_deref(),
-            index: None,
-            key: None,
-            list_sid: None,
-            map_sid: None,
-            data: &self.data,
-            revision: &self.revision,
             date_expires: object.date_expires,
-            date_created: self.date_created,
-            date_updated: self.date_updated.unwrap_or(self.date_created),
-            created_by: &object.created_by,
-            account_sid: &object.account_sid,
-            service_sid: &object.service_sid,
+            ..RecordBody::new(
+                object,
+                content,
+                (self.date_created, updated),
+                &object.created_by,
+            )
         }
     }
 }
@@ -163,21 +160,20 @@ impl ItemBody {
     /// The record of it, with what the service left out.
     pub(super) fn record<'a>(&'a self, kind: Kind, object: &'a ObjectBody) -> RecordBody<'a> {
         let sid = object.sid.as_str();
+        let updated = self.date_updated.unwrap_or(self.date_created);
+        let content = (&*self.data, &*self.revision);
         RecordBody {
-            sid: None,
-            unique_name: None,
             index: self.index,
             key: self.key.as_deref(),
             list_sid: (kind == Kind::List).then_some(sid),
             map_sid: (kind == Kind::Map).then_some(sid),
-            data: &self.data,
-            revision: &self.revision,
             date_expires: self.date_expires,
-            date_created: self.date_created,
-            date_updated: self.date_updated.unwrap_or(self.date_created),
-            created_by: &self.created_by,
-            account_sid: &object.account_sid,
-            service_sid: &object.service_sid,
+            ..RecordBody::new(
+                object,
+                content,
+                (self.date_created, updated),
+                &self.created_by,
+            )
         }
     }
 }
@@ -381,6 +377,34 @@ pub(super) struct RecordBody<'a> {
     pub(super) created_by: &'a str,
     pub(super) account_sid: &'a str,
     pub(super) service_sid: &'a str,
+}
+
+impl<'a> RecordBody<'a> {
+    /// A record with data and revision, the dates of its creation and its last write, and its creator. What
+    /// only some records have is left out.
+    pub(super) fn new(
+        object: &'a ObjectBody,
+        (data, revision): (&'a RawValue, &'a str),
+        (created, updated): (DateTime<Utc>, DateTime<Utc>),
+        creator: &'a str,
+    ) -> Self {
+        Self {
+            sid: None,
+            unique_name: None,
+            index: None,
+            key: None,
+            list_sid: None,
+            map_sid: None,
+            data,
+            revision,
+            date_expires: None,
+            date_created: created,
+            date_updated: updated,
+            created_by: creator,
+            account_sid: &object.account_sid,
+            service_sid: &object.service_sid,
+        }
+    }
 }
 
 #[cfg(test)]

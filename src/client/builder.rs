@@ -227,10 +227,9 @@ impl SyncClientBuilder {
             credentials: credentials.clone(),
             exists: Arc::default(),
             #[cfg(feature = "realtime")]
-            realtime: super::realtime::RealtimeSettings {
-                connect_timeout: self.connect_timeout,
-                ..self.realtime
-            },
+            connect_timeout: self.connect_timeout,
+            #[cfg(feature = "realtime")]
+            realtime: self.realtime,
             #[cfg(feature = "realtime")]
             connection: Arc::default(),
         })))

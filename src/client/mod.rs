@@ -71,6 +71,8 @@ struct Shared {
     /// `true` once a call has shown that the Service exists.
     exists: Arc<AtomicBool>,
     #[cfg(feature = "realtime")]
+    connect_timeout: std::time::Duration,
+    #[cfg(feature = "realtime")]
     realtime: realtime::RealtimeSettings,
     /// The connection for live updates, of a type that only `realtime` knows.
     #[cfg(feature = "realtime")]

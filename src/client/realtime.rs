@@ -39,8 +39,6 @@ pub(super) struct RealtimeSettings {
     pub(super) identity: Option<String>,
     pub(super) provider: Option<TokenProvider>,
     pub(super) url: Option<String>,
-    /// That of the builder.
-    pub(super) connect_timeout: Duration,
 }
 
 impl SyncClientBuilder {
@@ -139,7 +137,7 @@ impl SyncClient {
 
     /// The time that a connection may take.
     pub(crate) fn connect_timeout(&self) -> Duration {
-        self.0.realtime.connect_timeout
+        self.0.connect_timeout
     }
 
     /// The connection that `realtime` keeps in this client, made at first use.

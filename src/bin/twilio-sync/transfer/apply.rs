@@ -16,9 +16,10 @@ const NAMED: usize = 5;
 /// Make the Service, or one object, as an export says
 ///
 /// Only what differs is written, and only over what was compared: exit code 4 if somebody else wrote
-/// meanwhile, 6 if it is not known whether a change was made. Items of a List are compared by position. An export of one object is applied to that one.
-/// Lines that have expired since the export are left alone. Settings and permissions are written whatever they
-/// are by then: acl_enabled is set first, permissions after the data, all other settings last.
+/// meanwhile, 6 if it is not known whether a change was made. Items of a List are compared by position. An
+/// export of one object is applied to that one. Lines that have expired since the export are left alone.
+/// Settings and permissions are written whatever they are by then: acl_enabled is set first, permissions
+/// after the data, all other settings last.
 #[derive(Args, Debug)]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -137,8 +138,7 @@ fn question(plan: &Plan, service: &str) -> String {
 
 /// The failure to make a change.
 fn failed(error: ApplyError) -> Failure {
-    // Where the outcome is not known, what was met may be the write of this change.
-    let is_conflict = error.is_conflict() && !error.source.is_outcome_unknown();
+    let is_conflict = error.is_conflict();
     let change = error.change.as_deref();
     let subject = change.map_or_else(|| "the settings".to_owned(), subject);
     let mut failure = Failure::from(twilio_sync::Error::from(error)).about(subject);

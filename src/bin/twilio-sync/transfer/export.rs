@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
     output: Option<PathBuf>,
 
     /// With the permissions of Documents, Lists and Maps, which takes one more request for each.
-    /// Default: if the Service has acl_enabled; otherwise a warning says that they are left out
+    /// Default: if the Service has acl_enabled; otherwise a notice says that they are left out
     #[arg(long, value_name = "true|false")]
     permissions: Option<bool>,
 

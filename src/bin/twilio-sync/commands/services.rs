@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use twilio_sync::error::InputError;
-use twilio_sync::value::ServiceSid;
+use twilio_sync::value::ServiceReference;
 
 use crate::io::failure::{Failure, Result};
 use crate::io::input::{span, with_options};
@@ -12,17 +11,6 @@ use crate::io::output::{visible, written};
 use crate::shell::session::{Run, Session};
 
 const COLUMNS: &[&str] = &["friendly_name", "sid", "unique_name", "date_updated"];
-
-/// Stands for the SID of the account's default Service.
-const DEFAULT: &str = "default";
-
-/// Parses a SID or `default`.
-fn sid_or_default(text: &str) -> Result<String, InputError> {
-    if text == DEFAULT {
-        return Ok(text.to_owned());
-    }
-    Ok(text.parse::<ServiceSid>()?.to_string())
-}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -69,8 +57,7 @@ pub(crate) enum Command {
     /// Remove a Service and everything in it
     Rm {
         /// Its SID, or default
-        #[arg(value_parser = sid_or_default)]
-        sid: String,
+        sid: ServiceReference,
     },
 }
 
@@ -118,7 +105,7 @@ impl Run for Command {
         if let Self::Rm { sid } = &self {
             // Asked before the local data file is taken.
             let which = match sid.as_str() {
-                DEFAULT => "the default Service".to_owned(),
+                ServiceReference::DEFAULT => "the default Service".to_owned(),
                 sid => format!("the Service {sid}"),
             };
             let question = format!("Remove {which} and everything in it");
@@ -165,8 +152,8 @@ impl Run for Command {
             Self::Rm { sid } => {
                 // By its SID: another Service must not be removed by a retry.
                 let sid = match sid.as_str() {
-                    DEFAULT => services.get(DEFAULT).await?.sid.to_string(),
-                    _ => sid,
+                    ServiceReference::DEFAULT => services.get(&sid).await?.sid.to_string(),
+                    sid => sid.to_owned(),
                 };
                 services.remove(sid.as_str()).await?;
                 out.done(format!("Removed the Service {sid} and everything in it."));

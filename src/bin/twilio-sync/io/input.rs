@@ -30,16 +30,28 @@ impl Text {
         Self { given, what }
     }
 
-    /// Returns true if it is the argument itself.
-    fn is_argument(&self) -> bool {
-        self.given
-            .as_deref()
-            .is_some_and(|given| given != "-" && !given.starts_with('@'))
-    }
-
     /// Reads it.
     pub(crate) async fn read(self) -> Result<String> {
         blocking(move || self.read_blocking()).await
+    }
+
+    /// Reads it as JSON.
+    async fn read_json(self) -> Result<Data> {
+        let what = self.what;
+        let given = self.given.as_deref();
+        let is_argument = given.is_some_and(|given| given != "-" && !given.starts_with('@'));
+        let text = self.read().await?;
+        let json = text.trim();
+        Data::from_json(json.to_owned()).map_err(|error| {
+            let failure = Failure::usage(format!("the {what} is not JSON: {error}"));
+            if json.is_empty() {
+                failure.hint("there is nothing; an object without members is {}")
+            } else if is_argument {
+                failure.hint(r#"a shell takes quotes away: write '{"busy": true}'"#)
+            } else {
+                failure
+            }
+        })
     }
 
     fn read_blocking(self) -> Result<String> {
@@ -90,23 +102,7 @@ pub(crate) struct DataArgument {
 
 impl DataArgument {
     pub(crate) async fn read(self) -> Result<Data> {
-        let text = Text::new(self.data, "data");
-        let is_argument = text.is_argument();
-        let text = text.read().await?;
-        let json = text.trim();
-        Data::from_json(json.to_owned())
-            .map_err(|error| not_json("data", json, is_argument, &error))
-    }
-}
-
-fn not_json(what: &str, text: &str, is_argument: bool, error: &serde_json::Error) -> Failure {
-    let failure = Failure::usage(format!("the {what} is not JSON: {error}"));
-    if text.is_empty() {
-        failure.hint("there is nothing; an object without members is {}")
-    } else if !is_argument {
-        failure
-    } else {
-        failure.hint(r#"a shell takes quotes away: write '{"busy": true}'"#)
+        Text::new(self.data, "data").read_json().await
     }
 }
 
@@ -127,17 +123,15 @@ pub(crate) enum Patch {
 
 impl PatchArgument {
     pub(crate) async fn read(self) -> Result<Patch> {
-        let text = Text::new(self.patch, "patch");
-        let is_argument = text.is_argument();
-        let text = text.read().await?;
-        let json = text.trim();
-        let data = Data::from_json(json.to_owned());
-        let data = data.map_err(|error| not_json("patch", json, is_argument, &error))?;
-        match json.as_bytes().first() {
+        let data = Text::new(self.patch, "patch").read_json().await?;
+        match data.as_str().as_bytes().first() {
             Some(b'{') => Ok(Patch::Merge(data)),
-            Some(b'[') => json.parse().map(Patch::Steps).map_err(|error: PatchError| {
-                Failure::usage(format!("the patch is an array, but {error}"))
-            }),
+            Some(b'[') => {
+                let steps = data.as_str().parse().map(Patch::Steps);
+                steps.map_err(|error: PatchError| {
+                    Failure::usage(format!("the patch is an array, but {error}"))
+                })
+            }
             _ => Err(Failure::usage(
                 "the patch is neither an object, a JSON Merge Patch, nor an array, a JSON Patch",
             )),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::input_error::InputError;
-use super::json::{is_same_json, merge_patch, shortest};
+use super::json::{Level, is_same_json, level, merge_patch, shortest};
 
 /// Most bytes of JSON text in a document, list item or map item: 16 KiB.
 pub const MAX_DATA_SIZE: usize = 16 * 1024;
@@ -48,6 +48,32 @@ impl Data {
     #[must_use]
     pub fn as_str(&self) -> &str {
         self.0.get()
+    }
+
+    /// The members of an object in their order, repeated ones included: names, and values as they were
+    /// sent. `None` if it is no object. A name that is no text, since it has half of a surrogate pair, is
+    /// given as it was sent.
+    ///
+    /// ```
+    /// use twilio_sync::value::Data;
+    ///
+    /// let data = Data::from_json(r#"{"total": 1e400, "busy": true}"#.to_owned())?;
+    /// let members = data.members().expect("an object");
+    /// assert_eq!((members[0].0.as_str(), members[0].1.as_str()), ("total", "1e400"));
+    /// assert!(members[1].1.members().is_none());
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    #[must_use]
+    pub fn members(&self) -> Option<Vec<(String, Self)>> {
+        let Level::Object(members) = level(self.as_str(), 0) else {
+            return None;
+        };
+        let members = members.0.into_iter();
+        let members = members.map(|member| {
+            let value = Self::from_json(member.value.into_owned()).ok()?;
+            Some((member.name, value))
+        });
+        members.collect()
     }
 
     /// Returns `true` if this is the same JSON as another: white space, the order of members and the

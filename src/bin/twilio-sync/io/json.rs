@@ -1,57 +1,31 @@
 //! JSON as text. A record is taken apart without decoding its values, so that numbers of any size,
 //! repeated members and the order of members are shown as they came.
 
-use std::fmt;
-
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use twilio_sync::value::Data;
 
 /// The deepest level that is still indented further than the one around it.
 const MAX_INDENT: usize = 32;
 
-/// The members of an object, in their order: names, and the texts of values.
-pub(super) struct Members<'a>(Vec<(String, &'a str)>);
+/// The members of an object, in their order.
+pub(super) struct Members(Vec<(String, Data)>);
 
-impl<'a> Members<'a> {
+impl Members {
     /// Reads one level of a JSON text; `None` if it is not an object.
-    pub(super) fn read(json: &'a str) -> Option<Self> {
-        serde_json::from_str(json).ok()
+    pub(super) fn read(json: &str) -> Option<Self> {
+        let data = Data::from_json(json.to_owned()).ok()?;
+        data.members().map(Self)
     }
 
-    /// The value of a member that has one: not `null`. Of a repeated name, the last one.
-    pub(super) fn get(&self, name: &str) -> Option<&'a str> {
-        let mut members = self.0.iter().rev();
-        let (_, value) = members.find(|(other, _)| other == name)?;
-        (*value != "null").then_some(value)
+    /// The text of the value of a member that has one: not `null`. Of a repeated name, the last one.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        let mut members = self.iter().rev();
+        let (_, value) = members.find(|(other, _)| *other == name)?;
+        (value != "null").then_some(value)
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
-        self.0.iter().map(|(name, value)| (name.as_str(), *value))
-    }
-}
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
-
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some((name, value)) = map.next_entry::<&RawValue, &RawValue>()? {
-                    let name = string(name.get()).unwrap_or_else(|| name.get().to_owned());
-                    members.push((name, value.get()));
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(MembersVisitor)
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (&str, &str)> {
+        let members = self.0.iter();
+        members.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
@@ -61,13 +35,15 @@ pub(super) fn string(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
 }
 
-/// The same JSON with a line for each member and element. Values keep their text.
-pub(super) fn indented(json: &str) -> String {
+/// The same JSON with a line for each member and element, below a margin of some columns. Values keep their
+/// text.
+pub(super) fn indented(json: &str, margin: usize) -> String {
     let mut text = String::with_capacity(json.len());
     let (mut depth, mut in_string, mut is_escaped) = (0_usize, false, false);
     let begin_line = |text: &mut String, depth: usize| {
         text.push('\n');
-        text.extend(std::iter::repeat_n("  ", depth.min(MAX_INDENT)));
+        let indent = margin + 2 * depth.min(MAX_INDENT);
+        text.extend(std::iter::repeat_n(' ', indent));
     };
     let is_space = |letter: &char| matches!(letter, ' ' | '\t' | '\n' | '\r');
     let mut letters = json.chars().peekable();
@@ -144,13 +120,13 @@ mod tests {
   "a": {},
   "n": 18446744073709551617
 }"#;
-        assert_eq!(indented(json), expected);
+        assert_eq!(indented(json, 0), expected);
     }
 
     #[test]
     fn deep_json_is_shown() {
         let json = format!("{}1{}", "[".repeat(8_000), "]".repeat(8_000));
-        let shown: String = indented(&json).split_whitespace().collect();
+        let shown: String = indented(&json, 0).split_whitespace().collect();
         assert_eq!(shown, json);
     }
 }

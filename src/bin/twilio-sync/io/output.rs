@@ -127,7 +127,7 @@ impl Output {
             let record = record.map_err(Failure::from);
             let added = record.and_then(|record| rows.add(&json_line(&record)?));
             if let Err(failure) = added {
-                // What came before it is shown all the same.
+                // The rows before it are printed all the same.
                 rows.print()?;
                 return Err(failure);
             }
@@ -286,7 +286,7 @@ fn listed(record: &str) -> Styled {
     let mut text = Styled::default();
     for (at, (name, _, value)) in members.iter().enumerate() {
         let value = match value.as_bytes().first() {
-            Some(b'{' | b'[') => indented(value).replace('\n', &format!("\n{:indent$}", "")),
+            Some(b'{' | b'[') => indented(value, indent),
             _ => cell(value),
         };
         let end = if at == 0 { "" } else { "\n" };

@@ -93,6 +93,15 @@ impl Pace {
         events: usize::MAX,
         pause: Duration::ZERO,
     };
+
+    /// So many events at a time, and a pause after them.
+    fn slow(events: usize, pause: Duration) -> Self {
+        Self {
+            delay: Duration::ZERO,
+            events,
+            pause,
+        }
+    }
 }
 
 fn paces() -> impl Strategy<Value = Pace> {
@@ -706,11 +715,7 @@ fn settled(pace: Pace) -> World {
 
 #[test]
 fn live_events_beyond_those_held_during_a_replay_come_again() {
-    let mut world = settled(Pace {
-        delay: Duration::ZERO,
-        events: 50,
-        pause: Duration::from_millis(500),
-    });
+    let mut world = settled(Pace::slow(50, Duration::from_millis(500)));
     world.act(Action::Cut);
     world.act(Action::Burst(600));
     world.run(Duration::from_secs(3));
@@ -723,11 +728,7 @@ fn live_events_beyond_those_held_during_a_replay_come_again() {
 
 #[test]
 fn events_of_an_abandoned_replay_are_none_of_the_next_one() {
-    let mut world = settled(Pace {
-        delay: Duration::ZERO,
-        events: 100,
-        pause: Duration::from_millis(1),
-    });
+    let mut world = settled(Pace::slow(100, Duration::from_millis(1)));
     world.act(Action::Cut);
     world.act(Action::Burst(1500));
     world.act(Action::Burst(1500));
@@ -745,11 +746,7 @@ fn events_of_an_abandoned_replay_are_none_of_the_next_one() {
 
 #[test]
 fn a_replay_that_takes_long_is_not_begun_again() {
-    let mut world = settled(Pace {
-        delay: Duration::ZERO,
-        events: 5,
-        pause: Duration::from_secs(1),
-    });
+    let mut world = settled(Pace::slow(5, Duration::from_secs(1)));
     world.act(Action::Cut);
     world.act(Action::Burst(500));
     let before = world.service.replays;
@@ -780,11 +777,7 @@ fn watches_of_one_object_that_are_at_different_events_miss_none() {
     world.run(Duration::from_secs(60));
     world.assert_right();
     // One that begins during the replay for the other does not end it.
-    world.service.pace = Pace {
-        delay: Duration::ZERO,
-        events: 10,
-        pause: Duration::from_millis(500),
-    };
+    world.service.pace = Pace::slow(10, Duration::from_millis(500));
     world.act(Action::Cut);
     world.act(Action::Burst(200));
     world.run(Duration::from_secs(2));

@@ -19,6 +19,12 @@ fn is_unknown(program: &Program, command: &str) {
     assert!(!err.contains("which is kept"), "{command}: {err}");
 }
 
+/// Has the next write of an operation take effect, and cuts its response.
+fn cut_response(program: &Program, operation: Operation) {
+    let fault = Fault::cut_after_write().on(operation);
+    program.emulator.inject(fault);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_that_may_have_been_made_is_no_conflict() {
     let program = Program::start().await;
@@ -30,15 +36,11 @@ async fn a_change_that_may_have_been_made_is_no_conflict() {
         .await
         .unwrap();
     // It takes effect, the response is cut, and the retry meets the revision that it made.
-    program
-        .emulator
-        .inject(Fault::cut_after_write().on(Operation::UpdateDocument));
+    cut_response(&program, Operation::UpdateDocument);
     is_unknown(&program, "doc mutate counter {\"n\":2}");
 
     program.sync.lists().create("log").await.unwrap();
-    program
-        .emulator
-        .inject(Fault::cut_after_write().on(Operation::CreateSyncListItem));
+    cut_response(&program, Operation::CreateSyncListItem);
     is_unknown(&program, "list add log {}");
 }
 
@@ -54,15 +56,11 @@ async fn bulk_work_that_may_have_been_done_is_no_conflict() {
         .unwrap();
     let lines = "{\"kind\":\"document\",\"unique_name\":\"x\",\"data\":{\"n\":2}}\n";
     fs::write(program.path("x.jsonl"), lines).unwrap();
-    program
-        .emulator
-        .inject(Fault::cut_after_write().on(Operation::UpdateDocument));
+    cut_response(&program, Operation::UpdateDocument);
     is_unknown(&program, "apply --file x.jsonl");
 
     let lines = "{\"kind\":\"list_item\",\"list\":\"log\",\"data\":{}}\n";
     fs::write(program.path("log.jsonl"), lines).unwrap();
-    program
-        .emulator
-        .inject(Fault::cut_after_write().on(Operation::CreateSyncListItem));
+    cut_response(&program, Operation::CreateSyncListItem);
     is_unknown(&program, "import --file log.jsonl");
 }

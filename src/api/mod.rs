@@ -165,7 +165,7 @@ fn checked<N: AsRef<str>>(
         .collect()
 }
 
-/// What the build writes: the methods of [`Client`] and their types.
+/// The generated code: the methods of [`Client`] and their types.
 #[allow(clippy::pedantic, reason = "generated code")]
 mod generated {
     use super::*;

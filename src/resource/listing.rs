@@ -427,8 +427,8 @@ impl Cursor {
     /// Takes what leads to the next page out of its address, which is in the `meta` of a page. `None` if the
     /// page is the last one. `is_empty` says whether the page has no record.
     ///
-    /// Of the address only parameters are used, in requests to the address of the client: credentials never
-    /// go to an address out of a response.
+    /// Only the parameters of that address are used, in requests to the client's own: credentials are never
+    /// sent to an address from a response.
     ///
     /// # Errors
     ///

@@ -276,7 +276,7 @@ async fn an_env_file_that_is_not_for_this_program_stops_no_command_that_needs_no
         emulator.auth_token(),
         emulator.url(),
     );
-    // What is no regular file is not read: a FIFO would wait for a writer for ever.
+    // Only a regular file is read: opening a FIFO would wait for a writer for ever.
     for command in ["mkdir .env", "mkfifo .env", "ln -s nowhere .env"] {
         let session = Session::new();
         run(&session, command);

@@ -67,7 +67,7 @@ fn data_is_shown_as_it_is_stored() {
     }
 }
 
-/// What no program decodes is no reason to show nothing.
+/// Data that no Rust type can hold is shown too.
 #[tokio::test]
 async fn data_of_any_number_and_depth_is_shown() {
     let record = |name: &str, data: &str| {

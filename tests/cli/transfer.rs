@@ -133,7 +133,7 @@ fn told(output: &Output) -> (i32, String, String) {
     )
 }
 
-/// What is said of an export without permissions.
+/// The notices about an export without permissions.
 const NOT_EXPORTED: &str =
     "Left out permissions, since acl_enabled is off: --permissions true exports them.\n";
 const NOT_COMPARED: &str = "Did not compare permissions: the export was made without them.\n";

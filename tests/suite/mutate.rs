@@ -313,7 +313,7 @@ async fn what_is_not_changed_keeps_its_text() {
     assert!(is_written(r#"{"a":0.1000000000000000055,"z":184467440737095516171}"#).await);
 }
 
-/// What a type does not know survives, also where a second reading of the data differs from the first,
+/// Members that a type does not know survive, also where a second reading of the data differs from the first,
 /// and where the type reads or writes its members in ways of its own.
 #[tokio::test]
 async fn what_a_type_does_not_know_survives_whatever_the_type_does() {

@@ -258,7 +258,7 @@ async fn other_faults_reach_a_connection_that_stalls() {
     // A later one replaces it.
     emulator.inject_live(stall(0));
     assert_eq!(client.request("GET", "/v3/Configuration", "").await.0, 200);
-    // What needs a message waits.
+    // Faults that send a message wait until then.
     for (fault, expected) in [
         (LiveFault::close(308), (308, 51200)),
         (LiveFault::expire_token(), (410, 51207)),

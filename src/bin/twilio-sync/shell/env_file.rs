@@ -17,8 +17,8 @@ pub(super) const NAME: &str = "the file .env here";
 /// The variables of a file, by their names.
 pub(super) type Variables = HashMap<String, String>;
 
-/// Reads the file. What is no regular file, such as the folder of a Python environment, counts as no
-/// file, and without a file there are no variables.
+/// Reads the file. A folder, such as that of a Python environment, or another thing that is no regular
+/// file counts as none, and without a file there are no variables.
 ///
 /// Fails if another user can have written it or put it there, and if it cannot be read.
 pub(super) fn read() -> Result<Variables> {
